@@ -1,0 +1,129 @@
+import type { Problem } from "../problem.ts";
+
+/**
+ * How far into one stream uploads have come. What `offset` counts is the store's
+ * business; everything else means the same in every store.
+ */
+export interface Position {
+  /** The next unread unit: a byte offset (JSONL) or a sequence number (SQLite). */
+  readonly offset: number;
+  /** Non-empty lines before the position, which is the `lineIndex` of the next line. */
+  readonly lines: number;
+  /** Entries of type `message` before the position. */
+  readonly messages: number;
+  /** Digest of what lies just before the position; "" at the very start. */
+  readonly fingerprint: string;
+  /**
+   * Digest of the last entry before the position that is equal in every store
+   * (see `entryDigest`), so that a session can be continued in another one.
+   */
+  readonly entry?: string;
+}
+
+/** The position before the first line. */
+export const START: Position = { offset: 0, lines: 0, messages: 0, fingerprint: "" };
+
+/**
+ * One append-only source of one session. Most sessions are one stream; a session
+ * that was reset under its own name is several, delivered in order.
+ */
+export interface Stream {
+  readonly agentId: string;
+  readonly sessionId: string;
+  /** Unique within the session and stable between runs, e.g. `abc.jsonl`, `abc.jsonl.reset.<ts>`, `sqlite`. */
+  readonly source: string;
+  /** Streams of one session are delivered in ascending rank; the live one is last. */
+  readonly rank: string;
+  /** Size of the whole stream in bytes of source. */
+  readonly bytes: number;
+  /** When the stream last changed, in ms since the epoch. */
+  readonly changedAt: number;
+  /** Equal between two looks only if the stream did not change in between. */
+  readonly signature: string;
+}
+
+/** What one look at an agent found. */
+export interface Listing {
+  readonly streams: Stream[];
+  /** Entries that could not be looked at; each is shown to the user. */
+  readonly problems: Problem[];
+}
+
+/** A range of a stream that becomes one part, or why there is none. */
+export type Cut =
+  | {
+      readonly kind: "range";
+      /** End of the range, exclusive, in units of `Position.offset`. */
+      readonly end: number;
+      /** Bytes of source in the range. */
+      readonly bytes: number;
+      /** `Position.fingerprint` at `end`. */
+      readonly fingerprint: string;
+      /** The range is a single line above {@link MAX_LINE_BYTES}: only an `omitted` record is sent. */
+      readonly omitted: boolean;
+    }
+  /** Nothing after `from`, or only a last line that is still being written (`torn`). */
+  | { readonly kind: "end"; readonly torn: boolean }
+  /** The next line is whole, but larger than the limit that was given. */
+  | { readonly kind: "over"; readonly bytes: number };
+
+export interface CutOptions {
+  /** Most source bytes the range may have; at most {@link MAX_PART_BYTES}. */
+  readonly maxBytes: number;
+  readonly signal?: AbortSignal;
+}
+
+/**
+ * Whether a position still holds:
+ * - `same`: what lies before it is what was delivered;
+ * - `changed`: the stream was rewritten and has come to rest since;
+ * - `unsettled`: it differs, but was touched moments ago. Hosts rewrite a session
+ *   in place with the same bytes after every turn, so look again later.
+ */
+export type Verdict = "same" | "changed" | "unsettled";
+
+/** An open stream. Reads only; close it after use. */
+export interface Reader {
+  verify(position: Position): Promise<Verdict>;
+  /** Source bytes from `offset` to the end of the stream. */
+  bytesAfter(offset: number): Promise<number>;
+  /** The next part at `from`; its range never ends within a line. */
+  cut(from: number, options: CutOptions): Promise<Cut>;
+  /**
+   * The raw bytes of `[start, end)`, where both are ends of lines (0, or from a
+   * cut). Lines end in `\n`; only the very last one may lack it.
+   * @throws {SourceChangedError} when the range is not there (any more).
+   */
+  read(start: number, end: number, signal?: AbortSignal): AsyncIterable<Buffer>;
+  /**
+   * This stream's position for `position` of a predecessor in another store, or
+   * null when this stream does not continue it.
+   */
+  continueFrom?(position: Position): Promise<Position | null>;
+  /** Position for a record of the ledger's schema version 1, or null when its content is gone. */
+  continueFromLegacy?(sizeBytes: number, sha256: string): Promise<Position | null>;
+  close(): Promise<void>;
+}
+
+/** Where one agent's transcripts live. Every store shows the same face. */
+export interface Store {
+  readonly kind: "jsonl" | "sqlite";
+  readonly agentId: string;
+  /**
+   * Finds every stream of the agent by looking at metadata only.
+   * @throws {StoreError} when the agent cannot be read as a whole.
+   */
+  list(signal?: AbortSignal): Promise<Listing>;
+  /** @throws {StoreError} when the stream cannot be opened. */
+  open(stream: Stream): Promise<Reader>;
+  close(): Promise<void>;
+}
+
+/** Most source bytes in one part. */
+export const MAX_PART_BYTES = 8 * 1024 * 1024;
+
+/** Longest line that is sent, without its newline; a longer one becomes an `omitted` record. */
+export const MAX_LINE_BYTES = 8 * 1024 * 1024;
+
+/** How long a stream must be untouched before a last line without newline, or a shrink, is believed. */
+export const SETTLE_MS = 10_000;

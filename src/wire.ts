@@ -1,0 +1,43 @@
+import * as v from "valibot";
+
+/** Path of the one endpoint, appended to `apiUrl`. */
+export const INGEST_PATH = "/v1/openclaw/ingest/sessions";
+
+/** Longest answer that is read; an honest receipt is far smaller. */
+export const MAX_ANSWER_BYTES = 1024 * 1024;
+
+const Count = v.pipe(v.number(), v.safeInteger(), v.minValue(0));
+
+/** One line of a request body. `payload` is the entry, or one of the two stand-ins below. */
+export const EnvelopeSchema = v.strictObject({
+  deploymentId: v.pipe(v.string(), v.nonEmpty()),
+  projectId: v.pipe(v.string(), v.nonEmpty()),
+  agentId: v.pipe(v.string(), v.nonEmpty()),
+  agentName: v.pipe(v.string(), v.nonEmpty()),
+  sessionId: v.pipe(v.string(), v.nonEmpty()),
+  sessionFile: v.pipe(v.string(), v.nonEmpty()),
+  lineIndex: Count,
+  capturedAt: v.pipe(v.string(), v.isoTimestamp()),
+  payload: v.looseObject({}),
+});
+export type Envelope = v.InferOutput<typeof EnvelopeSchema>;
+
+/** Stand-in for a line that is not a JSON object. */
+export interface RawPayload {
+  readonly raw: string;
+}
+
+/** Stand-in for a line that is not sent; `bytes` is its length without the newline. */
+export interface OmittedPayload {
+  readonly omitted: { readonly reason: "line-too-long"; readonly bytes: number };
+}
+
+/** The API's answer to one part: every line sent is either accepted or rejected. */
+export const ReceiptSchema = v.object({
+  accepted: Count,
+  rejected: Count,
+  batchId: v.string(),
+  warnings: v.optional(v.array(v.string())),
+  errors: v.optional(v.array(v.object({ lineIndex: Count, reason: v.string() }))),
+});
+export type Receipt = v.InferOutput<typeof ReceiptSchema>;
