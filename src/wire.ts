@@ -37,7 +37,7 @@ export const ReceiptSchema = v.object({
   accepted: Count,
   rejected: Count,
   batchId: v.string(),
-  warnings: v.optional(v.array(v.string())),
+  warnings: v.optional(v.array(v.unknown())),
   errors: v.optional(v.array(v.object({ lineIndex: Count, reason: v.string() }))),
 });
 export type Receipt = v.InferOutput<typeof ReceiptSchema>;

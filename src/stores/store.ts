@@ -61,6 +61,8 @@ export type Cut =
       readonly fingerprint: string;
       /** The range is a single line above {@link MAX_LINE_BYTES}: only an `omitted` record is sent. */
       readonly omitted: boolean;
+      /** The range holds nothing but white space: the position moves, nothing is sent. */
+      readonly blank?: boolean;
     }
   /** Nothing after `from`, or only a last line that is still being written (`torn`). */
   | { readonly kind: "end"; readonly torn: boolean }
@@ -100,8 +102,14 @@ export interface Reader {
    * null when this stream does not continue it.
    */
   continueFrom?(position: Position): Promise<Position | null>;
-  /** Position for a record of the ledger's schema version 1, or null when its content is gone. */
-  continueFromLegacy?(sizeBytes: number, sha256: string): Promise<Position | null>;
+  /**
+   * The end of the last whole line within the first `sizeBytes`, if these are the
+   * bytes with the digest `sha256`: what a ledger of schema version 1 remembers.
+   */
+  legacyEnd?(
+    sizeBytes: number,
+    sha256: string,
+  ): Promise<{ readonly offset: number; readonly fingerprint: string } | null>;
   close(): Promise<void>;
 }
 
@@ -122,7 +130,7 @@ export interface Store {
 /** Most source bytes in one part. */
 export const MAX_PART_BYTES = 8 * 1024 * 1024;
 
-/** Longest line that is sent, without its newline; a longer one becomes an `omitted` record. */
+/** Longest line that is sent, newline included; a longer one becomes an `omitted` record. */
 export const MAX_LINE_BYTES = 8 * 1024 * 1024;
 
 /** How long a stream must be untouched before a last line without newline, or a shrink, is believed. */

@@ -1,0 +1,129 @@
+import type { Config } from "../config.ts";
+import { createFilter } from "../filter.ts";
+import { type LastRun, readLastRun } from "../last-run.ts";
+import { Ledger } from "../ledger/ledger.ts";
+import { type LockOwner, lockOwner } from "../ledger/lock.ts";
+import type { Problem } from "../problem.ts";
+import { findAgents } from "../stores/agents.ts";
+import { type Survey, survey } from "../survey.ts";
+
+/** How many sessions are in each state; `found` is the sum of the others. */
+export interface Counts {
+  found: number;
+  uploaded: number;
+  pending: number;
+  /** Source bytes of the pending ones. */
+  pendingBytes: number;
+  skipped: Record<string, number>;
+  failing: number;
+  /** Among the uploaded ones: those whose last line is still being written. */
+  growing: number;
+  /** Among the pending ones: those the host is rewriting now. */
+  settling: number;
+}
+
+export interface AgentState {
+  readonly agentId: string;
+  readonly stores: readonly string[];
+  readonly counts: Counts;
+  /** Why the agent, or one of its stores, cannot be read. */
+  readonly failure?: string;
+}
+
+/** Everything `status` knows, found without the network and without changing anything. */
+export interface UploadState {
+  readonly counts: Counts;
+  readonly agents: readonly AgentState[];
+  readonly failing: readonly {
+    readonly agentId: string;
+    readonly sessionId: string;
+    readonly reason: string;
+    /** ms since the epoch */
+    readonly retryAt?: number;
+  }[];
+  readonly problems: readonly Problem[];
+  /** Lines the API did not take, and lines that were too long, over all sessions. */
+  readonly rejectedLines: number;
+  readonly omittedLines: number;
+  readonly refused: { readonly reason: string; readonly at: number } | null;
+  /** ms since the epoch */
+  readonly notBefore: number | null;
+  readonly lastRun: LastRun | null;
+  readonly uploading: LockOwner | null;
+}
+
+export async function readState(
+  stateDir: string,
+  config: Pick<Config, "apiUrl" | "deploymentId" | "projectId" | "filter">,
+  now: () => number,
+): Promise<UploadState> {
+  const ledger = await Ledger.open({ stateDir, now, readOnly: true });
+  const target = ledger.target(config);
+  await using agents = await findAgents(stateDir, now);
+  const filter = createFilter(config.filter);
+  const found = await survey({
+    agents: agents.agents,
+    filter,
+    ledger,
+    target,
+    retryAside: false,
+    now,
+  });
+  const records = Object.values(target.sessions);
+  const sum = (key: "rejected" | "omitted"): number =>
+    records.reduce((total, record) => total + (record[key] ?? 0), 0);
+  return {
+    counts: countStates(found.sessions),
+    agents: agents.agents.map(({ agentId, stores }) => {
+      const failure = found.failedAgents.find((problem) => problem.agentId === agentId)?.message;
+      return {
+        agentId,
+        stores: stores.map((store) => store.kind),
+        counts: countStates(found.sessions.filter((session) => session.agentId === agentId)),
+        ...(failure === undefined ? {} : { failure }),
+      };
+    }),
+    failing: found.sessions.flatMap(({ agentId, sessionId, state }) =>
+      state.kind === "failing" ? [{ agentId, sessionId, ...state }] : [],
+    ),
+    problems: [...ledger.problems, ...agents.problems, ...found.failedAgents, ...found.problems],
+    rejectedLines: sum("rejected"),
+    omittedLines: sum("omitted"),
+    refused: target.refused ?? null,
+    notBefore: target.notBefore ?? null,
+    lastRun: await readLastRun(stateDir),
+    uploading: await lockOwner(stateDir),
+  };
+}
+
+export function countStates(sessions: Survey["sessions"]): Counts {
+  const counts: Counts = {
+    found: sessions.length,
+    uploaded: 0,
+    pending: 0,
+    pendingBytes: 0,
+    skipped: {},
+    failing: 0,
+    growing: 0,
+    settling: 0,
+  };
+  for (const { state } of sessions) {
+    switch (state.kind) {
+      case "uploaded":
+        counts.uploaded++;
+        if (state.growing) counts.growing++;
+        break;
+      case "pending":
+        counts.pending++;
+        counts.pendingBytes += state.bytes;
+        if (state.settling) counts.settling++;
+        break;
+      case "skipped":
+        counts.skipped[state.filter] = (counts.skipped[state.filter] ?? 0) + 1;
+        break;
+      case "failing":
+        counts.failing++;
+    }
+  }
+  return counts;
+}

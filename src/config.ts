@@ -1,0 +1,281 @@
+import * as v from "valibot";
+import { parseInterval } from "./interval.ts";
+
+/** A secret the host resolves: from the environment, a file, a command or its own store. */
+export interface SecretRef {
+  readonly source: "env" | "file" | "exec" | "store";
+  readonly provider?: string;
+  readonly id: string;
+}
+
+const LOOPBACK = /^(localhost|127(?:\.\d{1,3}){3}|\[::1\])$/i;
+
+const text = (expected: string) => v.pipe(v.string(expected), v.trim(), v.nonEmpty(expected));
+
+const whole = (min: number, max: number, expected: string) =>
+  v.pipe(
+    v.number(expected),
+    v.integer(expected),
+    v.minValue(min, expected),
+    v.maxValue(max, expected),
+  );
+
+const names = (expected: string) =>
+  v.optional(v.array(v.pipe(v.string(expected), v.nonEmpty(expected)), expected), []);
+
+const KEY_FORM =
+  'your API key as one string without spaces, or {"source": "env", "provider": "default", "id": "INFLUXION_API_KEY"}';
+
+const API_URL_FORM =
+  "an https URL without user, query or fragment, e.g. https://api.influxion.io (http only for 127.0.0.1, or with allowInsecureHttp)";
+
+const EVERY_FORM = 'an interval such as "30s", "5m", "1h", "1d", or "0" to switch it off';
+
+const isApiUrl = (value: string): boolean => {
+  const url = URL.parse(value);
+  return (
+    url !== null &&
+    (url.protocol === "https:" || url.protocol === "http:") &&
+    url.username === "" &&
+    url.password === "" &&
+    url.search === "" &&
+    url.hash === ""
+  );
+};
+
+const MAX_COUNT = 1_000_000;
+const MAX_BYTES = 1024 ** 4;
+const HOUR_MS = 3_600_000;
+
+/**
+ * Every option, its default and its bounds. The manifest's `configSchema` is made
+ * from this schema (`npm run manifest`, held by test/manifest.test.ts). Nothing is
+ * required here: an unconfigured install is valid, see {@link readConfig}.
+ */
+export const ConfigSchema = v.strictObject({
+  apiKey: v.optional(
+    v.union(
+      [
+        v.pipe(v.string(), v.regex(/^[\x21-\x7e]+$/)),
+        v.looseObject({
+          source: v.picklist(["env", "file", "exec", "store"]),
+          id: v.pipe(v.string(), v.nonEmpty()),
+        }),
+      ],
+      KEY_FORM,
+    ),
+  ),
+  deploymentId: v.optional(text('a name for this machine or setup, e.g. "my-laptop"')),
+  projectId: v.optional(text("the project's id, as Influxion shows it")),
+  apiUrl: v.optional(
+    v.pipe(v.string(API_URL_FORM), v.check(isApiUrl, API_URL_FORM)),
+    "https://api.influxion.io",
+  ),
+  allowInsecureHttp: v.optional(v.boolean("true or false"), false),
+  upload: v.optional(
+    v.strictObject(
+      {
+        every: v.optional(
+          v.union(
+            [
+              v.pipe(
+                v.string(),
+                v.check((value) => parseInterval(value) !== null),
+              ),
+              v.pipe(v.number(), v.finite(), v.minValue(0)),
+            ],
+            EVERY_FORM,
+          ),
+          "15m",
+        ),
+        retryAttempts: v.optional(whole(0, 20, "a whole number from 0 to 20"), 3),
+        retryBackoffMs: v.optional(
+          whole(0, HOUR_MS, `milliseconds, a whole number from 0 to ${HOUR_MS}`),
+          5000,
+        ),
+        timeoutMs: v.optional(
+          whole(100, HOUR_MS, `milliseconds, a whole number from 100 to ${HOUR_MS}`),
+          30_000,
+        ),
+        maxFilesPerRun: v.optional(
+          whole(1, MAX_COUNT, `sessions, a whole number from 1 to ${MAX_COUNT}`),
+          50,
+        ),
+        maxBytesPerRun: v.optional(
+          whole(1, MAX_BYTES, `bytes, a whole number from 1 to ${MAX_BYTES}`),
+          10_485_760,
+        ),
+        concurrency: v.optional(whole(1, 8, "a whole number from 1 to 8"), 2),
+      },
+      "an object with the upload options",
+    ),
+    {},
+  ),
+  filter: v.optional(
+    v.strictObject(
+      {
+        agents: v.optional(
+          v.strictObject(
+            {
+              allow: names('a list of agent ids, e.g. ["main"]; empty means all'),
+              deny: names('a list of agent ids, e.g. ["scratch"]'),
+            },
+            'an object such as {"allow": [], "deny": []}',
+          ),
+          {},
+        ),
+        sessions: v.optional(
+          v.strictObject(
+            { deny: names('a list of globs on session ids, e.g. ["tmp-*"]') },
+            'an object such as {"deny": ["tmp-*"]}',
+          ),
+          {},
+        ),
+        minMessages: v.optional(
+          whole(0, MAX_COUNT, `messages, a whole number from 0 to ${MAX_COUNT}`),
+          2,
+        ),
+        minBytes: v.optional(
+          whole(0, MAX_BYTES, `bytes, a whole number from 0 to ${MAX_BYTES}`),
+          512,
+        ),
+      },
+      "an object with the filter options",
+    ),
+    {},
+  ),
+});
+
+export type UploadOptions = v.InferOutput<typeof ConfigSchema>["upload"];
+export type FilterOptions = v.InferOutput<typeof ConfigSchema>["filter"];
+
+/** A config that uploads can start from. */
+export interface Config {
+  readonly apiKey: string | SecretRef;
+  readonly deploymentId: string;
+  readonly projectId: string;
+  /** Without trailing slash. */
+  readonly apiUrl: string;
+  readonly allowInsecureHttp: boolean;
+  readonly upload: UploadOptions;
+  readonly filter: FilterOptions;
+  /** `upload.every` in ms; 0 is off. */
+  readonly everyMs: number;
+}
+
+/** One thing that is wrong with a config. */
+export interface ConfigProblem {
+  /** Dotted path below `plugins.entries.influxion.config`, e.g. `upload.every`. */
+  readonly path: string;
+  /** What is there now, never a secret. */
+  readonly found: string;
+  /** What to write instead. */
+  readonly expected: string;
+}
+
+export type ConfigResult =
+  | { readonly ok: true; readonly config: Config }
+  | { readonly ok: false; readonly problems: readonly ConfigProblem[] };
+
+/** The three lines of config that nothing can be uploaded without. */
+const REQUIRED = {
+  apiKey: KEY_FORM,
+  deploymentId: 'a name for this machine or setup, e.g. "my-laptop"',
+  projectId: "the project's id, as Influxion shows it",
+} as const;
+
+/** JSON to paste into openclaw.json for the minimal setup. */
+export const MINIMAL_CONFIG = JSON.stringify(
+  {
+    plugins: {
+      entries: {
+        influxion: {
+          enabled: true,
+          config: {
+            apiKey: "<your API key>",
+            deploymentId: "my-laptop",
+            projectId: "<project id>",
+          },
+        },
+      },
+    },
+  },
+  null,
+  2,
+);
+
+/** Checks what stands under `plugins.entries.influxion.config`; never throws. */
+export function readConfig(input: unknown): ConfigResult {
+  const given = input ?? {};
+  const parsed = v.safeParse(ConfigSchema, given);
+  const problems = parsed.success ? [] : parsed.issues.map(toProblem);
+  for (const [path, expected] of Object.entries(REQUIRED)) {
+    if (isRecord(given) && given[path] === undefined) {
+      problems.push({ path, found: "nothing", expected });
+    }
+  }
+  if (!parsed.success || problems.length > 0) return { ok: false, problems };
+
+  const { apiKey, deploymentId, projectId, apiUrl, ...rest } = parsed.output;
+  if (!rest.allowInsecureHttp && !isSafeUrl(apiUrl)) {
+    const found = describe(apiUrl);
+    const expected =
+      'an https URL; or, when everyone on the way may read the key and the conversations, also "allowInsecureHttp": true';
+    return { ok: false, problems: [{ path: "apiUrl", found, expected }] };
+  }
+  const config: Config = {
+    ...rest,
+    apiKey: apiKey as string | SecretRef,
+    deploymentId: deploymentId as string,
+    projectId: projectId as string,
+    apiUrl: apiUrl.replace(/\/+$/, ""),
+    everyMs: parseInterval(rest.upload.every) ?? 0,
+  };
+  return { ok: true, config };
+}
+
+/** One line a problem, ready for a log or a terminal. */
+export function formatConfigProblem({ path, found, expected }: ConfigProblem): string {
+  const field = path === "" ? "config" : path;
+  return `${field}: found ${found}, expected ${expected}`;
+}
+
+/** Whether `url` points at this machine. */
+export function isLoopbackUrl(url: string): boolean {
+  return LOOPBACK.test(URL.parse(url)?.hostname ?? "");
+}
+
+function isSafeUrl(url: string): boolean {
+  return url.startsWith("https:") || isLoopbackUrl(url);
+}
+
+function toProblem(issue: v.BaseIssue<unknown>): ConfigProblem {
+  const path = v.getDotPath(issue) ?? "";
+  if (issue.type === "strict_object" && issue.expected === "never") {
+    return {
+      path,
+      found: "an option that does not exist",
+      expected: "nothing here; check the spelling or remove it",
+    };
+  }
+  const found = path === "apiKey" ? describeSecret(issue.input) : describe(issue.input);
+  const expected = path === "" ? "an object with the plugin's options" : issue.message;
+  return { path, found, expected };
+}
+
+function describe(value: unknown): string {
+  if (value === undefined) return "nothing";
+  const json = JSON.stringify(value) ?? String(value);
+  return json.length > 60 ? `${json.slice(0, 57)}...` : json;
+}
+
+function describeSecret(value: unknown): string {
+  if (typeof value !== "string")
+    return Array.isArray(value) ? "a list" : `a value of type ${typeof value}`;
+  if (value === "") return "an empty string";
+  return "a string with spaces, line breaks or characters that cannot be sent in a header";
+}
+
+function isRecord(value: unknown): value is Record<string, unknown> {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
+}

@@ -1,0 +1,85 @@
+import { formatConfigProblem, MINIMAL_CONFIG, readConfig } from "./config.ts";
+import { type HostConfig, proxyUrlOf, resolveApiKey } from "./host.ts";
+import { writeLastRun } from "./last-run.ts";
+import { InfluxionError } from "./problem.ts";
+import { createScheduler, describeRun, type Scheduler } from "./service.ts";
+
+/** What the Gateway gives a service; the health report exists on newer hosts only. */
+export interface GatewayContext {
+  readonly stateDir: string;
+  readonly config: HostConfig;
+  readonly logger: { info(line: string): void; warn(line: string): void };
+  readonly serviceHealth?: {
+    reportFailure(error: unknown): void;
+    clearFailure(): void;
+  };
+}
+
+/**
+ * Starts uploading on the interval, or says what is wrong with the config and
+ * leaves uploads off. Never throws: the Gateway must not suffer from a bad config.
+ */
+export function startUploads(context: GatewayContext, pluginConfig: unknown): Scheduler {
+  const { stateDir, logger, serviceHealth } = context;
+  const result = readConfig(pluginConfig);
+  if (!result.ok) {
+    for (const problem of result.problems) {
+      logger.warn(`influxion: uploads are off; ${formatConfigProblem(problem)}`);
+    }
+    logger.warn(`influxion: the minimal setup in openclaw.json is\n${MINIMAL_CONFIG}`);
+    return { start: () => undefined, stop: () => Promise.resolve() };
+  }
+  const { config } = result;
+  if (config.everyMs === 0) {
+    logger.info('influxion: upload.every is "0"; uploads only with "openclaw influxion sync"');
+  }
+  return createScheduler({
+    everyMs: config.everyMs,
+    now: Date.now,
+    random: Math.random,
+    async run(signal, nextAt) {
+      const note = { report: null, failure: null } as {
+        report: Awaited<ReturnType<typeof import("./run.ts").run>> | null;
+        failure: string | null;
+      };
+      try {
+        // Loaded with the first run, so that a Gateway that starts does not wait for it.
+        const { run } = await import("./run.ts");
+        note.report = await run({
+          stateDir,
+          config,
+          apiKey: await resolveApiKey(config.apiKey, context.config),
+          proxyUrl: proxyUrlOf(context.config),
+          trigger: "interval",
+          lockWaitMs: 0,
+          signal,
+          now: Date.now,
+          random: Math.random,
+        });
+        tell(context, note.report);
+      } catch (error) {
+        if (signal.aborted) return;
+        note.failure = error instanceof Error ? error.message : String(error);
+        const locked = error instanceof InfluxionError && error.code === "LOCKED";
+        logger[locked ? "info" : "warn"](`influxion: no upload this time: ${note.failure}`);
+        if (!locked) serviceHealth?.reportFailure(new Error(note.failure));
+      }
+      const at = Date.now();
+      const next = new Date(nextAt(at)).toISOString();
+      await writeLastRun(stateDir, { ...note, at: new Date(at).toISOString(), nextAt: next });
+    },
+  });
+}
+
+function tell(
+  { logger, serviceHealth }: GatewayContext,
+  report: Parameters<typeof describeRun>[0],
+): void {
+  const line = describeRun(report);
+  const { outcome } = report;
+  if (line !== null) logger[outcome === "done" ? "info" : "warn"](`influxion: ${line}`);
+  for (const { reason } of report.failures.slice(0, 5))
+    logger.warn(`influxion: failing: ${reason}`);
+  if (outcome === "done") serviceHealth?.clearFailure();
+  else serviceHealth?.reportFailure(new Error(line ?? outcome));
+}

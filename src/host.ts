@@ -1,0 +1,64 @@
+import type { OpenClawPluginApi } from "openclaw/plugin-sdk/plugin-entry";
+import type { SecretRef } from "./config.ts";
+import { InfluxionError } from "./problem.ts";
+
+/** Where the host keeps the plugin's config, and what its schema paths are relative to. */
+export const CONFIG_PATH = "plugins.entries.influxion.config";
+
+/** The host's config as the plugin sees it. */
+export type HostConfig = OpenClawPluginApi["config"];
+
+/** Resolves the secret references of a host config; only newer hosts have it. */
+interface SecretRuntime {
+  resolveConfiguredSecretInputString(params: {
+    config: HostConfig;
+    env: NodeJS.ProcessEnv;
+    value: unknown;
+    path: string;
+  }): Promise<{ value?: string; unresolvedRefReason?: string }>;
+}
+
+/**
+ * The API key itself. In the Gateway the host has resolved it already; a command
+ * is given the reference and asks the host.
+ *
+ * @throws {InfluxionError} `API_KEY_UNRESOLVED` when the reference leads to nothing
+ */
+export async function resolveApiKey(
+  apiKey: string | SecretRef,
+  config: HostConfig,
+): Promise<string> {
+  if (typeof apiKey === "string") return apiKey;
+  const reason = await (async () => {
+    try {
+      // Not every supported host has this module, so it can neither be imported statically nor typed by one of them.
+      const specifier = "openclaw/plugin-sdk/secret-input-runtime";
+      const runtime = (await import(specifier)) as SecretRuntime;
+      const path = `${CONFIG_PATH}.apiKey`;
+      const { value, unresolvedRefReason } = await runtime.resolveConfiguredSecretInputString({
+        config,
+        env: process.env,
+        value: apiKey,
+        path,
+      });
+      return value === undefined || value === ""
+        ? { unresolved: unresolvedRefReason ?? "it is empty" }
+        : { value };
+    } catch {
+      return { unresolved: "this OpenClaw cannot resolve it for a command" };
+    }
+  })();
+  if ("value" in reason) return reason.value;
+  throw new InfluxionError(
+    "API_KEY_UNRESOLVED",
+    `apiKey is a secret reference (${apiKey.source}:${apiKey.id}) that could not be resolved: ${reason.unresolved}`,
+  );
+}
+
+/** The proxy that the host is configured with. The Gateway also puts it into its environment; a command does not. */
+export function proxyUrlOf(config: HostConfig): string | undefined {
+  const { proxy } = config as { proxy?: { enabled?: boolean; proxyUrl?: unknown } };
+  return proxy?.enabled !== false && typeof proxy?.proxyUrl === "string"
+    ? proxy.proxyUrl
+    : undefined;
+}

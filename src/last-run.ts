@@ -1,0 +1,48 @@
+import { readFile } from "node:fs/promises";
+import { join } from "node:path";
+import { replaceFileAtomic } from "@openclaw/fs-safe/atomic";
+import * as v from "valibot";
+import type { RunReport } from "./report.ts";
+
+/** What `status` tells about the last run: kept apart from the ledger, which an idle run must not write. */
+export interface LastRun {
+  readonly report: RunReport | null;
+  /** Why there was no run at all, e.g. a wrong config; null when there was one. */
+  readonly failure: string | null;
+  /** ISO 8601 */
+  readonly at: string;
+  /** When the service meant to run next, ISO 8601. */
+  readonly nextAt?: string | undefined;
+}
+
+const LastRunSchema = v.object({
+  report: v.nullable(
+    v.looseObject({ outcome: v.string(), startedAt: v.string(), sent: v.looseObject({}) }),
+  ),
+  failure: v.nullable(v.string()),
+  at: v.string(),
+  nextAt: v.exactOptional(v.string()),
+});
+
+const pathOf = (stateDir: string): string => join(stateDir, "influxion", "last-run.json");
+
+/** The last run of service or command, or null when none is known. */
+export async function readLastRun(stateDir: string): Promise<LastRun | null> {
+  try {
+    const parsed = v.safeParse(LastRunSchema, JSON.parse(await readFile(pathOf(stateDir), "utf8")));
+    return parsed.success ? (parsed.output as unknown as LastRun) : null;
+  } catch {
+    return null;
+  }
+}
+
+/** Best effort: a full disk must not turn an upload that worked into a failure. */
+export async function writeLastRun(stateDir: string, lastRun: LastRun): Promise<void> {
+  await replaceFileAtomic({
+    filePath: pathOf(stateDir),
+    content: `${JSON.stringify(lastRun)}\n`,
+    mode: 0o600,
+    dirMode: 0o700,
+    tempPrefix: ".influxion-last-run",
+  }).catch(() => undefined);
+}

@@ -1,0 +1,129 @@
+import { readdir, readFile, rename, unlink } from "node:fs/promises";
+import { basename, dirname, join } from "node:path";
+import { replaceFileAtomic } from "@openclaw/fs-safe/atomic";
+import * as v from "valibot";
+import { errnoOf, InfluxionError } from "../problem.ts";
+import {
+  type LedgerData,
+  LedgerSchema,
+  LegacyLedgerSchema,
+  type LegacyRecord,
+  SCHEMA_VERSION,
+  VersionSchema,
+} from "./schema.ts";
+
+/** The ledger cannot be used; the message says why and what to do. Nothing is sent meanwhile. */
+export class LedgerError extends InfluxionError {}
+
+const TEMP_PREFIX = ".influxion-state";
+
+/** Where the ledger is, and where its last good copy is: outside the folder that a reinstall replaces. */
+export function ledgerPaths(stateDir: string): { primary: string; copy: string } {
+  return {
+    primary: join(stateDir, "extensions", "influxion", "state.json"),
+    copy: join(stateDir, "influxion", "state.json"),
+  };
+}
+
+/** What stands in one ledger file. */
+export type LedgerFile =
+  | { readonly kind: "missing" }
+  | { readonly kind: "damaged"; readonly why: string }
+  | { readonly kind: "legacy"; readonly records: Record<string, LegacyRecord> }
+  | { readonly kind: "good"; readonly data: LedgerData };
+
+/**
+ * Reads one ledger file.
+ * @throws {LedgerError} `LEDGER_UNREADABLE`, or `LEDGER_NEWER` for a version this plugin does not know
+ */
+export async function readLedgerFile(path: string): Promise<LedgerFile> {
+  let text: string;
+  try {
+    text = await readFile(path, "utf8");
+  } catch (error) {
+    if (errnoOf(error) === "ENOENT") return { kind: "missing" };
+    throw new LedgerError(
+      "LEDGER_UNREADABLE",
+      `the record of what has been uploaded cannot be read (${errnoOf(error) || String(error)}): ${path}; give the user that runs OpenClaw access to it`,
+      { cause: error },
+    );
+  }
+  return parseLedger(text, path);
+}
+
+/**
+ * What the text of a ledger file means; never throws for damage.
+ * @throws {LedgerError} `LEDGER_NEWER`
+ */
+export function parseLedger(text: string, path: string): LedgerFile {
+  let json: unknown;
+  try {
+    json = JSON.parse(text);
+  } catch {
+    return { kind: "damaged", why: text === "" ? "it is empty" : "it is not JSON" };
+  }
+  if (!v.is(VersionSchema, json)) return { kind: "damaged", why: "it names no schemaVersion" };
+  if (json.schemaVersion > SCHEMA_VERSION) {
+    throw new LedgerError(
+      "LEDGER_NEWER",
+      `${path} was written by a newer influxion (schemaVersion ${json.schemaVersion}, this one knows ${SCHEMA_VERSION}); update the plugin, nothing is uploaded until then`,
+    );
+  }
+  const legacy = v.safeParse(LegacyLedgerSchema, json);
+  if (legacy.success) {
+    const records = Object.entries(legacy.output.files).filter((entry) => entry[1] !== null);
+    return { kind: "legacy", records: Object.fromEntries(records) as Record<string, LegacyRecord> };
+  }
+  const parsed = v.safeParse(LedgerSchema, json, { abortEarly: true });
+  if (parsed.success) return { kind: "good", data: parsed.output };
+  const [issue] = parsed.issues;
+  return { kind: "damaged", why: `${v.getDotPath(issue) ?? "its root"} is not what it should be` };
+}
+
+/**
+ * Replaces a ledger file: temp file, fsync, rename, fsync of the folder.
+ * @throws {LedgerError} `LEDGER_UNWRITABLE`
+ */
+export async function writeLedgerFile(path: string, text: string): Promise<void> {
+  try {
+    await replaceFileAtomic({
+      filePath: path,
+      content: text,
+      mode: 0o600,
+      dirMode: 0o700,
+      tempPrefix: TEMP_PREFIX,
+      syncTempFile: true,
+      syncParentDir: true,
+    });
+  } catch (error) {
+    const code = errnoOf(error instanceof Error && error.cause ? error.cause : error);
+    throw new LedgerError("LEDGER_UNWRITABLE", `${explain(code)}: ${path}`, { cause: error });
+  }
+}
+
+/** Puts a damaged file aside, under a name that says so, and returns that name. */
+export async function setAside(path: string, now: number): Promise<string> {
+  const stamp = new Date(now).toISOString().replaceAll(":", "-");
+  const aside = `${path}.damaged-${stamp}`;
+  await rename(path, aside);
+  return basename(aside);
+}
+
+/** Removes what a process that was killed while writing left beside `path`. Call only under the lock. */
+export async function removeLeftovers(path: string): Promise<void> {
+  const dir = dirname(path);
+  const names = await readdir(dir).catch(() => []);
+  const left = names.filter((name) => name.startsWith(TEMP_PREFIX));
+  await Promise.allSettled(left.map((name) => unlink(join(dir, name))));
+}
+
+function explain(code: string): string {
+  const what = "the record of what has been uploaded cannot be written";
+  if (code === "ENOSPC" || code === "EDQUOT") {
+    return `${what} because the disk is full; free some space, uploads go on by themselves`;
+  }
+  if (code === "EROFS" || code === "EACCES" || code === "EPERM") {
+    return `${what} (${code}); give the user that runs OpenClaw write access`;
+  }
+  return `${what}${code === "" ? "" : ` (${code})`}`;
+}

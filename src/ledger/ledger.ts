@@ -1,0 +1,190 @@
+import { createHash } from "node:crypto";
+import type { Problem } from "../problem.ts";
+import {
+  LedgerError,
+  type LedgerFile,
+  ledgerPaths,
+  readLedgerFile,
+  removeLeftovers,
+  setAside,
+  writeLedgerFile,
+} from "./files.ts";
+import {
+  type LedgerData,
+  type LegacyRecord,
+  SCHEMA_VERSION,
+  type SessionRecord,
+  type Target,
+} from "./schema.ts";
+
+/** Shortest time between two writes while confirmations come in, in ms. */
+const SAVE_EVERY_MS = 250;
+
+/** The place sessions are sent to. A new one has received nothing yet. */
+export interface Destination {
+  readonly apiUrl: string;
+  readonly deploymentId: string;
+  readonly projectId: string;
+}
+
+export interface OpenOptions {
+  readonly stateDir: string;
+  /** Look without touching: nothing is repaired, set aside or written. */
+  readonly readOnly?: boolean;
+  /** Wall clock, in ms since the epoch. */
+  readonly now: () => number;
+}
+
+/**
+ * What has been uploaded. Change the records in place, then {@link save} or
+ * {@link saveSoon}. Only the holder of the lock may open it for writing.
+ */
+export class Ledger {
+  /** What a person should know about the files, e.g. that a damaged one was set aside. */
+  readonly problems: Problem[];
+  readonly #paths: { primary: string; copy: string };
+  readonly #data: LedgerData;
+  #changed = false;
+  #saving: Promise<void> | null = null;
+  #nextSave = 0;
+  #failure: LedgerError | null = null;
+
+  private constructor(
+    paths: { primary: string; copy: string },
+    data: LedgerData,
+    problems: Problem[],
+  ) {
+    this.#paths = paths;
+    this.#data = data;
+    this.problems = problems;
+  }
+
+  /** @throws {LedgerError} when there is a ledger that cannot be read or is from a newer version */
+  static async open({ stateDir, readOnly = false, now }: OpenOptions): Promise<Ledger> {
+    const paths = ledgerPaths(stateDir);
+    const primary = await readLedgerFile(paths.primary);
+    const copy = await readLedgerFile(paths.copy);
+    const problems: Problem[] = [];
+    for (const [path, file] of [
+      [paths.primary, primary],
+      [paths.copy, copy],
+    ] as const) {
+      if (!readOnly) await removeLeftovers(path);
+      if (file.kind !== "damaged") continue;
+      const kept = readOnly ? "it will be set aside" : `kept as ${await setAside(path, now())}`;
+      problems.push({
+        code: "LEDGER_DAMAGED",
+        message: `the record of what has been uploaded was damaged (${file.why}, ${kept}): ${path}`,
+      });
+    }
+    const data = choose(primary, copy);
+    if (problems.length > 0 && data.revision === 0) {
+      problems.push({
+        code: "LEDGER_LOST",
+        message: "no good copy of it was found, so every session is sent again",
+      });
+    }
+    return new Ledger(paths, data, problems);
+  }
+
+  /** The record for a destination; an empty one that is only stored once something is saved. */
+  target({ apiUrl, deploymentId, projectId }: Destination): Target {
+    const id = digest([apiUrl, deploymentId, projectId]).slice(0, 16);
+    this.#data.targets[id] ??= { apiUrl, deploymentId, projectId, sessions: {} };
+    return this.#data.targets[id];
+  }
+
+  /** Takes out what the earlier plugin remembered of `agents/<agentId>/sessions/<file>`. */
+  legacy(agentId: string, file: string): LegacyRecord | undefined {
+    return this.#data.legacy?.[legacyKey(agentId, file)];
+  }
+
+  forgetLegacy(agentId: string, file: string): void {
+    if (this.#data.legacy !== undefined) delete this.#data.legacy[legacyKey(agentId, file)];
+  }
+
+  /** Why the last write failed; no new part may be sent until one succeeds. */
+  get failure(): LedgerError | null {
+    return this.#failure;
+  }
+
+  /** Notes a change that is worth a write. */
+  changed(): void {
+    this.#changed = true;
+  }
+
+  /**
+   * Writes what has changed, durably.
+   * @throws {LedgerError} `LEDGER_UNWRITABLE`
+   */
+  async save(): Promise<void> {
+    // A write in flight may have begun before the change this call is about.
+    while (this.#saving !== null) await this.#saving.catch(() => undefined);
+    if (!this.#changed) return;
+    this.#saving = this.#write();
+    try {
+      await this.#saving;
+    } finally {
+      this.#saving = null;
+    }
+  }
+
+  /**
+   * Writes confirmations together: at once when the last write is long ago, else
+   * with one of the next calls. What a crash loses is sent again under its key.
+   */
+  async saveSoon(): Promise<void> {
+    this.#changed = true;
+    if (this.#saving !== null || performance.now() < this.#nextSave) return;
+    await this.save();
+  }
+
+  async #write(): Promise<void> {
+    const start = performance.now();
+    this.#changed = false;
+    this.#data.revision++;
+    try {
+      const text = `${JSON.stringify(this.#data)}\n`;
+      await writeLedgerFile(this.#paths.primary, text);
+      this.#failure = null;
+      await writeLedgerFile(this.#paths.copy, text).catch((error: LedgerError) => {
+        this.problems.push({ code: "LEDGER_COPY", message: `no second copy: ${error.message}` });
+      });
+    } catch (error) {
+      this.#changed = true;
+      if (error instanceof LedgerError) this.#failure = error;
+      throw error;
+    } finally {
+      // A large ledger on a slow disk is written less often.
+      const took = performance.now() - start;
+      this.#nextSave = performance.now() + Math.max(SAVE_EVERY_MS, 10 * took);
+    }
+  }
+}
+
+/** The key of a session's record. An agent's id holds no slash. */
+export function sessionKey(agentId: string, sessionId: string): string {
+  return `${agentId}/${sessionId}`;
+}
+
+/** The record of a session, made when there is none. */
+export function recordOf(target: Target, key: string): SessionRecord {
+  target.sessions[key] ??= { generations: 0, streams: {} };
+  return target.sessions[key];
+}
+
+export function digest(parts: readonly unknown[]): string {
+  return createHash("sha256").update(JSON.stringify(parts)).digest("hex");
+}
+
+function legacyKey(agentId: string, file: string): string {
+  return `agents/${agentId}/sessions/${file}`;
+}
+
+function choose(primary: LedgerFile, copy: LedgerFile): LedgerData {
+  const good = [primary, copy].filter((file) => file.kind === "good").map((file) => file.data);
+  const empty: LedgerData = { schemaVersion: SCHEMA_VERSION, revision: 0, targets: {} };
+  const data = good.reduce((best, next) => (next.revision > best.revision ? next : best), empty);
+  if (primary.kind === "legacy") data.legacy = { ...primary.records, ...data.legacy };
+  return data;
+}

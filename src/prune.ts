@@ -1,0 +1,40 @@
+import type { Ledger } from "./ledger/ledger.ts";
+import type { Target } from "./ledger/schema.ts";
+import type { Agent } from "./stores/agents.ts";
+import type { Survey } from "./survey.ts";
+
+/**
+ * How long a vanished session is remembered, in ms. A folder that is not mounted
+ * for an hour, or a host upgrade that is moving transcripts, must not make
+ * everything look new.
+ */
+export const REMEMBER_MS = 24 * 3_600_000;
+
+export interface PruneOptions {
+  readonly ledger: Ledger;
+  readonly target: Target;
+  readonly survey: Survey;
+  /** Every agent that exists. */
+  readonly agents: readonly Agent[];
+  /** ms since the epoch */
+  readonly now: number;
+}
+
+/** Forgets sessions that have been gone for {@link REMEMBER_MS}. */
+export function prune({ ledger, target, survey, agents, now }: PruneOptions): void {
+  const found = new Set(survey.sessions.map(({ key }) => key));
+  const existing = new Set(agents.map(({ agentId }) => agentId));
+  for (const [key, record] of Object.entries(target.sessions)) {
+    if (found.has(key)) continue;
+    const agentId = key.slice(0, key.indexOf("/"));
+    // An agent that could not be listed, or was not asked for, tells nothing about its sessions.
+    if (existing.has(agentId) && !survey.listed.has(agentId)) continue;
+    if (record.missingSince === undefined) {
+      record.missingSince = now;
+      ledger.changed();
+    } else if (Math.abs(now - record.missingSince) >= REMEMBER_MS) {
+      delete target.sessions[key];
+      ledger.changed();
+    }
+  }
+}

@@ -1,0 +1,122 @@
+import { createHash } from "node:crypto";
+import { type FileHandle, open } from "node:fs/promises";
+import { PassThrough, type Readable, type Transform } from "node:stream";
+import { finished, pipeline } from "node:stream/promises";
+import * as zlib from "node:zlib";
+import split2 from "split2";
+import { errnoOf } from "../problem.ts";
+import { wholeLines } from "./lines.ts";
+import { type PartContent, PartTally } from "./part.ts";
+import { Refusal } from "./refusal.ts";
+
+/** A part whose whole body arrived; its payloads wait in `file` to be committed. */
+export interface StagedPart extends PartContent {
+  readonly file: string;
+  /** Of the decoded body, as 64 hex digits. */
+  readonly sha256: string;
+  /** Bytes of the body as it was sent. */
+  readonly wireBytes: number;
+  /** Bytes of the body after decompression. */
+  readonly decodedBytes: number;
+}
+
+/** `bytesWritten` is how much input a zlib stream has used up. */
+type Decoder = Transform & { readonly bytesWritten?: number };
+
+const DECODERS: ReadonlyMap<string, () => Decoder> = new Map([
+  ["identity", () => new PassThrough()],
+  ["gzip", () => zlib.createGunzip({ chunkSize: 64 * 1024 })],
+  // Some runtimes that load plugins have no zstd.
+  ...("createZstdDecompress" in zlib
+    ? [["zstd", () => zlib.createZstdDecompress({ chunkSize: 64 * 1024 })] as const]
+    : []),
+]);
+
+/** The content codings a body may have, for `Accept-Encoding` (RFC 9110, 12.5.3). */
+export const ACCEPTED_CODINGS = [...DECODERS.keys()]
+  .filter((name) => name !== "identity")
+  .join(", ");
+
+/** @throws {Refusal} 415 for a coding that cannot be undone here. */
+export function createDecoder(coding: string): Decoder {
+  const create = DECODERS.get(coding.trim().toLowerCase());
+  if (create !== undefined) return create();
+  throw new Refusal(415, "CONTENT_ENCODING", `Content-Encoding must be one of ${ACCEPTED_CODINGS}`);
+}
+
+/**
+ * Writes the payloads of a body to the new file `file`, one per line, in bounded
+ * memory. Whatever happens, `source` is left open, so that it can still be answered.
+ *
+ * @throws {Refusal} when the body is not a part, or not intact.
+ */
+export async function stageBody(
+  source: Readable,
+  decoder: Decoder,
+  file: string,
+  maxLineBytes: number,
+): Promise<StagedPart> {
+  const hash = createHash("sha256");
+  const tally = new PartTally();
+  let wireBytes = 0;
+  let decodedBytes = 0;
+
+  async function* metered(chunks: AsyncIterable<Buffer>): AsyncGenerator<Buffer> {
+    for await (const chunk of chunks) {
+      decodedBytes += chunk.length;
+      hash.update(chunk);
+      yield chunk;
+    }
+  }
+
+  const staging = await open(file, "wx", 0o600);
+  try {
+    // `pipeline` would destroy the request, and with it the socket of the answer.
+    source.on("data", (chunk: Buffer) => {
+      wireBytes += chunk.length;
+    });
+    source.pipe(decoder);
+    finished(source, { writable: false }).catch((error: Error) => decoder.destroy(error));
+    await pipeline(
+      decoder,
+      (chunks: AsyncIterable<Buffer>) => wholeLines(metered(chunks), maxLineBytes),
+      split2("\n"),
+      (lines: AsyncIterable<string>) => writePayloads(lines, tally, staging),
+    );
+  } catch (error) {
+    throw isCodingError(error) ? notIntact(error) : error;
+  } finally {
+    await staging.close();
+  }
+  // Node stops after the first frame of zstd, silently, when another one follows in the same chunk.
+  if ((decoder.bytesWritten ?? wireBytes) < wireBytes) throw notIntact();
+  return { ...tally.finish(), file, sha256: hash.digest("hex"), wireBytes, decodedBytes };
+}
+
+const BLOCK_LENGTH = 64 * 1024;
+
+async function writePayloads(
+  lines: AsyncIterable<string>,
+  tally: PartTally,
+  staging: FileHandle,
+): Promise<void> {
+  let block = "";
+  for await (const line of lines) {
+    if (line.trim() === "") continue;
+    const payload = tally.add(line);
+    if (payload !== undefined) block += `${payload}\n`;
+    if (block.length < BLOCK_LENGTH) continue;
+    await staging.appendFile(block);
+    block = "";
+  }
+  await staging.appendFile(block);
+}
+
+function notIntact(cause?: unknown): Refusal {
+  const message = "the body is cut short or not what its Content-Encoding says";
+  return new Refusal(400, "BODY_NOT_INTACT", message, { cause });
+}
+
+function isCodingError(error: unknown): boolean {
+  return /^(Z_|ZSTD_)/.test(errnoOf(error));
+}

@@ -1,0 +1,226 @@
+import { DatabaseSync } from "node:sqlite";
+import { InfluxionError } from "../problem.ts";
+import type { Receipt } from "../wire.ts";
+
+const SCHEMA_VERSION = 1;
+
+const SCHEMA = `
+CREATE TABLE IF NOT EXISTS sessions (
+  stream TEXT NOT NULL, generation INTEGER NOT NULL,
+  agent_id TEXT NOT NULL, session_id TEXT NOT NULL, file TEXT NOT NULL,
+  parts INTEGER NOT NULL DEFAULT 0, lines INTEGER NOT NULL DEFAULT 0,
+  accepted INTEGER NOT NULL DEFAULT 0, rejected INTEGER NOT NULL DEFAULT 0,
+  bytes INTEGER NOT NULL DEFAULT 0,
+  PRIMARY KEY (stream, generation)
+) STRICT;
+CREATE TABLE IF NOT EXISTS parts (
+  idempotency_key TEXT PRIMARY KEY, body_sha256 TEXT NOT NULL,
+  stream TEXT NOT NULL, generation INTEGER NOT NULL,
+  first_line INTEGER NOT NULL, lines INTEGER NOT NULL,
+  accepted INTEGER NOT NULL, rejected INTEGER NOT NULL, errors TEXT NOT NULL,
+  batch_id TEXT NOT NULL, wire_bytes INTEGER NOT NULL, decoded_bytes INTEGER NOT NULL,
+  received_at TEXT NOT NULL, repeats INTEGER NOT NULL DEFAULT 0
+) STRICT;
+CREATE TABLE IF NOT EXISTS refusals (
+  code TEXT PRIMARY KEY, count INTEGER NOT NULL, last_at TEXT NOT NULL, last_message TEXT NOT NULL
+) STRICT;
+PRAGMA user_version = ${SCHEMA_VERSION};
+`;
+
+/** One generation of one session: what its file holds. */
+export interface SessionRow {
+  /** See `streamOf`; the ids themselves may hold what SQLite cannot tell apart. */
+  readonly stream: string;
+  /** 0, and one more each time the session started again from line 0. */
+  readonly generation: number;
+  readonly agentId: string;
+  readonly sessionId: string;
+  /** Path of the JSONL file, relative to the receiver's folder. */
+  readonly file: string;
+  readonly parts: number;
+  /** Lines received, accepted and rejected: the `lineIndex` the next part must have. */
+  readonly lines: number;
+  readonly accepted: number;
+  readonly rejected: number;
+  /** Committed length of the file in bytes; what lies behind it was never confirmed. */
+  readonly bytes: number;
+}
+
+export interface PartRow {
+  readonly key: string;
+  readonly sha256: string;
+  readonly stream: string;
+  readonly generation: number;
+  readonly firstLine: number;
+  readonly lines: number;
+  readonly receipt: Receipt;
+  readonly wireBytes: number;
+  readonly decodedBytes: number;
+  /** ISO 8601. */
+  readonly receivedAt: string;
+}
+
+export interface ReceiverStats {
+  /** Parts stored. */
+  readonly parts: number;
+  /** Parts that came again and were answered from the record. */
+  readonly repeats: number;
+  readonly accepted: number;
+  readonly rejected: number;
+  /** Bytes of the stored parts' bodies as they were sent. */
+  readonly wireBytes: number;
+  /** Bytes of the stored parts' bodies after decompression. */
+  readonly decodedBytes: number;
+  /**
+   * How often each reason led to a refusal, e.g. `KEY_REUSED` (a known key with another
+   * body), `OUT_OF_ORDER`, `CUT_SHORT`, `UNAUTHORIZED`. Survives restarts.
+   */
+  readonly refusals: Readonly<Record<string, number>>;
+}
+
+const SESSION_COLUMNS = `stream, generation, agent_id AS agentId, session_id AS sessionId, file,
+  parts, lines, accepted, rejected, bytes`;
+
+/** What was received, in `index.sqlite`. Every method is one transaction. */
+export class Index {
+  readonly #db: DatabaseSync;
+
+  /** @throws {InfluxionError} `RECEIVER_INDEX_TOO_NEW` when a newer version wrote the file. */
+  constructor(file: string) {
+    this.#db = new DatabaseSync(file);
+    const version = Number(this.#db.prepare("PRAGMA user_version").get()?.user_version);
+    if (version > SCHEMA_VERSION) {
+      this.#db.close();
+      throw new InfluxionError(
+        "RECEIVER_INDEX_TOO_NEW",
+        `${file} was written by a newer version; update, or choose another folder`,
+      );
+    }
+    this.#db.exec(`PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; ${SCHEMA}`);
+  }
+
+  /** All generations, also those whose first part was never committed (`parts` 0). */
+  sessions(): SessionRow[] {
+    return this.#db
+      .prepare(`SELECT ${SESSION_COLUMNS} FROM sessions ORDER BY agent_id, session_id, generation`)
+      .all() as unknown as SessionRow[];
+  }
+
+  /** The newest generation of a stream that holds a part. */
+  newest(stream: string): SessionRow | undefined {
+    return this.#db
+      .prepare(
+        `SELECT ${SESSION_COLUMNS} FROM sessions WHERE stream = ? AND parts > 0
+         ORDER BY generation DESC LIMIT 1`,
+      )
+      .get(stream) as unknown as SessionRow | undefined;
+  }
+
+  /** Notes a generation before its file is made, so that no crash leaves a file nobody knows. */
+  announce(
+    row: Pick<SessionRow, "stream" | "generation" | "agentId" | "sessionId" | "file">,
+  ): void {
+    this.#db
+      .prepare(
+        `INSERT OR IGNORE INTO sessions (stream, generation, agent_id, session_id, file)
+         VALUES (?, ?, ?, ?, ?)`,
+      )
+      .run(row.stream, row.generation, row.agentId, row.sessionId, row.file);
+  }
+
+  forget(row: SessionRow): void {
+    this.#db
+      .prepare("DELETE FROM sessions WHERE stream = ? AND generation = ? AND parts = 0")
+      .run(row.stream, row.generation);
+  }
+
+  part(key: string): PartRow | undefined {
+    const row = this.#db.prepare("SELECT * FROM parts WHERE idempotency_key = ?").get(key);
+    if (row === undefined) return undefined;
+    const errors: NonNullable<Receipt["errors"]> = JSON.parse(String(row.errors));
+    return {
+      key,
+      sha256: String(row.body_sha256),
+      stream: String(row.stream),
+      generation: Number(row.generation),
+      firstLine: Number(row.first_line),
+      lines: Number(row.lines),
+      receipt: {
+        accepted: Number(row.accepted),
+        rejected: Number(row.rejected),
+        batchId: String(row.batch_id),
+        ...(errors.length > 0 ? { errors } : {}),
+      },
+      wireBytes: Number(row.wire_bytes),
+      decodedBytes: Number(row.decoded_bytes),
+      receivedAt: String(row.received_at),
+    };
+  }
+
+  /** Records a part whose payloads are on disk; `bytes` is its file's length with them. */
+  commit(part: PartRow, bytes: number): void {
+    const { accepted, rejected, batchId, errors = [] } = part.receipt;
+    this.#db.exec("BEGIN IMMEDIATE");
+    try {
+      this.#db
+        .prepare("INSERT INTO parts VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 0)")
+        .run(
+          part.key,
+          part.sha256,
+          part.stream,
+          part.generation,
+          part.firstLine,
+          part.lines,
+          accepted,
+          rejected,
+          JSON.stringify(errors),
+          batchId,
+          part.wireBytes,
+          part.decodedBytes,
+          part.receivedAt,
+        );
+      this.#db
+        .prepare(
+          `UPDATE sessions SET parts = parts + 1, lines = lines + ?, accepted = accepted + ?,
+           rejected = rejected + ?, bytes = ? WHERE stream = ? AND generation = ?`,
+        )
+        .run(part.lines, accepted, rejected, bytes, part.stream, part.generation);
+      this.#db.exec("COMMIT");
+    } catch (error) {
+      this.#db.exec("ROLLBACK");
+      throw error;
+    }
+  }
+
+  countRepeat(key: string): void {
+    this.#db.prepare("UPDATE parts SET repeats = repeats + 1 WHERE idempotency_key = ?").run(key);
+  }
+
+  countRefusal(code: string, message: string, at: string): void {
+    this.#db
+      .prepare(
+        `INSERT INTO refusals VALUES (?1, 1, ?2, ?3) ON CONFLICT (code)
+         DO UPDATE SET count = count + 1, last_at = ?2, last_message = ?3`,
+      )
+      .run(code, at, message);
+  }
+
+  stats(): ReceiverStats {
+    const totals = this.#db
+      .prepare(
+        `SELECT count(*) AS parts, total(repeats) AS repeats, total(accepted) AS accepted,
+         total(rejected) AS rejected, total(wire_bytes) AS wireBytes,
+         total(decoded_bytes) AS decodedBytes FROM parts`,
+      )
+      .get() as unknown as Omit<ReceiverStats, "refusals">;
+    const refusals = this.#db.prepare("SELECT code, count FROM refusals ORDER BY code").all();
+    return {
+      ...totals,
+      refusals: Object.fromEntries(refusals.map((row) => [String(row.code), Number(row.count)])),
+    };
+  }
+
+  close(): void {
+    this.#db.close();
+  }
+}

@@ -1,0 +1,36 @@
+import { createHash } from "node:crypto";
+
+/** Leaves room for `.g<N>.jsonl` within the 255 bytes that file systems allow. */
+const MAX_NAME_LENGTH = 180;
+
+/**
+ * A file name for an id: no two ids share one, and none leads outside its folder.
+ *
+ * Everything but `a-z`, `0-9`, `_` and `-` is escaped per UTF-16 code unit (`%2e`,
+ * `%u20ac`). Capitals are escaped too, as `Main` and `main` are one file on macOS
+ * and Windows; dots, as `..` is a folder and `.g1` marks a generation.
+ */
+export function nameOf(id: string): string {
+  const name = id.replace(/[^a-z0-9_-]/g, escapeUnit);
+  if (name.length <= MAX_NAME_LENGTH) return name;
+  // UTF-16, because UTF-8 would make all lone surrogates equal. `~` is never the
+  // outcome of an escape, so a shortened name cannot equal a whole one.
+  const digest = createHash("sha256").update(Buffer.from(id, "utf16le")).digest("hex");
+  return `${name.slice(0, 64)}~${digest}`;
+}
+
+function escapeUnit(unit: string): string {
+  const code = unit.charCodeAt(0);
+  const hex = code.toString(16);
+  return code < 0x100 ? `%${hex.padStart(2, "0")}` : `%u${hex.padStart(4, "0")}`;
+}
+
+/** One session's place below `sessions/`, without its generation: `<agent>/<session>`. */
+export function streamOf(agentId: string, sessionId: string): string {
+  return `${nameOf(agentId)}/${nameOf(sessionId)}`;
+}
+
+/** The file of one generation of a stream, relative to the receiver's folder. */
+export function fileOf(stream: string, generation: number): string {
+  return `sessions/${stream}${generation === 0 ? "" : `.g${generation}`}.jsonl`;
+}

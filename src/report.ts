@@ -1,0 +1,205 @@
+import type { PlannedPart } from "./ledger/schema.ts";
+import type { Problem } from "./problem.ts";
+import type { Survey, SurveyedSession } from "./survey.ts";
+import { addCounts, type LineCounts, noLines, sentLines } from "./upload/entry.ts";
+import type { Receipt } from "./wire.ts";
+
+/** Sessions whose parts spent their retries in a row before the run gives up on the API. */
+const GIVE_UP_AFTER = 3;
+
+/** Failures that are told one by one; the others are counted. */
+export const MAX_TOLD = 50;
+
+export type RunOutcome =
+  /** Everything that was planned has arrived. */
+  | "done"
+  /** Some sessions failed; each has a reason. */
+  | "partial"
+  /** The credentials were not accepted. */
+  | "refused"
+  /** Nothing could arrive, or the API asked to wait. */
+  | "unreachable";
+
+export interface SessionNote {
+  readonly agentId: string;
+  readonly sessionId: string;
+  readonly reason: string;
+}
+
+/** What one run did. Plain data: it is printed, kept for `status` and given out as JSON. */
+export interface RunReport {
+  readonly outcome: RunOutcome;
+  /** Why the run ended early. */
+  readonly reason?: string;
+  readonly trigger: "interval" | "command";
+  /** ISO 8601 */
+  readonly startedAt: string;
+  readonly endedAt: string;
+  readonly sent: {
+    readonly sessions: number;
+    readonly parts: number;
+    readonly lines: number;
+    readonly messages: number;
+    /** Bytes of transcripts. */
+    readonly sourceBytes: number;
+    /** Compressed bytes handed to the network, all attempts. */
+    readonly wireBytes: number;
+  };
+  /** Lines that did not go as they were, or were not taken. */
+  readonly lines: {
+    readonly raw: number;
+    readonly omitted: number;
+    readonly untyped: number;
+    readonly invalidUtf8: number;
+    readonly blank: number;
+    readonly rejected: number;
+  };
+  /** Failing sessions; at most {@link MAX_TOLD}. */
+  readonly failures: readonly SessionNote[];
+  readonly failed: number;
+  /** Sessions that wait for the next run although it was their turn; at most {@link MAX_TOLD}. */
+  readonly postponed: readonly SessionNote[];
+  readonly problems: readonly Problem[];
+  /** The API's last words: its answer to the last part, and warnings on receipts. */
+  readonly lastAnswer?: string;
+  readonly warnings: readonly string[];
+  /** What is still waiting after the run. */
+  readonly left: {
+    readonly sessions: number;
+    readonly bytes: number;
+    /** Among the sessions: those the host was rewriting. */
+    readonly settling: number;
+  };
+}
+
+/** Adds up a run while it goes on. */
+export class Tally {
+  sessions = 0;
+  parts = 0;
+  wireBytes = 0;
+  readonly problems: Problem[];
+  /** Set when the run cannot go on. */
+  stop: { readonly kind: "refused" | "unreachable"; readonly reason: string } | null = null;
+
+  readonly #startedAt: number;
+  readonly #trigger: RunReport["trigger"];
+  readonly #counts: LineCounts = noLines();
+  readonly #failures: SessionNote[] = [];
+  readonly #postponed: SessionNote[] = [];
+  readonly #warnings = new Set<string>();
+  /** Bytes of source delivered, by session. */
+  readonly #delivered = new Map<string, number>();
+  #rejected = 0;
+  #lastAnswer: string | undefined;
+  #spentInARow = 0;
+  #left = { sessions: 0, bytes: 0, settling: 0 };
+
+  constructor(startedAt: number, trigger: RunReport["trigger"], problems: readonly Problem[]) {
+    this.#startedAt = startedAt;
+    this.#trigger = trigger;
+    this.problems = [...problems];
+  }
+
+  delivered(
+    session: SurveyedSession,
+    part: PlannedPart,
+    counts: LineCounts,
+    receipt: Receipt,
+  ): void {
+    this.parts++;
+    this.#spentInARow = 0;
+    addCounts(this.#counts, counts);
+    this.#rejected += receipt.rejected;
+    const before = this.#delivered.get(session.key) ?? 0;
+    this.#delivered.set(session.key, before + part.bytes);
+    this.#lastAnswer = `accepted ${receipt.accepted} lines, rejected ${receipt.rejected}`;
+    for (const warning of receipt.warnings ?? []) {
+      if (this.#warnings.size < MAX_TOLD) this.#warnings.add(words(warning));
+    }
+    for (const { lineIndex, reason } of receipt.errors ?? []) {
+      if (this.#warnings.size >= MAX_TOLD) break;
+      this.#warnings.add(`${session.key} line ${lineIndex} was rejected: ${words(reason)}`);
+    }
+  }
+
+  failed(session: SurveyedSession, reason: string): void {
+    this.#failures.push(note(session, reason));
+    this.#lastAnswer = reason;
+  }
+
+  /** The retries of one session are spent; several in a row mean that the API is not there. */
+  spent(session: SurveyedSession, reason: string): void {
+    this.postponed(session, reason);
+    this.#lastAnswer = reason;
+    this.#spentInARow++;
+    if (this.#spentInARow >= GIVE_UP_AFTER) this.stop ??= { kind: "unreachable", reason };
+  }
+
+  postponed(session: SurveyedSession, reason: string): void {
+    this.#postponed.push(note(session, reason));
+  }
+
+  /** Counts what is left of what the survey found waiting, and what it found failing. */
+  countStates({ sessions, failedAgents }: Survey): void {
+    for (const session of sessions) {
+      const { state } = session;
+      if (state.kind === "failing") this.#failures.push(note(session, state.reason));
+      if (state.kind !== "pending") continue;
+      const bytes = state.bytes - (this.#delivered.get(session.key) ?? 0);
+      if (bytes <= 0) continue;
+      this.#left.sessions++;
+      this.#left.bytes += bytes;
+      if (state.settling) this.#left.settling++;
+    }
+    for (const { agentId, message } of failedAgents) {
+      this.#failures.push({ agentId: agentId ?? "", sessionId: "", reason: message });
+    }
+  }
+
+  /** @param held why nothing was tried at all */
+  finish(held: Tally["stop"], endedAt: number): RunReport {
+    const stop = held ?? this.stop ?? this.#neverArrived();
+    const counts = this.#counts;
+    const { raw, omitted, untyped, invalidUtf8, blank } = counts;
+    const trouble = this.#failures.length > 0 || this.#postponed.length > 0 || this.#rejected > 0;
+    return {
+      outcome: stop?.kind ?? (trouble ? "partial" : "done"),
+      ...(stop === null ? {} : { reason: stop.reason }),
+      trigger: this.#trigger,
+      startedAt: new Date(this.#startedAt).toISOString(),
+      endedAt: new Date(endedAt).toISOString(),
+      sent: {
+        sessions: this.sessions,
+        parts: this.parts,
+        lines: sentLines(counts),
+        messages: counts.messages,
+        sourceBytes: [...this.#delivered.values()].reduce((sum, bytes) => sum + bytes, 0),
+        wireBytes: this.wireBytes,
+      },
+      lines: { raw, omitted, untyped, invalidUtf8, blank, rejected: this.#rejected },
+      failures: this.#failures.slice(0, MAX_TOLD),
+      failed: this.#failures.length,
+      postponed: this.#postponed.slice(0, MAX_TOLD),
+      problems: this.problems.slice(0, MAX_TOLD),
+      ...(this.#lastAnswer === undefined ? {} : { lastAnswer: this.#lastAnswer }),
+      warnings: [...this.#warnings],
+      left: this.#left,
+    };
+  }
+
+  /** Fewer sessions than it takes to give up, but none of them got through. */
+  #neverArrived(): Tally["stop"] {
+    if (this.#spentInARow === 0 || this.parts > 0) return null;
+    return { kind: "unreachable", reason: this.#postponed.at(-1)?.reason ?? "no answer" };
+  }
+}
+
+function note({ agentId, sessionId }: SurveyedSession, reason: string): SessionNote {
+  return { agentId, sessionId, reason };
+}
+
+/** Text that the API chose, made fit for a terminal. */
+function words(value: unknown): string {
+  const text = typeof value === "string" ? value : JSON.stringify(value);
+  return text.replace(/\p{C}/gu, "?").slice(0, 200);
+}

@@ -1,0 +1,119 @@
+import type { Ledger } from "./ledger/ledger.ts";
+import type { SessionRecord, StreamRecord } from "./ledger/schema.ts";
+import { entryDigest } from "./stores/entry-digest.ts";
+import { type Position, type Reader, START, type Store, type Stream } from "./stores/store.ts";
+import { sentLines } from "./upload/entry.ts";
+import { scan } from "./upload/scan.ts";
+
+export interface ResolveOptions {
+  readonly record: SessionRecord;
+  readonly ledger: Ledger;
+  readonly store: Store;
+  readonly stream: Stream;
+  readonly reader: Reader;
+  readonly signal?: AbortSignal | undefined;
+}
+
+/**
+ * The record to continue a stream from: its own, that of the stream it was
+ * renamed from or moved out of, the earlier plugin's, or a new generation from
+ * line 0 when it was rewritten. `unsettled` when that cannot be told yet.
+ */
+export async function resolveStream(options: ResolveOptions): Promise<StreamRecord | "unsettled"> {
+  const { record, stream, reader } = options;
+  const own = record.streams[stream.source];
+  if (own !== undefined) {
+    const verdict = await verify(reader, own);
+    if (verdict === "same") return own;
+    if (verdict === "unsettled") return "unsettled";
+    return begin(options);
+  }
+  return (
+    (await continueRenamed(options)) ??
+    (await continueMoved(options)) ??
+    (await continueLegacy(options)) ??
+    begin(options)
+  );
+}
+
+/**
+ * Whether what was delivered is still there, and with it the ranges that were
+ * planned but not confirmed: they may have arrived, so if one of them cannot be
+ * sent again as it was, the session begins anew rather than overlap.
+ */
+async function verify(
+  reader: Reader,
+  record: StreamRecord,
+): Promise<"same" | "changed" | "unsettled"> {
+  const { position, parts = [] } = record;
+  const last = parts.at(-1);
+  const verdict = await reader.verify(position);
+  if (verdict !== "same" || last === undefined) return verdict;
+  for (const part of parts) {
+    const end = { ...position, offset: part.end, fingerprint: part.fingerprint };
+    const partVerdict = await reader.verify(end);
+    if (partVerdict !== "same") return partVerdict;
+  }
+  return "same";
+}
+
+/** A reset renames `X.jsonl`: the file under its new name is continued where it was. */
+async function continueRenamed(options: ResolveOptions): Promise<StreamRecord | null> {
+  const { record, stream, reader, store } = options;
+  const liveName = `${stream.sessionId}.jsonl`;
+  const live = record.streams[liveName];
+  if (store.kind !== "jsonl" || stream.source === liveName || live === undefined) return null;
+  if (live.position.offset === 0 && live.parts === undefined) return null;
+  // Nobody writes to a file that was set aside by a reset: what differs is another file.
+  if ((await verify(reader, live)) !== "same") return null;
+  delete record.streams[liveName];
+  record.streams[stream.source] = live;
+  return live;
+}
+
+/** A host upgrade moves a session from its file into the agent's database. */
+async function continueMoved(options: ResolveOptions): Promise<StreamRecord | null> {
+  const { record, stream, reader, store } = options;
+  const before = record.streams[`${stream.sessionId}.jsonl`];
+  if (before === undefined || before.store === store.kind || before.parts !== undefined)
+    return null;
+  const position = await reader.continueFrom?.(before.position);
+  if (position === undefined || position === null) return null;
+  return keep(options, position, before.generation);
+}
+
+async function continueLegacy(options: ResolveOptions): Promise<StreamRecord | null> {
+  const { ledger, stream, reader, signal } = options;
+  const legacy = ledger.legacy(stream.agentId, stream.source);
+  if (legacy === undefined) return null;
+  const sha256 = legacy.etag.slice("sha256:".length);
+  const end = await reader.legacyEnd?.(legacy.uploadedSizeBytes, sha256);
+  ledger.forgetLegacy(stream.agentId, stream.source);
+  if (end === undefined || end === null || end.offset === 0) return null;
+  const { counts, last } = await scan(reader, { from: 0, until: end.offset, signal });
+  const position: Position = {
+    offset: end.offset,
+    lines: sentLines(counts),
+    messages: counts.messages,
+    fingerprint: end.fingerprint,
+    ...(last === undefined ? {} : { entry: entryDigest(fromBinary(last)) }),
+  };
+  return keep(options, position);
+}
+
+/** A generation of its own, from line 0. */
+function begin(options: ResolveOptions): StreamRecord {
+  return keep(options, START);
+}
+
+function keep(
+  { record, store, stream }: ResolveOptions,
+  position: Position,
+  generation = record.generations++,
+): StreamRecord {
+  const made: StreamRecord = { store: store.kind, generation, position: { ...position } };
+  record.streams[stream.source] = made;
+  return made;
+}
+
+const fromBinary = (text: string): string => Buffer.from(text, "latin1").toString("utf8");

@@ -1,0 +1,240 @@
+import { createHash } from "node:crypto";
+import pLimit from "p-limit";
+import type { Config } from "./config.ts";
+import { createFilter } from "./filter.ts";
+import { Ledger } from "./ledger/ledger.ts";
+import { type LockOwner, takeLock } from "./ledger/lock.ts";
+import type { Target } from "./ledger/schema.ts";
+import { type PlannedSession, planParts } from "./parts.ts";
+import { prune } from "./prune.ts";
+import { type RunReport, Tally } from "./report.ts";
+import { findAgents } from "./stores/agents.ts";
+import { MAX_PART_BYTES } from "./stores/store.ts";
+import { type Survey, type SurveyedSession, survey } from "./survey.ts";
+import { type Client, createClient } from "./upload/client.ts";
+import { Pacer, type SendOptions } from "./upload/part.ts";
+import { uploadSession } from "./upload/session.ts";
+import { VERSION } from "./version.ts";
+
+export interface RunOptions {
+  readonly stateDir: string;
+  readonly config: Config;
+  /** The key itself, whatever form the config gives it. */
+  readonly apiKey: string;
+  readonly proxyUrl?: string | undefined;
+  /** A command tries again what the interval leaves alone for a while. */
+  readonly trigger: "interval" | "command";
+  /** Only this agent. */
+  readonly agentId?: string | undefined;
+  /** How long to wait for another uploader, in ms. */
+  readonly lockWaitMs: number;
+  readonly signal: AbortSignal;
+  /** Wall clock, in ms since the epoch. */
+  readonly now: () => number;
+  /** In [0, 1). */
+  readonly random: () => number;
+  readonly events?: RunEvents;
+}
+
+/** What a caller may show while a run goes on. */
+export interface RunEvents {
+  onWait?(owner: LockOwner | null): void;
+  onPlan?(plan: readonly PlannedSession[]): void;
+  /** @param bytes compressed bytes handed to the socket */
+  onBytes?(bytes: number): void;
+  onRetry?(session: SurveyedSession, reason: string, waitMs: number): void;
+  onSession?(session: SurveyedSession, result: "done" | "failed" | "later"): void;
+}
+
+/**
+ * One run: find, filter, plan, write the plan down, upload, record. Resolves with
+ * what happened, also when nothing could be sent.
+ *
+ * @throws {LockedError} when another process uploads
+ * @throws {LedgerError} when the ledger cannot be read or written
+ * @throws the signal's reason when it fires; what was confirmed until then is recorded
+ */
+export async function run(options: RunOptions): Promise<RunReport> {
+  const { stateDir, config, trigger, signal, now, events } = options;
+  const startedAt = now();
+  await using _lock = await takeLock({
+    stateDir,
+    role: trigger === "interval" ? "gateway" : "command",
+    waitMs: options.lockWaitMs,
+    signal,
+    ...(events?.onWait === undefined ? {} : { onWait: events.onWait }),
+  });
+  const ledger = await Ledger.open({ stateDir, now });
+  const target = ledger.target(config);
+  const tally = new Tally(startedAt, trigger, ledger.problems);
+  const heldBack = trigger === "interval" ? reasonToHold(target, options) : null;
+  if (heldBack !== null) return tally.finish(heldBack, now());
+
+  await using agents = await findAgents(stateDir, now);
+  tally.problems.push(...agents.problems);
+  const found = await look(options, ledger, target, agents.agents);
+  tally.problems.push(...found.problems);
+  prune({ ledger, target, survey: found, agents: agents.agents, now: now() });
+
+  const plan = await planParts(planOptions(options, target, found.sessions));
+  events?.onPlan?.(plan);
+  if (plan.length > 0) {
+    for (const { session } of plan) {
+      const record = target.sessions[session.key];
+      if (record !== undefined) record.servedAt = now();
+    }
+    ledger.changed();
+  }
+  await ledger.save();
+  try {
+    await upload(options, ledger, target, plan, tally);
+  } finally {
+    await ledger.save();
+  }
+  tally.countStates(found);
+  return tally.finish(null, now());
+}
+
+/** What a run would send now. Touches neither network, ledger nor lock. */
+export async function dryRun(
+  options: Omit<RunOptions, "apiKey" | "lockWaitMs" | "random">,
+): Promise<{ plan: PlannedSession[]; survey: Survey }> {
+  const { stateDir, config, now } = options;
+  const ledger = await Ledger.open({ stateDir, now, readOnly: true });
+  const target = ledger.target(config);
+  await using agents = await findAgents(stateDir, now);
+  const found = await look(options, ledger, target, agents.agents);
+  return { plan: await planParts(planOptions(options, target, found.sessions)), survey: found };
+}
+
+function look(
+  options: Omit<RunOptions, "apiKey" | "lockWaitMs" | "random">,
+  ledger: Ledger,
+  target: Target,
+  agents: Awaited<ReturnType<typeof findAgents>>["agents"],
+): Promise<Survey> {
+  const { config, agentId, trigger, now, signal } = options;
+  const filter = createFilter(config.filter);
+  const chosen = agents.filter((agent) => agentId === undefined || agent.agentId === agentId);
+  const retryAside = trigger === "command";
+  return survey({ agents: chosen, filter, ledger, target, retryAside, now, signal });
+}
+
+function planOptions(
+  { config, now, signal }: Pick<RunOptions, "config" | "now" | "signal">,
+  target: Target,
+  sessions: readonly SurveyedSession[],
+): Parameters<typeof planParts>[0] {
+  const { maxFilesPerRun, maxBytesPerRun } = config.upload;
+  return {
+    sessions,
+    records: target.sessions,
+    limits: {
+      maxSessions: maxFilesPerRun,
+      maxBytes: maxBytesPerRun,
+      maxPartBytes: target.partLimit ?? MAX_PART_BYTES,
+    },
+    destination: [config.apiUrl, config.deploymentId, config.projectId],
+    capturedAt: new Date(now()).toISOString(),
+    signal,
+  };
+}
+
+/** Why the interval sends nothing now; null when it may. */
+function reasonToHold(
+  { refused, notBefore }: Target,
+  { apiKey, now }: RunOptions,
+): { kind: "refused" | "unreachable"; reason: string } | null {
+  if (refused !== undefined && refused.credential === credentialOf(apiKey)) {
+    return { kind: "refused", reason: refused.reason };
+  }
+  if (notBefore !== undefined && notBefore > now()) {
+    const until = new Date(notBefore).toISOString();
+    return { kind: "unreachable", reason: `the API asked not to be called before ${until}` };
+  }
+  return null;
+}
+
+/** Tells whether a key has changed without keeping it. */
+function credentialOf(apiKey: string): string {
+  return createHash("sha256")
+    .update("influxion credential\0")
+    .update(apiKey)
+    .digest("hex")
+    .slice(0, 16);
+}
+
+async function upload(
+  options: RunOptions,
+  ledger: Ledger,
+  target: Target,
+  plan: readonly PlannedSession[],
+  tally: Tally,
+): Promise<void> {
+  if (plan.length === 0) return;
+  const { config, apiKey, proxyUrl, signal, now, random, events } = options;
+  const { timeoutMs, retryAttempts, retryBackoffMs } = config.upload;
+  const stop = new AbortController();
+  const client: Client = createClient({
+    apiUrl: config.apiUrl,
+    apiKey,
+    timeoutMs,
+    version: VERSION,
+    proxyUrl,
+  });
+  const pacer = new Pacer();
+  const limit = pLimit(compressors(config.upload.concurrency));
+  const running = AbortSignal.any([signal, stop.signal]);
+  const send = (session: SurveyedSession): SendOptions => ({
+    client,
+    pacer,
+    deploymentId: config.deploymentId,
+    projectId: config.projectId,
+    retryAttempts,
+    retryBackoffMs,
+    signal: running,
+    now,
+    random,
+    onBytes: (bytes) => {
+      tally.wireBytes += bytes;
+      events?.onBytes?.(bytes);
+    },
+    onRetry: (reason, waitMs) => events?.onRetry?.(session, reason, waitMs),
+  });
+  const failures: unknown[] = [];
+  const uploads = plan.map((planned) =>
+    limit(async () => {
+      if (running.aborted) return;
+      const { session } = planned;
+      const context = { ledger, target, tally, now, send: send(session) };
+      try {
+        events?.onSession?.(session, await uploadSession(planned, context));
+      } catch (error) {
+        failures.push(error);
+      }
+      // What ends the run also ends the sessions in flight; only the first reason counts.
+      if (failures.length > 0 || tally.stop !== null) stop.abort(failures[0]);
+    }),
+  );
+  try {
+    await Promise.all(uploads);
+  } finally {
+    await client.close();
+  }
+  signal.throwIfAborted();
+  if (tally.stop === null && failures.length > 0) throw failures[0];
+  if (tally.stop?.kind === "refused") {
+    target.refused = { reason: tally.stop.reason, at: now(), credential: credentialOf(apiKey) };
+    ledger.changed();
+  } else if (tally.parts > 0) {
+    if (target.refused !== undefined || target.notBefore !== undefined) ledger.changed();
+    delete target.refused;
+    delete target.notBefore;
+  }
+}
+
+/** libuv's pool has four threads unless the environment says otherwise; half of them stay with the Gateway. */
+function compressors(concurrency: number): number {
+  const pool = Number(process.env.UV_THREADPOOL_SIZE ?? 4) || 4;
+  return Math.max(1, Math.min(concurrency, Math.floor(pool / 2)));
+}

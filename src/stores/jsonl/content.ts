@@ -1,0 +1,46 @@
+import * as v from "valibot";
+
+/** How many of a file's first lines may be damaged before it no longer counts as a session. */
+const LINES_LOOKED_AT = 20;
+
+const BOM = "\ufeff";
+
+const HeaderSchema = v.object({ type: v.literal("session") });
+
+/** An entry of a session whose header was cut off by a compaction of OpenClaw 2026.2. */
+const EntrySchema = v.object({
+  type: v.string(),
+  id: v.string(),
+  parentId: v.nullable(v.string()),
+  timestamp: v.string(),
+  traceSchema: v.optional(v.never()),
+});
+
+/**
+ * Whether `head`, the first bytes of a file, are of a session: one of its first
+ * lines is the header or an entry. A first line longer than `head` is judged by
+ * how it begins.
+ */
+export function looksLikeSession(head: Buffer): boolean {
+  const lines = head.toString("utf8").replace(BOM, "").split("\n", LINES_LOOKED_AT);
+  return lines.some((line) => {
+    const value = parse(line);
+    return value === undefined
+      ? lines.length === 1 && /^\s*\{\s*"type"\s*:\s*"[a-z_]+"/.test(line)
+      : v.is(HeaderSchema, value) || v.is(EntrySchema, value);
+  });
+}
+
+/** Whether `line` is one whole JSON object. */
+export function isJsonObject(line: Buffer): boolean {
+  const value = parse(line.toString("utf8"));
+  return typeof value === "object" && value !== null && !Array.isArray(value);
+}
+
+function parse(line: string): unknown {
+  try {
+    return JSON.parse(line);
+  } catch {
+    return undefined;
+  }
+}

@@ -1,0 +1,156 @@
+import { stat } from "node:fs/promises";
+import type { DatabaseSync, SQLInputValue, StatementSync } from "node:sqlite";
+import { errnoOf, SourceChangedError, StoreError } from "../../problem.ts";
+
+/** Primary result codes of SQLite, https://sqlite.org/rescode.html */
+const SQLITE_ERROR = 1;
+const SQLITE_BUSY = 5;
+const SQLITE_LOCKED = 6;
+const SQLITE_CORRUPT = 11;
+const SQLITE_PROTOCOL = 15;
+const SQLITE_NOTADB = 26;
+
+/**
+ * One read-only connection. Every read runs to its end within one synchronous
+ * call, so that no read transaction is ever open while something is awaited: an
+ * open one holds up the checkpoints of the host's write-ahead log.
+ */
+export class Connection {
+  /** What messages call it, e.g. `the database of agent main`. */
+  readonly label: string;
+  readonly #path: string;
+  readonly #db: DatabaseSync;
+  readonly #file: string;
+  readonly #statements = new Map<string, StatementSync>();
+
+  /** @throws {StoreError} `DB_MISSING`, `DB_UNREADABLE` or `DB_BUSY`. */
+  static async open(path: string, label: string): Promise<Connection> {
+    const file = await identityOf(path, label);
+    if (file === null) {
+      throw new StoreError("DB_MISSING", `${label} is gone: ${path}`);
+    }
+    // Loaded on first use only: most processes that load the plugin never read a database.
+    const { DatabaseSync } = await import("node:sqlite");
+    try {
+      // No waiting for locks: SQLite would wait by blocking the Gateway's event loop.
+      const db = new DatabaseSync(path, { readOnly: true, timeout: 0 });
+      return new Connection(db, path, label, file);
+    } catch (error) {
+      throw storeErrorOf(error, path, label);
+    }
+  }
+
+  private constructor(db: DatabaseSync, path: string, label: string, file: string) {
+    this.#db = db;
+    this.#path = path;
+    this.label = label;
+    this.#file = file;
+  }
+
+  /** All rows of one statement, which is finished when this returns. */
+  all<Row>(sql: string, ...parameters: SQLInputValue[]): Row[] {
+    try {
+      return this.#prepare(sql).all(...parameters) as Row[];
+    } catch (error) {
+      throw storeErrorOf(error, this.#path, this.label);
+    }
+  }
+
+  get<Row>(sql: string, ...parameters: SQLInputValue[]): Row | undefined {
+    return this.all<Row>(sql, ...parameters)[0];
+  }
+
+  /** Several statements that see one state of the database. */
+  snapshot<T>(read: () => T): T {
+    this.#run("BEGIN");
+    try {
+      return read();
+    } finally {
+      // Some failures end the transaction by themselves.
+      if (this.#db.isTransaction) this.#run("ROLLBACK");
+    }
+  }
+
+  /** @throws {SourceChangedError} when the file was deleted or replaced: SQLite goes on reading the old one. */
+  async assertInPlace(): Promise<void> {
+    if (await this.isInPlace()) return;
+    throw new SourceChangedError(`${this.label} was removed or replaced while it was read`);
+  }
+
+  async isInPlace(): Promise<boolean> {
+    return (await identityOf(this.#path, this.label)) === this.#file;
+  }
+
+  close(): void {
+    this.#statements.clear();
+    if (this.#db.isOpen) this.#db.close();
+  }
+
+  #run(sql: string): void {
+    try {
+      this.#db.exec(sql);
+    } catch (error) {
+      throw storeErrorOf(error, this.#path, this.label);
+    }
+  }
+
+  #prepare(sql: string): StatementSync {
+    let statement = this.#statements.get(sql);
+    if (statement === undefined) {
+      statement = this.#db.prepare(sql);
+      this.#statements.set(sql, statement);
+    }
+    return statement;
+  }
+}
+
+/** What tells one file from another of the same name, or null when there is none. */
+async function identityOf(path: string, label: string): Promise<string | null> {
+  try {
+    const { dev, ino } = await stat(path, { bigint: true });
+    return `${dev}:${ino}`;
+  } catch (error) {
+    if (errnoOf(error) === "ENOENT" || errnoOf(error) === "ENOTDIR") return null;
+    throw unreadable(error, errnoOf(error), path, label);
+  }
+}
+
+function storeErrorOf(error: unknown, path: string, label: string): unknown {
+  if (!(error instanceof Error) || !("errcode" in error) || typeof error.errcode !== "number") {
+    return error;
+  }
+  // Extended codes keep the primary one in the low byte.
+  switch (error.errcode & 0xff) {
+    case SQLITE_BUSY:
+    case SQLITE_LOCKED:
+    case SQLITE_PROTOCOL:
+      return new StoreError(
+        "DB_BUSY",
+        `${label} is locked by another program (${error.message}); it is read again in the next run`,
+        { cause: error },
+      );
+    case SQLITE_CORRUPT:
+    case SQLITE_NOTADB:
+      return new StoreError(
+        "DB_DAMAGED",
+        `${label} is damaged (${error.message}): ${path}; run "openclaw doctor" or restore it from a backup`,
+        { cause: error },
+      );
+    case SQLITE_ERROR:
+      return new StoreError(
+        "DB_SHAPE",
+        `${label} is not understood (${error.message}); update influxion, or report this with the version of OpenClaw`,
+        { cause: error },
+      );
+    default:
+      return unreadable(error, error.message, path, label);
+  }
+}
+
+function unreadable(error: unknown, reason: string, path: string, label: string): StoreError {
+  return new StoreError(
+    "DB_UNREADABLE",
+    `${label} cannot be read (${reason}): ${path}; give the user that runs OpenClaw access to it and to its folder`,
+    { cause: error },
+  );
+}

@@ -1,0 +1,116 @@
+import { isUtf8 } from "node:buffer";
+import { createHash } from "node:crypto";
+import { promisify } from "node:util";
+import { zstdDecompress, zstdDecompressSync } from "node:zlib";
+import { StoreError } from "../../problem.ts";
+
+/** One event of a session: its sequence number and its JSON text. */
+export interface Event {
+  readonly seq: number;
+  readonly text: Buffer;
+}
+
+/** A row of `transcript_events`: the text as it is, or compressed, never both. */
+export interface EventRow {
+  readonly seq: number;
+  /** Length of the JSON text. */
+  readonly bytes: number;
+  readonly json: Uint8Array | null;
+  readonly zstd: Uint8Array | null;
+}
+
+/** Up to here decompressing takes less time than a trip to the thread pool. */
+const SYNC_BYTES = 64 * 1024;
+
+/** Longer texts are not parsed here: that would block the event loop, and whoever sends them parses them anyway. */
+const PARSED_BYTES = 1024 * 1024;
+
+/** Longer events are told apart by their length alone. */
+export const DIGESTED_BYTES = 1024 * 1024;
+
+const NEWLINE = 0x0a;
+const RETURN = 0x0d;
+const SPACE = 0x20;
+const OPEN_BRACE = 0x7b;
+const CLOSE_BRACE = 0x7d;
+
+const decompress = promisify(zstdDecompress);
+
+/** @throws {StoreError} `EVENT_ENCODING` or `EVENT_DAMAGED`, naming the session and the event. */
+export async function decodeEvent(sessionId: string, row: EventRow): Promise<Event> {
+  const { seq } = row;
+  if ((row.json === null) === (row.zstd === null)) throw unknownEncoding(sessionId, seq);
+  const text =
+    row.json === null
+      ? await unpack(sessionId, row)
+      : Buffer.from(row.json.buffer, row.json.byteOffset, row.json.byteLength);
+  if (text.length !== row.bytes || !isUtf8(text) || !looksLikeJson(text)) {
+    throw damaged(sessionId, seq, "its content is not JSON text of the recorded length");
+  }
+  return { seq, text };
+}
+
+/** The event's text as one line: newlines between JSON tokens become spaces, so that no byte count changes. */
+export function lineOf(text: Buffer): Buffer {
+  const line = Buffer.allocUnsafe(text.length + 1);
+  text.copy(line);
+  line[text.length] = NEWLINE;
+  for (const byte of [NEWLINE, RETURN]) {
+    for (let at = line.indexOf(byte); at !== -1 && at < text.length; at = line.indexOf(byte, at)) {
+      line[at] = SPACE;
+    }
+  }
+  return line;
+}
+
+/** Short digest of one event, the same whether it is stored as text, compressed or in an archive. */
+export function digestOf(text: Buffer | null, bytes: number): string {
+  if (text === null || bytes > DIGESTED_BYTES) return `~${bytes}`;
+  return createHash("sha256").update(text).digest("hex").slice(0, 16);
+}
+
+export function unknownEncoding(sessionId: string, seq: number): StoreError {
+  return new StoreError(
+    "EVENT_ENCODING",
+    `event ${seq} of session ${sessionId} is stored in a form this version of influxion does not know; the session waits until influxion is updated`,
+  );
+}
+
+export function damaged(
+  sessionId: string,
+  seq: number,
+  reason: string,
+  cause?: unknown,
+): StoreError {
+  return new StoreError(
+    "EVENT_DAMAGED",
+    `event ${seq} of session ${sessionId} is damaged: ${reason}; run "openclaw doctor", or restore the agent's database from a backup. The session waits until then`,
+    { cause },
+  );
+}
+
+async function unpack(sessionId: string, { seq, bytes, zstd }: EventRow): Promise<Buffer> {
+  if (zstd === null || bytes < 1)
+    throw damaged(sessionId, seq, "its recorded length is impossible");
+  // A blob that promises little and unpacks to much fails instead of filling the memory.
+  const options = { maxOutputLength: bytes };
+  try {
+    return bytes <= SYNC_BYTES
+      ? zstdDecompressSync(zstd, options)
+      : await decompress(zstd, options);
+  } catch (error) {
+    throw damaged(sessionId, seq, "its compressed content cannot be unpacked", error);
+  }
+}
+
+function looksLikeJson(text: Buffer): boolean {
+  if (text.length > PARSED_BYTES) {
+    return text[0] === OPEN_BRACE && text[text.length - 1] === CLOSE_BRACE;
+  }
+  try {
+    JSON.parse(text.toString("utf8"));
+    return true;
+  } catch {
+    return false;
+  }
+}

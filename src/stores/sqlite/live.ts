@@ -1,0 +1,207 @@
+import { setImmediate } from "node:timers/promises";
+import { SourceChangedError } from "../../problem.ts";
+import { MAX_LINE_BYTES } from "../store.ts";
+import type { Connection } from "./connection.ts";
+import {
+  DIGESTED_BYTES,
+  damaged,
+  decodeEvent,
+  digestOf,
+  type Event,
+  type EventRow,
+  unknownEncoding,
+} from "./event.ts";
+import type { Shape } from "./shape.ts";
+import {
+  type EventSize,
+  type EventSource,
+  PAGE_BYTES,
+  PAGE_ROWS,
+  type State,
+  type Totals,
+} from "./source.ts";
+
+/** Rows one statement looks at when it reads lengths only, about 1 ms. */
+const SIZE_ROWS = 1000;
+
+/**
+ * Length of an event's text. Both come from the row's header: neither function
+ * loads the text, which for a long event is spread over many pages.
+ */
+export function sizeSql(shape: Shape): string {
+  return shape.zstd
+    ? "coalesce(octet_length(event_json), event_utf8_bytes)"
+    : "octet_length(event_json)";
+}
+
+/** Adds up lengths in short reads, so that a long transcript does not hold a read open. */
+export async function totalsOf(
+  connection: Connection,
+  shape: Shape,
+  sessionId: string,
+  start: number,
+  end: number,
+  signal?: AbortSignal,
+): Promise<Totals> {
+  const totals = { count: 0, bytes: 0 };
+  for (let from = start; ; ) {
+    signal?.throwIfAborted();
+    const page = connection.get<{ count: number; bytes: number | null; last: number | null }>(
+      `SELECT count(*) AS count, sum(bytes) AS bytes, max(seq) AS last
+       FROM (SELECT seq, ${sizeSql(shape)} AS bytes FROM transcript_events
+             WHERE session_id = ? AND seq >= ? AND seq < ? ORDER BY seq LIMIT ${SIZE_ROWS})`,
+      sessionId,
+      from,
+      end,
+    );
+    totals.count += page?.count ?? 0;
+    totals.bytes += page?.bytes ?? 0;
+    if (page === undefined || page.last === null || page.count < SIZE_ROWS) return totals;
+    from = page.last + 1;
+    await setImmediate();
+  }
+}
+
+/** The rows of a session that is in the database itself. */
+export class LiveSource implements EventSource {
+  readonly #connection: Connection;
+  readonly #shape: Shape;
+  readonly #sessionId: string;
+
+  constructor(connection: Connection, shape: Shape, sessionId: string) {
+    this.#connection = connection;
+    this.#shape = shape;
+    this.#sessionId = sessionId;
+  }
+
+  async state(): Promise<State> {
+    await this.#connection.assertInPlace();
+    const row = this.#connection.get<{ changedAt: number }>(
+      `SELECT coalesce(transcript_updated_at, updated_at, 0) AS changedAt
+       FROM session_windows WHERE session_id = ?`,
+      this.#sessionId,
+    );
+    if ((await this.seqAt(0)) === null) throw this.#changed();
+    return { generation: this.#generation(), changedAt: row?.changedAt ?? 0 };
+  }
+
+  totals(start: number, end: number, signal?: AbortSignal): Promise<Totals> {
+    return totalsOf(this.#connection, this.#shape, this.#sessionId, start, end, signal);
+  }
+
+  async *sizes(start: number, signal?: AbortSignal): AsyncGenerator<readonly EventSize[]> {
+    for (let from = start; ; ) {
+      signal?.throwIfAborted();
+      const page = this.#connection.all<EventSize>(
+        `SELECT seq, ${sizeSql(this.#shape)} AS bytes FROM transcript_events
+         WHERE session_id = ? AND seq >= ? ORDER BY seq LIMIT ${SIZE_ROWS}`,
+        this.#sessionId,
+        from,
+      );
+      const last = page.at(-1);
+      if (last === undefined) return;
+      yield page;
+      from = last.seq + 1;
+      await setImmediate();
+    }
+  }
+
+  async *events(
+    start: number,
+    end: number,
+    signal?: AbortSignal,
+  ): AsyncGenerator<readonly Event[]> {
+    let generation: string | null | undefined;
+    for (let from = start; from < end; ) {
+      signal?.throwIfAborted();
+      await this.#connection.assertInPlace();
+      const page = this.#connection.snapshot(() => ({
+        generation: this.#generation(),
+        rows: this.#rows(from, end),
+      }));
+      if (generation === undefined) generation = page.generation;
+      const last = page.rows.at(-1);
+      if (last === undefined || page.generation !== generation) throw this.#changed();
+      const events: Event[] = [];
+      for (const row of page.rows) events.push(await decodeEvent(this.#sessionId, row));
+      yield events;
+      from = last.seq + 1;
+      await setImmediate();
+    }
+  }
+
+  async digest(seq: number): Promise<string | null> {
+    const size = this.#sizes(seq, seq + 1)[0];
+    if (size === undefined) return null;
+    if (size.bytes === null) throw unknownEncoding(this.#sessionId, seq);
+    return digestOf(size.bytes <= DIGESTED_BYTES ? await this.text(seq) : null, size.bytes);
+  }
+
+  async text(seq: number): Promise<Buffer | null> {
+    const size = this.#sizes(seq, seq + 1)[0];
+    if (size === undefined || (size.bytes ?? 0) >= MAX_LINE_BYTES) return null;
+    const row = this.#rows(seq, seq + 1)[0];
+    return row === undefined ? null : (await decodeEvent(this.#sessionId, row)).text;
+  }
+
+  seqAt(index: number): Promise<number | null> {
+    const row = this.#connection.get<{ seq: number }>(
+      "SELECT seq FROM transcript_events WHERE session_id = ? ORDER BY seq LIMIT 1 OFFSET ?",
+      this.#sessionId,
+      index,
+    );
+    return Promise.resolve(row?.seq ?? null);
+  }
+
+  /** The next rows of `[start, end)` that make one page. Their lengths are looked at before anything is loaded. */
+  #rows(start: number, end: number): EventRow[] {
+    let last = -1;
+    let bytes = 0;
+    for (const size of this.#sizes(start, end)) {
+      if (size.bytes === null) throw unknownEncoding(this.#sessionId, size.seq);
+      if (Math.max(size.bytes, size.stored ?? 0) >= MAX_LINE_BYTES) {
+        throw damaged(this.#sessionId, size.seq, "it is longer than any line that is sent");
+      }
+      bytes += size.bytes;
+      if (bytes > PAGE_BYTES && last !== -1) break;
+      last = size.seq;
+    }
+    if (last === -1) return [];
+    // As a blob the text comes as the bytes it is, without a detour over a JavaScript string.
+    return this.#connection.all<EventRow>(
+      `SELECT seq, ${sizeSql(this.#shape)} AS bytes, CAST(event_json AS BLOB) AS json,
+              ${this.#shape.zstd ? "event_zstd" : "NULL"} AS zstd
+       FROM transcript_events WHERE session_id = ? AND seq BETWEEN ? AND ? ORDER BY seq`,
+      this.#sessionId,
+      start,
+      last,
+    );
+  }
+
+  #sizes(start: number, end: number): (EventSize & { readonly stored: number | null })[] {
+    return this.#connection.all(
+      `SELECT seq, ${sizeSql(this.#shape)} AS bytes,
+              ${this.#shape.zstd ? "octet_length(event_zstd)" : "NULL"} AS stored
+       FROM transcript_events WHERE session_id = ? AND seq >= ? AND seq < ?
+       ORDER BY seq LIMIT ${PAGE_ROWS}`,
+      this.#sessionId,
+      start,
+      end,
+    );
+  }
+
+  #generation(): string | null {
+    if (!this.#shape.watermarks) return null;
+    const row = this.#connection.get<{ generation: string }>(
+      "SELECT generation FROM transcript_rewrite_watermarks WHERE session_id = ?",
+      this.#sessionId,
+    );
+    return row?.generation ?? null;
+  }
+
+  #changed(): SourceChangedError {
+    return new SourceChangedError(
+      `session ${this.#sessionId} was rewritten, moved or deleted while it was read`,
+    );
+  }
+}

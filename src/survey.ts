@@ -1,0 +1,267 @@
+import type { Filter, FilterName } from "./filter.ts";
+import { type Ledger, recordOf, sessionKey } from "./ledger/ledger.ts";
+import type { SessionRecord, StreamRecord, Target } from "./ledger/schema.ts";
+import { errnoOf, type Problem, StoreError } from "./problem.ts";
+import { resolveStream } from "./resolve.ts";
+import type { Agent } from "./stores/agents.ts";
+import { MAX_PART_BYTES, type Reader, type Store, type Stream } from "./stores/store.ts";
+import { scan } from "./upload/scan.ts";
+
+/** A session is in exactly one of these states. */
+export type SessionState =
+  /** `growing`: its last line is still being written. */
+  | { readonly kind: "uploaded"; readonly growing: boolean }
+  /** `settling`: the host is rewriting it; it is looked at again later. */
+  | { readonly kind: "pending"; readonly bytes: number; readonly settling: boolean }
+  | { readonly kind: "skipped"; readonly filter: FilterName }
+  | { readonly kind: "failing"; readonly reason: string; readonly retryAt?: number };
+
+/** A stream with something to send. */
+export interface PendingStream {
+  readonly store: Store;
+  readonly stream: Stream;
+  readonly record: StreamRecord;
+  /** Bytes of source after the record's position. */
+  readonly bytes: number;
+}
+
+export interface SurveyedSession {
+  /** `<agentId>/<sessionId>` */
+  readonly key: string;
+  readonly agentId: string;
+  readonly sessionId: string;
+  readonly changedAt: number;
+  readonly state: SessionState;
+  /** In the order of delivery; empty unless the state is pending. */
+  readonly pending: readonly PendingStream[];
+}
+
+export interface Survey {
+  readonly sessions: SurveyedSession[];
+  readonly problems: Problem[];
+  /** Agents that were listed completely; only their vanished sessions can be told. */
+  readonly listed: ReadonlySet<string>;
+  /** Agents, or one store of theirs, that could not be read at all. */
+  readonly failedAgents: readonly Problem[];
+}
+
+export interface SurveyOptions {
+  readonly agents: readonly Agent[];
+  readonly filter: Filter;
+  readonly ledger: Ledger;
+  readonly target: Target;
+  /** Also look at sessions that were put aside and are not due yet. */
+  readonly retryAside: boolean;
+  readonly now: () => number;
+  readonly signal?: AbortSignal | undefined;
+}
+
+interface Found {
+  readonly store: Store;
+  readonly stream: Stream;
+}
+
+/**
+ * Finds every session and decides its state. Unchanged sessions cost a `stat` and
+ * a comparison; nothing is sent. Records of the ledger are brought up to date in
+ * memory, which is harmless for a caller that never saves.
+ */
+export async function survey(options: SurveyOptions): Promise<Survey> {
+  const sessions: SurveyedSession[] = [];
+  const problems: Problem[] = [];
+  const listed = new Set<string>();
+  const failedAgents: Problem[] = [];
+  for (const agent of options.agents) {
+    const groups = new Map<string, Found[]>();
+    let whole = true;
+    for (const store of agent.stores) {
+      try {
+        const listing = await store.list(options.signal);
+        problems.push(...listing.problems);
+        for (const stream of listing.streams) {
+          const group = groups.get(stream.sessionId);
+          if (group === undefined) groups.set(stream.sessionId, [{ store, stream }]);
+          else group.push({ store, stream });
+        }
+      } catch (error) {
+        if (!(error instanceof StoreError)) throw error;
+        whole = false;
+        failedAgents.push({ code: error.code, agentId: agent.agentId, message: error.message });
+      }
+    }
+    if (whole) listed.add(agent.agentId);
+    for (const [sessionId, group] of groups) {
+      options.signal?.throwIfAborted();
+      const session = await examine(options, agent.agentId, sessionId, group, problems);
+      if (session !== null) sessions.push(session);
+    }
+  }
+  return { sessions, problems, listed, failedAgents };
+}
+
+async function examine(
+  options: SurveyOptions,
+  agentId: string,
+  sessionId: string,
+  group: Found[],
+  problems: Problem[],
+): Promise<SurveyedSession | null> {
+  const { filter, target, now } = options;
+  const key = sessionKey(agentId, sessionId);
+  group.sort((a, b) => (a.stream.rank < b.stream.rank ? -1 : 1));
+  const changedAt = Math.max(...group.map(({ stream }) => stream.changedAt));
+  const session = (state: SessionState, pending: PendingStream[] = []): SurveyedSession => ({
+    key,
+    agentId,
+    sessionId,
+    changedAt,
+    state,
+    pending,
+  });
+
+  const byName = filter.byName(agentId, sessionId);
+  if (byName !== null) return session({ kind: "skipped", filter: byName });
+  const known = target.sessions[key];
+  const aside = known?.aside;
+  if (aside !== undefined && aside.retryAt > now() && !options.retryAside) {
+    return session({ kind: "failing", reason: aside.reason, retryAt: aside.retryAt });
+  }
+  const signature = group.map(({ stream }) => stream.signature).join("|");
+  if (known !== undefined) {
+    delete known.missingSince;
+    if (isIdle(known, group)) return session({ kind: "uploaded", growing: false });
+    if (isHeld(known, signature, filter.minMessages)) {
+      return session({ kind: "skipped", filter: "filter.minMessages" });
+    }
+  }
+  const begun = Object.values(known?.streams ?? {}).some(({ position }) => position.lines > 0);
+  const size = group.reduce((sum, { stream }) => sum + stream.bytes, 0);
+  const bySize = begun ? null : filter.bySize(size);
+  if (bySize !== null) return session({ kind: "skipped", filter: bySize });
+
+  const record = known ?? recordOf(target, key);
+  const readers: Reader[] = [];
+  try {
+    const look = await lookAtStreams(options, record, group, readers);
+    if (look.settling) return session({ kind: "pending", bytes: look.bytes, settling: true });
+    if (look.pending.length === 0) return session({ kind: "uploaded", growing: look.growing });
+    const { held, passes } = await passesMessages(options, record, look.pending);
+    if (!passes) {
+      const first = look.pending[0]?.record;
+      if (first !== undefined) {
+        first.idle = { signature, held };
+        options.ledger.changed();
+      }
+      return session({ kind: "skipped", filter: "filter.minMessages" });
+    }
+    return session({ kind: "pending", bytes: look.bytes, settling: false }, look.pending);
+  } catch (error) {
+    const reason = readFailure(error);
+    if (reason === null) throw error;
+    if (error instanceof StoreError && error.code === "NOT_A_SESSION") {
+      delete target.sessions[key];
+      problems.push({ code: error.code, agentId, message: error.message });
+      return null;
+    }
+    return session({ kind: "failing", reason });
+  } finally {
+    await Promise.allSettled(readers.map((reader) => reader.close()));
+  }
+}
+
+/** Every stream was looked at before, as it is now, and left nothing to send. */
+function isIdle(record: SessionRecord, group: Found[]): boolean {
+  return group.every(({ stream }) => {
+    const known = record.streams[stream.source];
+    return known?.idle?.signature === stream.signature && known.idle.held === undefined;
+  });
+}
+
+/** The same look found too few messages before, and still does under today's filter. */
+function isHeld(record: SessionRecord, signature: string, minMessages: number): boolean {
+  return Object.values(record.streams).some(
+    ({ idle }) =>
+      idle?.held !== undefined &&
+      idle.signature === signature &&
+      deliveredMessages(record) + idle.held < minMessages,
+  );
+}
+
+function deliveredMessages(record: SessionRecord): number {
+  return Object.values(record.streams).reduce((sum, { position }) => sum + position.messages, 0);
+}
+
+interface OpenStream extends PendingStream {
+  readonly reader: Reader;
+}
+
+interface Look {
+  readonly pending: OpenStream[];
+  readonly bytes: number;
+  readonly growing: boolean;
+  readonly settling: boolean;
+}
+
+async function lookAtStreams(
+  options: SurveyOptions,
+  record: SessionRecord,
+  group: Found[],
+  readers: Reader[],
+): Promise<Look> {
+  const pending: OpenStream[] = [];
+  let bytes = 0;
+  let growing = false;
+  for (const { store, stream } of group) {
+    // A database continues a file where the file ended: that is known once the file has been delivered.
+    const before = pending.at(-1);
+    if (before !== undefined && before.store.kind !== store.kind) break;
+    const known = record.streams[stream.source];
+    if (known?.idle?.signature === stream.signature && known.idle.held === undefined) continue;
+
+    const reader = await store.open(stream);
+    readers.push(reader);
+    const resolved = await resolveStream({ ...options, record, store, stream, reader });
+    if (resolved === "unsettled") {
+      return { pending: [], bytes: Math.max(bytes, stream.bytes), growing, settling: true };
+    }
+    const left = await reader.bytesAfter(resolved.position.offset);
+    const cut = await reader.cut(resolved.position.offset, { maxBytes: MAX_PART_BYTES });
+    if (cut.kind === "end") {
+      growing ||= cut.torn;
+      // A torn line may be whole once the file has come to rest, which no signature tells.
+      if (!cut.torn) {
+        resolved.idle = { signature: stream.signature };
+        options.ledger.changed();
+      }
+      continue;
+    }
+    delete resolved.idle;
+    bytes += left;
+    pending.push({ store, stream, record: resolved, bytes: left, reader });
+  }
+  return { pending, bytes, growing, settling: false };
+}
+
+/** Whether the session has enough messages, counting on from what is known only as far as needed. */
+async function passesMessages(
+  { filter, signal }: SurveyOptions,
+  record: SessionRecord,
+  pending: OpenStream[],
+): Promise<{ passes: boolean; held: number }> {
+  const delivered = deliveredMessages(record);
+  let held = 0;
+  for (const { record: stream, reader } of pending) {
+    const enough = filter.minMessages - delivered - held;
+    if (enough <= 0) break;
+    const from = stream.position.offset;
+    held += (await scan(reader, { from, enough, signal })).counts.messages;
+  }
+  return { passes: delivered + held >= filter.minMessages, held };
+}
+
+/** Words for a failure to read one session; null when it is not about that session. */
+export function readFailure(error: unknown): string | null {
+  if (error instanceof StoreError) return error.message;
+  const code = errnoOf(error);
+  return /^E[A-Z]+$/.test(code) ? `cannot be read (${code})` : null;
+}

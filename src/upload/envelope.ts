@@ -1,0 +1,70 @@
+/** What every line of one part has in common. */
+export interface EnvelopeFields {
+  readonly deploymentId: string;
+  readonly projectId: string;
+  readonly agentId: string;
+  readonly sessionId: string;
+  /** ISO 8601 */
+  readonly capturedAt: string;
+}
+
+/** Body bytes are handed to zlib in blocks of this size; small writes halve its speed. */
+export const BLOCK_BYTES = 64 * 1024;
+
+/**
+ * Packs payloads into envelope lines and these into blocks. The constant bytes
+ * around a payload are made once; the payload's own bytes are copied as they are.
+ */
+export class EnvelopeWriter {
+  readonly #before: Buffer;
+  readonly #after: Buffer;
+  #block = Buffer.allocUnsafe(BLOCK_BYTES);
+  #used = 0;
+  #lineIndex: number;
+
+  /** @param firstLine `lineIndex` of the first line */
+  constructor(fields: EnvelopeFields, firstLine: number) {
+    const { deploymentId, projectId, agentId, sessionId, capturedAt } = fields;
+    const sessionFile = `agents/${agentId}/sessions/${sessionId}.jsonl`;
+    const head = { deploymentId, projectId, agentId, agentName: agentId, sessionId, sessionFile };
+    this.#before = Buffer.from(`${JSON.stringify(head).slice(0, -1)},"lineIndex":`);
+    this.#after = Buffer.from(`,"capturedAt":${JSON.stringify(capturedAt)},"payload":`);
+    this.#lineIndex = firstLine;
+  }
+
+  /**
+   * Adds one line; returns a block when one is full.
+   *
+   * @param payload a binary string: one character a byte
+   */
+  add(payload: string): Buffer | undefined {
+    const index = String(this.#lineIndex++);
+    const length =
+      this.#before.length + index.length + this.#after.length + payload.length + "}\n".length;
+    let full: Buffer | undefined;
+    if (this.#used + length > this.#block.length) {
+      full = this.flush();
+      if (length > this.#block.length) this.#block = Buffer.allocUnsafe(length);
+    }
+    this.#write(this.#before);
+    this.#used += this.#block.write(index, this.#used, "latin1");
+    this.#write(this.#after);
+    this.#used += this.#block.write(payload, this.#used, "latin1");
+    this.#used += this.#block.write("}\n", this.#used, "latin1");
+    return full;
+  }
+
+  /** What has been added since the last block; undefined when that is nothing. */
+  flush(): Buffer | undefined {
+    if (this.#used === 0) return undefined;
+    const block = this.#block.subarray(0, this.#used);
+    this.#block = Buffer.allocUnsafe(BLOCK_BYTES);
+    this.#used = 0;
+    return block;
+  }
+
+  #write(bytes: Buffer): void {
+    this.#block.set(bytes, this.#used);
+    this.#used += bytes.length;
+  }
+}

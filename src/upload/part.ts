@@ -1,0 +1,144 @@
+import { setTimeout as sleep } from "node:timers/promises";
+import type { PlannedPart } from "../ledger/schema.ts";
+import { errnoOf } from "../problem.ts";
+import type { Position, Reader } from "../stores/store.ts";
+import type { Receipt } from "../wire.ts";
+import { type Body, createBody } from "./body.ts";
+import { classifyAnswer, classifyFailure, type Outcome } from "./classify.ts";
+import type { Client } from "./client.ts";
+import { type LineCounts, sentLines } from "./entry.ts";
+import { backoffMs } from "./retry.ts";
+
+/** A wait longer than this ends the run instead; the sessions stay pending. In ms. */
+export const MAX_WAIT_IN_RUN_MS = 5 * 60_000;
+
+/** One range of one stream, ready to be read as often as it takes. */
+export interface PartSource {
+  readonly reader: Reader;
+  readonly start: Position;
+  readonly part: PlannedPart;
+  readonly agentId: string;
+  readonly sessionId: string;
+}
+
+export interface SendOptions {
+  readonly client: Client;
+  readonly pacer: Pacer;
+  readonly deploymentId: string;
+  readonly projectId: string;
+  /** Retries after the first attempt. */
+  readonly retryAttempts: number;
+  readonly retryBackoffMs: number;
+  readonly signal: AbortSignal;
+  readonly now: () => number;
+  readonly random: () => number;
+  readonly onBytes?: (bytes: number) => void;
+  /** Told why an attempt failed and how long the next one waits, in ms. */
+  readonly onRetry?: (reason: string, waitMs: number) => void;
+}
+
+/** How a part ended, with what was in it when it was delivered. */
+export type PartResult = Delivered | Exclude<Outcome, { kind: "delivered" | "retry" }> | Spent;
+
+export interface Delivered {
+  readonly kind: "delivered";
+  readonly receipt: Receipt;
+  readonly counts: LineCounts;
+  readonly lastEntry: string | undefined;
+}
+
+/** The retries are spent, or the API asked for a longer wait than a run may last. */
+export interface Spent {
+  readonly kind: "spent";
+  readonly reason: string;
+  readonly waitMs: number | undefined;
+}
+
+/** Failures of a connection that the server had closed while it was idle. */
+const STALE = new Set(["ECONNRESET", "EPIPE", "UND_ERR_SOCKET"]);
+
+/**
+ * Sends one part until it is delivered, will not be, or the retries are spent.
+ * Every attempt reads the range anew and has the same bytes and the same key.
+ *
+ * @throws the signal's reason, or what reading the transcript threw
+ */
+export async function sendPart(source: PartSource, options: SendOptions): Promise<PartResult> {
+  const { client, pacer, signal } = options;
+  let stale = client.hasConnected;
+  for (let retry = 0; ; ) {
+    await pacer.wait(signal);
+    await using body = bodyOf(source, options);
+    const outcome = await attempt(source.part, body, options);
+    if (outcome.kind === "delivered") {
+      return { ...outcome, counts: body.counts, lastEntry: body.lastEntry() };
+    }
+    if (outcome.kind !== "retry") return outcome;
+    if (stale && outcome.code !== undefined && STALE.has(outcome.code)) {
+      stale = false;
+      continue;
+    }
+    const { reason, waitMs } = outcome;
+    if (retry >= options.retryAttempts || (waitMs ?? 0) > MAX_WAIT_IN_RUN_MS) {
+      return { kind: "spent", reason, waitMs };
+    }
+    const wait = Math.max(waitMs ?? 0, backoffMs(retry, options.retryBackoffMs, options.random));
+    options.onRetry?.(reason, wait);
+    // What the API asks for concerns every part; a part's own back-off only itself.
+    if (waitMs !== undefined) pacer.holdFor(waitMs);
+    await sleep(wait, undefined, { signal });
+    retry++;
+  }
+}
+
+async function attempt(
+  part: PlannedPart,
+  body: Body,
+  { client, signal, now, onBytes }: SendOptions,
+): Promise<Outcome & { code?: string }> {
+  try {
+    const { answer, bodySent } = await client.send({
+      idempotencyKey: part.idempotencyKey,
+      body,
+      signal,
+      ...(onBytes === undefined ? {} : { onBytes }),
+    });
+    const outcome = classifyAnswer(answer, sentLines(body.counts), now());
+    if (outcome.kind === "delivered" && !bodySent) {
+      return { kind: "retry", reason: "answered before the whole part had been sent" };
+    }
+    return outcome;
+  } catch (error) {
+    signal.throwIfAborted();
+    if (body.sourceError !== undefined) throw body.sourceError;
+    return { ...classifyFailure(error), code: errnoOf(error) };
+  }
+}
+
+function bodyOf(
+  { reader, start, part, agentId, sessionId }: PartSource,
+  { deploymentId, projectId, signal }: SendOptions,
+): Body {
+  const { capturedAt } = part;
+  const lines =
+    part.omitted !== undefined
+      ? { omittedBytes: part.omitted }
+      : reader.read(start.offset, part.end, signal);
+  const fields = { deploymentId, projectId, agentId, sessionId, capturedAt };
+  return createBody({ lines, fields, firstLine: start.lines });
+}
+
+/** Holds back every part of a run while the API asked not to be called. */
+export class Pacer {
+  #until = 0;
+
+  holdFor(ms: number): void {
+    this.#until = Math.max(this.#until, performance.now() + ms);
+  }
+
+  async wait(signal: AbortSignal): Promise<void> {
+    const ms = this.#until - performance.now();
+    if (ms > 0) await sleep(ms, undefined, { signal });
+    signal.throwIfAborted();
+  }
+}

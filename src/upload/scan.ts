@@ -1,0 +1,53 @@
+import { MAX_LINE_BYTES, MAX_PART_BYTES, type Reader } from "../stores/store.ts";
+import { addCounts, type LineCounts, noLines, toPayload } from "./entry.ts";
+import { wholeLines } from "./guard.ts";
+
+export interface ScanOptions {
+  readonly from: number;
+  /** Where to stop; the end of the last whole line by default. */
+  readonly until?: number;
+  /** Stop as soon as this many messages were seen. */
+  readonly enough?: number;
+  readonly signal?: AbortSignal | undefined;
+}
+
+export interface Scan {
+  readonly counts: LineCounts;
+  /** The last payload, as a binary string. */
+  readonly last: string | undefined;
+}
+
+/** Counts what is in a range of a stream, as an upload would, in bounded memory. */
+export async function scan(reader: Reader, options: ScanOptions): Promise<Scan> {
+  const { until, enough = Number.POSITIVE_INFINITY, signal } = options;
+  const counts = noLines();
+  let last: string | undefined;
+  let from = options.from;
+  while (until === undefined || from < until) {
+    const room = until === undefined ? MAX_PART_BYTES : until - from;
+    const cut = await reader.cut(from, {
+      maxBytes: Math.min(MAX_PART_BYTES, room),
+      ...abortable(signal),
+    });
+    if (cut.kind !== "range") break;
+    if (cut.omitted) {
+      addCounts(counts, { ...noLines(), omitted: 1 });
+    } else {
+      const lines = reader.read(from, cut.end, signal);
+      for await (const chunk of wholeLines(lines, { maxLineBytes: MAX_LINE_BYTES })) {
+        for (const line of chunk.split("\n")) {
+          const payload = toPayload(line, counts);
+          if (payload !== null) last = payload;
+          if (counts.messages >= enough) return { counts, last };
+        }
+      }
+    }
+    from = cut.end;
+  }
+  // The piece after each chunk's last newline was counted as a blank line.
+  return { counts, last };
+}
+
+function abortable(signal: AbortSignal | undefined): { signal?: AbortSignal } {
+  return signal === undefined ? {} : { signal };
+}

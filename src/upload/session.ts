@@ -1,0 +1,204 @@
+import type { Ledger } from "../ledger/ledger.ts";
+import { digest, recordOf } from "../ledger/ledger.ts";
+import type { PlannedPart, SessionRecord, StreamRecord, Target } from "../ledger/schema.ts";
+import type { PlannedSession, PlannedStream } from "../parts.ts";
+import { SourceChangedError } from "../problem.ts";
+import type { Tally } from "../report.ts";
+import type { Reader } from "../stores/store.ts";
+import { readFailure, type SurveyedSession } from "../survey.ts";
+import { sentLines } from "./entry.ts";
+import { type Delivered, type PartResult, type SendOptions, sendPart } from "./part.ts";
+
+/** First and longest time until a session that was put aside is tried again, in ms. */
+const ASIDE_MS = 3_600_000;
+const MAX_ASIDE_MS = 24 * ASIDE_MS;
+
+export interface UploadContext {
+  readonly ledger: Ledger;
+  readonly target: Target;
+  readonly tally: Tally;
+  readonly now: () => number;
+  readonly send: SendOptions;
+}
+
+/**
+ * Sends a session's planned parts in order and records each confirmation. A
+ * failure of the session stays with the session; one of the whole run is left in
+ * `tally.stop`.
+ *
+ * @returns `later` when it stays pending
+ * @throws {LedgerError} when a confirmation cannot be recorded
+ */
+export async function uploadSession(
+  { session, streams }: PlannedSession,
+  context: UploadContext,
+): Promise<"done" | "failed" | "later"> {
+  const record = recordOf(context.target, session.key);
+  for (const planned of streams) {
+    try {
+      const result = await uploadStream(session, record, planned, context);
+      if (result !== "done") return result;
+    } catch (error) {
+      if (context.send.signal.aborted) throw error;
+      if (error instanceof SourceChangedError) return later(context, session, error.message);
+      const reason = readFailure(error);
+      if (reason === null) throw error;
+      context.tally.failed(session, reason);
+      return "failed";
+    }
+  }
+  if (record.aside !== undefined) {
+    delete record.aside;
+    context.ledger.changed();
+  }
+  context.tally.sessions++;
+  return "done";
+}
+
+async function uploadStream(
+  session: SurveyedSession,
+  record: SessionRecord,
+  { store, stream, record: streamRecord, whole }: PlannedStream,
+  context: UploadContext,
+): Promise<"done" | "failed" | "later"> {
+  const reader = await store.open(stream);
+  try {
+    if ((await reader.verify(streamRecord.position)) !== "same") {
+      return later(context, session, "it was rewritten a moment ago");
+    }
+    for (;;) {
+      const part = streamRecord.parts?.[0];
+      if (part === undefined) {
+        if (whole) streamRecord.idle = { signature: stream.signature };
+        return "done";
+      }
+      // A part whose confirmation cannot be written down would be sent again and again.
+      if (context.ledger.failure !== null) throw context.ledger.failure;
+      const { end: offset, fingerprint } = part;
+      if ((await reader.verify({ ...streamRecord.position, offset, fingerprint })) !== "same") {
+        return later(context, session, "it was rewritten a moment ago");
+      }
+      const { agentId, sessionId } = session;
+      const start = streamRecord.position;
+      const result = await sendPart({ reader, start, part, agentId, sessionId }, context.send);
+      const next = await settle(result, { session, record, streamRecord, part, reader }, context);
+      if (next !== "continue") return next;
+    }
+  } finally {
+    await reader.close();
+  }
+}
+
+interface InFlight {
+  readonly session: SurveyedSession;
+  readonly record: SessionRecord;
+  readonly streamRecord: StreamRecord;
+  readonly part: PlannedPart;
+  readonly reader: Reader;
+}
+
+/** Records what came of a part. */
+async function settle(
+  result: PartResult,
+  inFlight: InFlight,
+  context: UploadContext,
+): Promise<"continue" | "failed" | "later"> {
+  const { tally, target, ledger, now } = context;
+  const { session, record } = inFlight;
+  switch (result.kind) {
+    case "delivered":
+      await confirm(result, inFlight, context);
+      return "continue";
+    case "too-large":
+      if (await halve(inFlight, context)) return "continue";
+      putAside(record, result.reason, now());
+      ledger.changed();
+      tally.failed(session, result.reason);
+      return "failed";
+    case "aside":
+      putAside(record, result.reason, now());
+      ledger.changed();
+      tally.failed(session, result.reason);
+      return "failed";
+    case "spent":
+      if (result.waitMs !== undefined) {
+        target.notBefore = now() + result.waitMs;
+        ledger.changed();
+      }
+      tally.spent(session, result.reason);
+      return "later";
+    default:
+      tally.stop ??= result;
+      return "later";
+  }
+}
+
+async function confirm(
+  { receipt, counts, lastEntry }: Delivered,
+  { session, record, streamRecord, part }: InFlight,
+  { ledger, tally }: UploadContext,
+): Promise<void> {
+  const { position } = streamRecord;
+  const entry = lastEntry ?? position.entry;
+  streamRecord.position = {
+    offset: part.end,
+    lines: position.lines + sentLines(counts),
+    messages: position.messages + counts.messages,
+    fingerprint: part.fingerprint,
+    ...(entry === undefined ? {} : { entry }),
+  };
+  takeOut(streamRecord);
+  if (receipt.rejected > 0) record.rejected = (record.rejected ?? 0) + receipt.rejected;
+  if (counts.omitted > 0) record.omitted = (record.omitted ?? 0) + counts.omitted;
+  tally.delivered(session, part, counts, receipt);
+  await ledger.saveSoon();
+}
+
+function takeOut(streamRecord: StreamRecord, replacement: PlannedPart[] = []): void {
+  const parts = [...replacement, ...(streamRecord.parts ?? []).slice(1)];
+  if (parts.length > 0) streamRecord.parts = parts;
+  else delete streamRecord.parts;
+}
+
+/**
+ * Replaces a part that is too large for the API by two, or a single line by its
+ * length, and writes that down before it is sent. False when there is nothing
+ * left to make smaller.
+ */
+async function halve(
+  { streamRecord, part, reader }: InFlight,
+  { ledger, target }: UploadContext,
+): Promise<boolean> {
+  if (part.omitted !== undefined) return false;
+  const from = streamRecord.position.offset;
+  const half = Math.max(1, Math.floor(part.bytes / 2));
+  let cut = await reader.cut(from, { maxBytes: half });
+  if (cut.kind === "over") cut = await reader.cut(from, { maxBytes: cut.bytes });
+  if (cut.kind !== "range") throw new SourceChangedError("it became shorter while it was sent");
+  const key = (suffix: string): string => digest([part.idempotencyKey, suffix]);
+  const { end, fingerprint, bytes } = cut;
+  if (end >= part.end) {
+    takeOut(streamRecord, [{ ...part, idempotencyKey: key("omitted"), omitted: part.bytes - 1 }]);
+  } else {
+    takeOut(streamRecord, [
+      { ...part, end, fingerprint, bytes, idempotencyKey: key("first") },
+      { ...part, bytes: part.bytes - bytes, idempotencyKey: key("rest") },
+    ]);
+    target.partLimit = Math.min(target.partLimit ?? half, half);
+  }
+  ledger.changed();
+  await ledger.save();
+  return true;
+}
+
+/** Each time it fails again, it is left alone for twice as long. */
+function putAside(record: SessionRecord, reason: string, now: number): void {
+  const attempts = (record.aside?.attempts ?? 0) + 1;
+  const retryAt = now + Math.min(MAX_ASIDE_MS, ASIDE_MS * 2 ** (attempts - 1));
+  record.aside = { reason, since: record.aside?.since ?? now, attempts, retryAt };
+}
+
+function later({ tally }: UploadContext, session: SurveyedSession, reason: string): "later" {
+  tally.postponed(session, reason);
+  return "later";
+}
