@@ -208,7 +208,8 @@ async function upload(
       const { session } = planned;
       const context = { ledger, target, tally, now, send: send(session) };
       try {
-        events?.onSession?.(session, await uploadSession(planned, context));
+        const result = await uploadSession(planned, context);
+        events?.onSession?.(session, result);
       } catch (error) {
         failures.push(error);
       }

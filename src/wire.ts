@@ -18,7 +18,10 @@ export const EnvelopeSchema = v.strictObject({
   sessionFile: v.pipe(v.string(), v.nonEmpty()),
   lineIndex: Count,
   capturedAt: v.pipe(v.string(), v.isoTimestamp()),
-  payload: v.looseObject({}),
+  payload: v.pipe(
+    v.looseObject({}),
+    v.check((value) => !Array.isArray(value), "an object, not a list"),
+  ),
 });
 export type Envelope = v.InferOutput<typeof EnvelopeSchema>;
 

@@ -24,6 +24,9 @@ import {
 /** Rows one statement looks at when it reads lengths only, about 1 ms. */
 const SIZE_ROWS = 1000;
 
+/** Event-loop time unpacking and checking may take before others get their turn, in ms. */
+const SLICE_MS = 5;
+
 /**
  * Length of an event's text. Both come from the row's header: neither function
  * loads the text, which for a long event is spread over many pages.
@@ -123,7 +126,14 @@ export class LiveSource implements EventSource {
       const last = page.rows.at(-1);
       if (last === undefined || page.generation !== generation) throw this.#changed();
       const events: Event[] = [];
-      for (const row of page.rows) events.push(await decodeEvent(this.#sessionId, row));
+      let slice = performance.now();
+      for (const row of page.rows) {
+        if (performance.now() - slice > SLICE_MS) {
+          await setImmediate();
+          slice = performance.now();
+        }
+        events.push(await decodeEvent(this.#sessionId, row));
+      }
       yield events;
       from = last.seq + 1;
       await setImmediate();

@@ -122,7 +122,7 @@ export class SqliteReader implements Reader {
       return false;
     }
     // Within a generation the host only appends; otherwise look at all that lies before.
-    if (generation === NO_GENERATION || false) {
+    if (generation === NO_GENERATION || expected.generation !== generation) {
       if ((await firstDigest(this.#source)) !== expected.first) return false;
       if (!equal(await this.#source.totals(0, offset), expected.before)) return false;
     }

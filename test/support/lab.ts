@@ -1,0 +1,172 @@
+import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { Writable } from "node:stream";
+import { status } from "../../src/commands/status.ts";
+import { type SyncOptions, sync } from "../../src/commands/sync.ts";
+import { type Config, readConfig } from "../../src/config.ts";
+import { ledgerPaths } from "../../src/ledger/files.ts";
+import { Ledger } from "../../src/ledger/ledger.ts";
+import type { SessionRecord } from "../../src/ledger/schema.ts";
+import { type Receiver, startReceiver } from "../../src/receiver/server.ts";
+import type { RunReport } from "../../src/report.ts";
+import { type RunOptions, run } from "../../src/run.ts";
+import { append, lines, session, sessionPath, write } from "./transcripts.ts";
+
+/** A key with a shape that no other string in a test has, to look for where it must not be. */
+export const API_KEY = "sk-sentinel-9f8e7d6c5b4a39281706";
+
+export interface Spoken {
+  readonly code: number;
+  readonly out: string;
+  readonly err: string;
+}
+
+/** A state directory and a receiver of their own, and a way to run the plugin between them. */
+export class Lab implements AsyncDisposable {
+  readonly dir = mkdtempSync(join(tmpdir(), "influxion-lab-"));
+  readonly stateDir = join(this.dir, "state");
+  readonly receiver: Receiver;
+  readonly #received: string;
+  /** Added to the wall clock, in ms. */
+  clockOffset = 0;
+
+  private constructor(receiver: Receiver, received: string) {
+    this.receiver = receiver;
+    this.#received = received;
+  }
+
+  static async start(): Promise<Lab> {
+    const dir = mkdtempSync(join(tmpdir(), "influxion-received-"));
+    return new Lab(await startReceiver({ dir, key: API_KEY, port: 0 }), dir);
+  }
+
+  now = (): number => Date.now() + this.clockOffset;
+
+  /** The config as a user writes it, for this lab's receiver unless `overrides` says otherwise. */
+  config(overrides: Record<string, unknown> = {}): Config {
+    const result = readConfig({
+      apiUrl: this.receiver.url,
+      apiKey: API_KEY,
+      deploymentId: "lab",
+      projectId: "project",
+      ...overrides,
+      upload: { retryAttempts: 0, retryBackoffMs: 0, ...(overrides.upload as object) },
+    });
+    if (!result.ok) throw new Error(JSON.stringify(result.problems));
+    return result.config;
+  }
+
+  /** Writes a whole session and returns its path. */
+  session(agentId: string, sessionId: string, entries = session(sessionId)): string {
+    return write(sessionPath(this.stateDir, agentId, `${sessionId}.jsonl`), lines(entries));
+  }
+
+  append(path: string, entries: readonly string[]): void {
+    append(path, lines(entries));
+  }
+
+  async run(
+    overrides: Record<string, unknown> = {},
+    options: Partial<RunOptions> = {},
+  ): Promise<RunReport> {
+    const config = this.config(overrides);
+    return run({
+      stateDir: this.stateDir,
+      config,
+      apiKey: config.apiKey as string,
+      trigger: "interval",
+      lockWaitMs: 0,
+      signal: new AbortController().signal,
+      now: this.now,
+      random: Math.random,
+      ...options,
+    });
+  }
+
+  async sync(
+    options: Partial<SyncOptions> & { overrides?: Record<string, unknown> } = {},
+  ): Promise<Spoken> {
+    const { overrides, ...rest } = options;
+    return spoken((terminal) =>
+      sync({
+        stateDir: this.stateDir,
+        config: { ok: true, config: this.config(overrides) },
+        apiKey: (key) => Promise.resolve(key as string),
+        json: false,
+        dryRun: false,
+        all: false,
+        signal: new AbortController().signal,
+        now: this.now,
+        random: Math.random,
+        terminal,
+        ...rest,
+      }),
+    );
+  }
+
+  async status(
+    options: { json?: boolean; verbose?: boolean; overrides?: Record<string, unknown> } = {},
+  ): Promise<Spoken> {
+    return spoken((terminal) =>
+      status({
+        stateDir: this.stateDir,
+        config: { ok: true, config: this.config(options.overrides) },
+        json: options.json ?? false,
+        verbose: options.verbose ?? false,
+        now: this.now,
+        terminal,
+      }),
+    );
+  }
+
+  /** What the receiver holds of a session's newest (or given) generation, as text; "" when nothing. */
+  received(agentId: string, sessionId: string, generation?: number): string {
+    const held = this.receiver
+      .sessions()
+      .filter((one) => one.agentId === agentId && one.sessionId === sessionId)
+      .filter((one) => generation === undefined || one.generation === generation)
+      .at(-1);
+    return held === undefined ? "" : readFileSync(held.file, "utf8");
+  }
+
+  /** `agent/session` of everything the receiver holds, sorted. */
+  receivedSessions(): string[] {
+    return this.receiver
+      .sessions()
+      .map(({ agentId, sessionId }) => `${agentId}/${sessionId}`)
+      .sort();
+  }
+
+  async record(agentId: string, sessionId: string): Promise<SessionRecord | undefined> {
+    const ledger = await Ledger.open({ stateDir: this.stateDir, now: this.now, readOnly: true });
+    return ledger.target(this.config()).sessions[`${agentId}/${sessionId}`];
+  }
+
+  get ledgerPaths(): { primary: string; copy: string } {
+    return ledgerPaths(this.stateDir);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.receiver.close();
+    rmSync(this.dir, { recursive: true, force: true });
+    rmSync(this.#received, { recursive: true, force: true });
+  }
+}
+
+/** Collects what a command writes, as if piped. */
+export async function spoken(
+  command: (terminal: { out: Writable; err: Writable }) => Promise<number>,
+): Promise<Spoken> {
+  const collect = (chunks: string[]): Writable =>
+    new Writable({
+      write(chunk, _encoding, done) {
+        chunks.push(String(chunk));
+        done();
+      },
+    });
+  const out: string[] = [];
+  const err: string[] = [];
+  const code = await command({ out: collect(out), err: collect(err) });
+  return { code, out: out.join(""), err: err.join("") };
+}

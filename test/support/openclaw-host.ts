@@ -1,0 +1,74 @@
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { access, mkdir, readFile, rename, rm, writeFile } from "node:fs/promises";
+import { createRequire } from "node:module";
+import { dirname, join, resolve } from "node:path";
+
+const REPOSITORY = resolve(import.meta.dirname, "../..");
+
+/** An installed OpenClaw. */
+export interface OpenClawHost {
+  readonly version: string;
+  /** The script that is the command `openclaw`. */
+  readonly entry: string;
+}
+
+/**
+ * The OpenClaw of that version: the devDependency when it is that one, otherwise
+ * installed once into `.cache/openclaw/<version>`, which takes a minute.
+ */
+export async function openclawHost(version: string): Promise<OpenClawHost> {
+  const own = dirname(createRequire(import.meta.url).resolve("openclaw/cli-entry"));
+  if ((await versionOf(own)) === version) return hostAt(own, version);
+
+  const cached = join(REPOSITORY, ".cache/openclaw", version);
+  const installed = join(cached, "node_modules/openclaw");
+  if (!(await exists(cached))) await install(version, cached);
+  return hostAt(installed, version);
+}
+
+/** The OpenClaw of the devDependencies. */
+export async function ownOpenclawHost(): Promise<OpenClawHost> {
+  const own = dirname(createRequire(import.meta.url).resolve("openclaw/cli-entry"));
+  return hostAt(own, await versionOf(own));
+}
+
+function hostAt(folder: string, version: string): OpenClawHost {
+  return { version, entry: join(folder, "openclaw.mjs") };
+}
+
+async function versionOf(folder: string): Promise<string> {
+  const manifest = JSON.parse(await readFile(join(folder, "package.json"), "utf8"));
+  return (manifest as { version: string }).version;
+}
+
+/** Installs beside `folder` and renames, so that an interrupted install is never mistaken for a good one. */
+async function install(version: string, folder: string): Promise<void> {
+  const temporary = `${folder}.${process.pid}.tmp`;
+  await rm(temporary, { recursive: true, force: true });
+  await mkdir(temporary, { recursive: true });
+  // Without a package.json of its own npm would install into the repository.
+  await writeFile(join(temporary, "package.json"), '{ "private": true }\n');
+  const flags = ["--ignore-scripts", "--no-save", "--no-audit", "--no-fund", "--loglevel=error"];
+  const npm = spawn("npm", ["install", ...flags, `openclaw@${version}`], {
+    cwd: temporary,
+    stdio: ["ignore", "ignore", "inherit"],
+    shell: process.platform === "win32",
+  });
+  const [code] = await once(npm, "close");
+  if (code !== 0) throw new Error(`npm could not install openclaw@${version} (exit code ${code})`);
+  try {
+    await rename(temporary, folder);
+  } catch (error) {
+    // Another process was faster.
+    if (!(await exists(folder))) throw error;
+    await rm(temporary, { recursive: true, force: true });
+  }
+}
+
+function exists(path: string): Promise<boolean> {
+  return access(path).then(
+    () => true,
+    () => false,
+  );
+}
