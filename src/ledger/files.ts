@@ -82,11 +82,16 @@ export function parseLedger(text: string, path: string): LedgerFile {
 
 /**
  * Replaces a ledger file: temp file, fsync, rename, fsync of the folder.
+ * @param replace for a test that needs a full disk
  * @throws {LedgerError} `LEDGER_UNWRITABLE`
  */
-export async function writeLedgerFile(path: string, text: string): Promise<void> {
+export async function writeLedgerFile(
+  path: string,
+  text: string,
+  replace = replaceFileAtomic,
+): Promise<void> {
   try {
-    await replaceFileAtomic({
+    await replace({
       filePath: path,
       content: text,
       mode: 0o600,

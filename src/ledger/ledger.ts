@@ -18,7 +18,7 @@ import {
 } from "./schema.ts";
 
 /** Shortest time between two writes while confirmations come in, in ms. */
-const SAVE_EVERY_MS = 250;
+const SAVE_EVERY_MS = 100;
 
 /** The place sessions are sent to. A new one has received nothing yet. */
 export interface Destination {

@@ -1,4 +1,4 @@
-import { readFile, stat, utimes } from "node:fs/promises";
+import { readFile, rmdir, stat, utimes } from "node:fs/promises";
 import { hostname } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
@@ -11,6 +11,9 @@ const BEAT_MS = 30_000;
 
 /** A holder that cannot be looked at directly counts as dead after this long without a beat, in ms. */
 const SILENT_MS = 5 * 60_000;
+
+/** A take-over of a dead holder's lock that is older than this was killed itself, in ms. */
+const GUARD_MS = 30_000;
 
 /** How often a waiting caller looks again, in ms. */
 const WAIT_STEP_MS = 500;
@@ -82,20 +85,18 @@ export function describeOwner(owner: LockOwner | null): string {
 
 async function tryLock(stateDir: string, role: LockOwner["role"]): Promise<AsyncDisposable | null> {
   const path = lockPath(stateDir);
+  await removeDeadGuard(path);
   try {
     const handle = await acquireFileLock(join(stateDir, "influxion", "uploads"), {
       lockPath: path,
       managerKey: "influxion",
-      timeoutMs: 0,
-      retry: { retries: 0 },
+      // One more look after a dead owner's lock has been removed.
+      retry: { retries: 2, minTimeout: 10, maxTimeout: 10 },
       payload: () => self(role),
       staleRecovery: "remove-if-unchanged",
-      shouldReclaim: async ({ payload, heldByThisProcess }) => {
-        if (heldByThisProcess) return false;
-        const owner = v.safeParse(OwnerSchema, payload);
-        // A lock file of another form was cut off while it was written: nobody is behind it.
-        return owner.success ? isDead(owner.output, path) : isSilent(path);
-      },
+      shouldReclaim: async ({ payload, heldByThisProcess }) =>
+        !heldByThisProcess && (await isAbandoned(payload, path)),
+      shouldRemoveStaleLock: ({ payload }) => isAbandoned(payload, path),
     });
     const beat = setInterval(() => {
       const now = new Date();
@@ -114,6 +115,23 @@ async function tryLock(stateDir: string, role: LockOwner["role"]): Promise<Async
   }
 }
 
+/** A lock file of another form was cut off while it was written: nobody is behind it once it is old. */
+async function isAbandoned(payload: unknown, path: string): Promise<boolean> {
+  const owner = v.safeParse(OwnerSchema, payload);
+  return owner.success ? isDead(owner.output, path) : isSilent(path, SILENT_MS);
+}
+
+/**
+ * Removes the guard of a take-over that was killed half-way, which the lock
+ * library leaves to its callers. A take-over lasts milliseconds.
+ */
+async function removeDeadGuard(path: string): Promise<void> {
+  const guard = `${path}.reclaim`;
+  const isThere = await stat(guard).catch(() => null);
+  if (isThere !== null && (await isSilent(guard, GUARD_MS)))
+    await rmdir(guard).catch(() => undefined);
+}
+
 function isContention(code: unknown): boolean {
   return code === "file_lock_timeout" || code === "file_lock_stale";
 }
@@ -128,11 +146,11 @@ async function self(role: LockOwner["role"]): Promise<LockOwner> {
 }
 
 async function isDead(owner: LockOwner, path: string): Promise<boolean> {
-  if (owner.host !== hostname()) return isSilent(path);
+  if (owner.host !== hostname()) return isSilent(path, SILENT_MS);
   // Our own pid, yet not held by this process: a restarted container gives out the same pids.
   if (!isAlive(owner.pid)) return true;
   const born = await bornOf(owner.pid);
-  return owner.born === "" || born === "" ? isSilent(path) : owner.born !== born;
+  return owner.born === "" || born === "" ? isSilent(path, SILENT_MS) : owner.born !== born;
 }
 
 function isAlive(pid: number): boolean {
@@ -158,10 +176,10 @@ async function bornOf(pid: number): Promise<string> {
   }
 }
 
-async function isSilent(path: string): Promise<boolean> {
+async function isSilent(path: string, ms: number): Promise<boolean> {
   try {
     const { mtimeMs } = await stat(path);
-    return Math.abs(Date.now() - mtimeMs) > SILENT_MS;
+    return Math.abs(Date.now() - mtimeMs) > ms;
   } catch {
     return true;
   }

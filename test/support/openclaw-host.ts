@@ -18,28 +18,20 @@ export interface OpenClawHost {
  * installed once into `.cache/openclaw/<version>`, which takes a minute.
  */
 export async function openclawHost(version: string): Promise<OpenClawHost> {
-  const own = dirname(createRequire(import.meta.url).resolve("openclaw/cli-entry"));
-  if ((await versionOf(own)) === version) return hostAt(own, version);
+  const own = await ownOpenclawHost();
+  if (own.version === version) return own;
 
   const cached = join(REPOSITORY, ".cache/openclaw", version);
-  const installed = join(cached, "node_modules/openclaw");
   if (!(await exists(cached))) await install(version, cached);
-  return hostAt(installed, version);
+  return { version, entry: join(cached, "node_modules/openclaw/openclaw.mjs") };
 }
 
 /** The OpenClaw of the devDependencies. */
 export async function ownOpenclawHost(): Promise<OpenClawHost> {
-  const own = dirname(createRequire(import.meta.url).resolve("openclaw/cli-entry"));
-  return hostAt(own, await versionOf(own));
-}
-
-function hostAt(folder: string, version: string): OpenClawHost {
-  return { version, entry: join(folder, "openclaw.mjs") };
-}
-
-async function versionOf(folder: string): Promise<string> {
-  const manifest = JSON.parse(await readFile(join(folder, "package.json"), "utf8"));
-  return (manifest as { version: string }).version;
+  const entry = createRequire(import.meta.url).resolve("openclaw/cli-entry");
+  const manifest = await readFile(join(dirname(entry), "package.json"), "utf8");
+  const { version } = JSON.parse(manifest) as { version: string };
+  return { version, entry };
 }
 
 /** Installs beside `folder` and renames, so that an interrupted install is never mistaken for a good one. */

@@ -26,11 +26,8 @@ export class SqliteReader implements Reader {
   readonly #source: EventSource;
   readonly #stream: Stream;
   readonly #now: () => number;
-  /** What lies before an offset that was looked at, so that the next look starts there. */
-  #known: { readonly offset: number; readonly before: Totals } = {
-    offset: 0,
-    before: { count: 0, bytes: 0 },
-  };
+  /** What lies before offsets that were looked at, so that the next look starts at the nearest. */
+  readonly #known = new Map<number, Totals>();
   /** The last range that was cut, which {@link read} compares with what it finds. */
   #range: { readonly start: number; readonly end: number; readonly totals: Totals } | undefined;
 
@@ -126,13 +123,13 @@ export class SqliteReader implements Reader {
       if ((await firstDigest(this.#source)) !== expected.first) return false;
       if (!equal(await this.#source.totals(0, offset), expected.before)) return false;
     }
-    this.#known = { offset, before: expected.before };
+    this.#known.set(offset, expected.before);
     return true;
   }
 
   async #cutAt(start: number, end: number, totals: Totals, omitted: boolean): Promise<Cut> {
     const before = sum(await this.#before(start), totals);
-    this.#known = { offset: end, before };
+    this.#known.set(end, before);
     this.#range = { start, end, totals };
     const fingerprint = await this.#fingerprint(end);
     return { kind: "range", end, bytes: sourceBytes(totals), fingerprint, omitted };
@@ -147,9 +144,15 @@ export class SqliteReader implements Reader {
   }
 
   async #before(offset: number): Promise<Totals> {
-    const { offset: from, before } = this.#known.offset <= offset ? this.#known : NOTHING;
+    let from = 0;
+    let before: Totals = { count: 0, bytes: 0 };
+    for (const [at, totals] of this.#known) {
+      if (at > offset || at < from) continue;
+      from = at;
+      before = totals;
+    }
     const totals = sum(before, await this.#source.totals(from, offset));
-    this.#known = { offset, before: totals };
+    this.#known.set(offset, totals);
     return totals;
   }
 
@@ -159,8 +162,6 @@ export class SqliteReader implements Reader {
     );
   }
 }
-
-const NOTHING = { offset: 0, before: { count: 0, bytes: 0 } };
 
 /** Bytes as lines: each text and its newline. */
 export function sourceBytes({ count, bytes }: Totals): number {

@@ -1,0 +1,398 @@
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import {
+  chmodSync,
+  copyFileSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  statSync,
+  writeFileSync,
+} from "node:fs";
+import { hostname } from "node:os";
+import { dirname, join } from "node:path";
+import { expect, test } from "vitest";
+import { lockOwner, takeLock } from "../../src/ledger/lock.ts";
+import { REMEMBER_MS } from "../../src/prune.ts";
+import { startFaultServer } from "../support/fault-server.ts";
+import { API_KEY, Lab } from "../support/lab.ts";
+import { message, rest, session } from "../support/transcripts.ts";
+
+const LOCK = ["influxion", "uploads.lock"] as const;
+
+test("P1: the ledger moves only after a fully received receipt", async () => {
+  await using lab = await Lab.start();
+  lab.session("main", "abc");
+  const answers = [
+    { kind: "html" },
+    { kind: "wrong-counts", accepted: 1, rejected: 0 },
+    { kind: "cut", at: "in-answer" },
+    { kind: "cut", at: "after-answer-headers" },
+    { kind: "status", status: 200, body: "{}" },
+    { kind: "status", status: 204 },
+  ] as const;
+  for (const behaviour of answers) {
+    const server = await startFaultServer({ default: behaviour });
+    const report = await lab.run({ apiUrl: server.url });
+    await server.close();
+    expect(report.outcome, behaviour.kind).toBe("unreachable");
+    expect(report.sent.lines, behaviour.kind).toBe(0);
+    expect(report.left.sessions, behaviour.kind).toBe(1);
+  }
+  expect((await lab.run()).sent.lines).toBe(5);
+});
+
+test("P2: what the server took before a crash is sent again with the same key and the same bytes", async () => {
+  await using lab = await Lab.start();
+  const path = lab.session("main", "abc");
+  const server = await startFaultServer({
+    script: ({ index }) => (index === 0 ? { kind: "accept-then-drop" } : undefined),
+  });
+  await lab.run({ apiUrl: server.url });
+  lab.append(path, [message(9)]);
+  await lab.run({ apiUrl: server.url });
+  await server.close();
+  const [first, second] = server.requests;
+  expect(second?.idempotencyKey).toBe(first?.idempotencyKey);
+  expect(second?.lines).toEqual(first?.lines);
+});
+
+test("P3: after a clean stop and restart nothing already confirmed is sent again", async () => {
+  await using lab = await Lab.start();
+  for (const id of ["a", "b", "c"]) lab.session("main", id);
+  await lab.run();
+  const report = await lab.run();
+  expect(report.sent.parts).toBe(0);
+  expect(lab.receiver.stats()).toMatchObject({ parts: 3, repeats: 0 });
+});
+
+test("P4: after kill -9 at any instant the ledger is the old one or the new one", async () => {
+  await using lab = await Lab.start();
+  const child = join(import.meta.dirname, "..", "support", "save-forever.ts");
+  for (let kill = 0; kill < 8; kill++) {
+    const process = spawn(globalThis.process.execPath, [child, lab.stateDir], {
+      stdio: ["ignore", "pipe", "inherit"],
+    });
+    await once(process.stdout, "data");
+    await new Promise((done) => setTimeout(done, 5 + kill * 11));
+    process.kill("SIGKILL");
+    await once(process, "exit");
+    const ledger = JSON.parse(readFileSync(lab.ledgerPaths.primary, "utf8"));
+    expect(ledger.revision).toBeGreaterThan(0);
+    expect(
+      Object.keys(Object.values<{ sessions: object }>(ledger.targets)[0]?.sessions ?? {}),
+    ).toHaveLength(500);
+  }
+});
+
+test("P5: a left-over temp file beside the ledger never breaks a start, and is removed", async () => {
+  await using lab = await Lab.start();
+  lab.session("main", "abc");
+  const folder = dirname(lab.ledgerPaths.primary);
+  mkdirSync(folder, { recursive: true });
+  writeFileSync(join(folder, ".influxion-state.1234.tmp"), '{"schemaVersion":2,"rev');
+  expect((await lab.run()).outcome).toBe("done");
+  expect(readdirSync(folder)).toEqual(["state.json"]);
+});
+
+for (const [name, content] of [
+  ["truncated", '{"schemaVersion":2,"revision":3,"targets":{"x":{"apiUrl":"ht'],
+  ["empty", ""],
+  ["not JSON", "<html>"],
+  ["of wrong types", '{"schemaVersion":2,"revision":"3","targets":[]}'],
+] as const) {
+  test(`P6: a ledger that is ${name} is kept aside, reported, and does not stop uploads`, async () => {
+    await using lab = await Lab.start();
+    lab.session("main", "abc");
+    await lab.run();
+    const { primary } = lab.ledgerPaths;
+    writeFileSync(primary, content);
+    const path = lab.session("main", "new");
+    const report = await lab.run();
+    expect(report.problems.map(({ code }) => code)).toEqual(["LEDGER_DAMAGED"]);
+    expect(report.problems[0]?.message).toContain("kept as state.json.damaged-");
+    const aside = readdirSync(dirname(primary)).find((file) => file.includes("damaged"));
+    expect(readFileSync(join(dirname(primary), aside ?? ""), "utf8")).toBe(content);
+    // The last good copy remembers what was uploaded, so only the new session goes.
+    expect(report.sent.sessions).toBe(1);
+    expect(lab.received("main", "new")).toBe(readFileSync(path, "utf8"));
+  });
+}
+
+test("P6: with both copies damaged everything is sent again, and that is said", async () => {
+  await using lab = await Lab.start();
+  lab.session("main", "abc");
+  await lab.run();
+  writeFileSync(lab.ledgerPaths.primary, "");
+  writeFileSync(lab.ledgerPaths.copy, "");
+  const report = await lab.run();
+  expect(report.problems.map(({ code }) => code)).toContain("LEDGER_LOST");
+  expect(report.sent.sessions).toBe(1);
+});
+
+test("the last good copy brings the ledger back after the extensions folder was replaced", async () => {
+  await using lab = await Lab.start();
+  lab.session("main", "abc");
+  await lab.run();
+  renameSync(join(lab.stateDir, "extensions"), join(lab.stateDir, "gone"));
+  const report = await lab.run();
+  expect(report.sent.parts).toBe(0);
+  expect(report.problems).toEqual([]);
+});
+
+test("P7: a ledger of a newer version is not overwritten; the run stops with a clear message", async () => {
+  await using lab = await Lab.start();
+  lab.session("main", "abc");
+  const { primary } = lab.ledgerPaths;
+  mkdirSync(dirname(primary), { recursive: true });
+  const newer = '{"schemaVersion":3,"something":"else"}';
+  writeFileSync(primary, newer);
+  const { code, err } = await lab.sync();
+  expect(code).toBe(1);
+  expect(err).toContain("was written by a newer influxion (schemaVersion 3");
+  expect(err).toContain("update the plugin");
+  expect(readFileSync(primary, "utf8")).toBe(newer);
+  expect((await lab.status()).out).toContain("newer influxion");
+  expect(lab.receiver.stats().parts).toBe(0);
+});
+
+test("P8: when the ledger cannot be written, nothing is sent", async () => {
+  await using lab = await Lab.start();
+  lab.session("main", "abc");
+  // A file where the folder should be fails for root as well, whom no mode stops.
+  mkdirSync(lab.stateDir, { recursive: true });
+  writeFileSync(join(lab.stateDir, "extensions"), "in the way");
+  const { code, err } = await lab.sync();
+  expect(code).toBe(1);
+  expect(err).toContain("the record of what has been uploaded cannot be");
+  expect(lab.receiver.stats().parts).toBe(0);
+});
+
+test("P8: when the ledger becomes unwritable during a run, no further part is sent", async () => {
+  await using lab = await Lab.start();
+  for (const id of ["a", "b", "c", "d", "e", "f"]) lab.session("main", id);
+  const folder = join(lab.stateDir, "extensions");
+  let broken = false;
+  const server = await startFaultServer({
+    // Slower than confirmations are gathered for one write.
+    default: { kind: "slow-read", bytes: 100, everyMs: 100 },
+    script: () => {
+      if (!broken) {
+        broken = true;
+        renameSync(folder, `${folder}-gone`);
+        writeFileSync(folder, "in the way");
+      }
+      return undefined;
+    },
+  });
+  await expect(lab.run({ apiUrl: server.url, upload: { concurrency: 1 } })).rejects.toMatchObject({
+    code: "LEDGER_UNWRITABLE",
+  });
+  await server.close();
+  expect(server.requests).toHaveLength(1);
+});
+
+test("a full disk is named, with what to do", async () => {
+  const { writeLedgerFile } = await import("../../src/ledger/files.ts");
+  // Linux's own full disk: every write to it fails with ENOSPC.
+  await using lab = await Lab.start();
+  mkdirSync(lab.stateDir, { recursive: true });
+  const path = join(lab.stateDir, "state.json");
+  const failing = writeLedgerFile(path, "x", () => {
+    throw Object.assign(new Error("no space left on device"), { code: "ENOSPC" });
+  });
+  await expect(failing).rejects.toThrow(/the disk is full; free some space, uploads go on/);
+  expect(existsSync(path)).toBe(false);
+});
+
+test("P9: a live owner of the lock is respected and named", async () => {
+  await using lab = await Lab.start();
+  lab.session("main", "abc");
+  const signal = new AbortController().signal;
+  await using _held = await takeLock({
+    stateDir: lab.stateDir,
+    role: "gateway",
+    waitMs: 0,
+    signal,
+  });
+  await expect(lab.run()).rejects.toMatchObject({ code: "LOCKED" });
+  await expect(lab.run()).rejects.toThrow(
+    `the Gateway (pid ${process.pid}) has been uploading since`,
+  );
+  expect((await lab.status()).out).toContain(`the Gateway (pid ${process.pid}) has been uploading`);
+  expect(lab.receiver.stats().parts).toBe(0);
+});
+
+test("P9: another process that lives is respected, and its lock is free once it is killed", async () => {
+  await using lab = await Lab.start();
+  lab.session("main", "abc");
+  const child = join(import.meta.dirname, "..", "support", "hold-lock.ts");
+  const holder = spawn(process.execPath, [child, lab.stateDir], {
+    stdio: ["ignore", "pipe", "inherit"],
+  });
+  await once(holder.stdout, "data");
+  await expect(lab.run()).rejects.toThrow(`another command (pid ${holder.pid})`);
+  holder.kill("SIGKILL");
+  await once(holder, "exit");
+  expect(existsSync(join(lab.stateDir, ...LOCK))).toBe(true);
+  expect((await lab.run()).sent.sessions).toBe(1);
+});
+
+test("P9: a lock whose pid now belongs to another process is free", async () => {
+  await using lab = await Lab.start();
+  lab.session("main", "abc");
+  const since = new Date().toISOString();
+  const owner = {
+    pid: process.pid,
+    host: hostname(),
+    born: "another boot:1",
+    role: "gateway",
+    since,
+  };
+  mkdirSync(join(lab.stateDir, "influxion"), { recursive: true });
+  writeFileSync(join(lab.stateDir, ...LOCK), JSON.stringify(owner));
+  expect(await lockOwner(lab.stateDir)).toBeNull();
+  expect((await lab.run()).sent.sessions).toBe(1);
+});
+
+test("P9: a lock from another host counts as dead only when it has been silent", async () => {
+  await using lab = await Lab.start();
+  lab.session("main", "abc");
+  const lock = join(lab.stateDir, ...LOCK);
+  const since = new Date().toISOString();
+  mkdirSync(dirname(lock), { recursive: true });
+  writeFileSync(
+    lock,
+    JSON.stringify({ pid: 1, host: "elsewhere", born: "", role: "gateway", since }),
+  );
+  await expect(lab.run()).rejects.toThrow("(pid 1 on elsewhere)");
+  rest(lock, 3600);
+  expect((await lab.run()).sent.sessions).toBe(1);
+});
+
+test("P9: a lock file that was cut off while it was written is free once it is old", async () => {
+  await using lab = await Lab.start();
+  lab.session("main", "abc");
+  const lock = join(lab.stateDir, ...LOCK);
+  mkdirSync(dirname(lock), { recursive: true });
+  writeFileSync(lock, '{"pid":');
+  rest(lock, 3600);
+  expect((await lab.run()).sent.sessions).toBe(1);
+});
+
+test("P9: a take-over that was killed half-way does not block for ever", async () => {
+  await using lab = await Lab.start();
+  lab.session("main", "abc");
+  const guard = `${join(lab.stateDir, ...LOCK)}.reclaim`;
+  mkdirSync(guard, { recursive: true });
+  rest(guard, 60);
+  expect((await lab.run()).sent.sessions).toBe(1);
+});
+
+test("P11: records of vanished sessions are pruned, after a day, and cause no upload", async () => {
+  await using lab = await Lab.start();
+  const path = lab.session("main", "gone");
+  lab.session("main", "stays");
+  await lab.run();
+  renameSync(path, join(lab.dir, "kept"));
+  await lab.run();
+  expect(await lab.record("main", "gone")).toBeDefined();
+  lab.clockOffset = REMEMBER_MS + 1000;
+  await lab.run();
+  expect(await lab.record("main", "gone")).toBeUndefined();
+  expect(await lab.record("main", "stays")).toBeDefined();
+  expect(lab.receiver.stats().parts).toBe(2);
+});
+
+test("a session that was away for an hour is not sent again when it comes back", async () => {
+  await using lab = await Lab.start();
+  const path = lab.session("main", "abc");
+  await lab.run();
+  renameSync(path, join(lab.dir, "away"));
+  await lab.run();
+  lab.clockOffset = 3_600_000;
+  copyFileSync(join(lab.dir, "away"), path);
+  rest(path, 3600);
+  expect((await lab.run()).sent.parts).toBe(0);
+});
+
+test("the ledger is private, and holds neither content nor key", async () => {
+  await using lab = await Lab.start();
+  const secret = "a sentinel of a conversation";
+  lab.session("main", "abc", [...session("abc"), message(9, secret)]);
+  await lab.run();
+  for (const path of Object.values(lab.ledgerPaths)) {
+    expect(statSync(path).mode & 0o777).toBe(0o600);
+    const text = readFileSync(path, "utf8");
+    expect(text).not.toContain(secret);
+    expect(text).not.toContain(API_KEY);
+  }
+});
+
+test("an idle run writes no ledger", async () => {
+  await using lab = await Lab.start();
+  lab.session("main", "abc");
+  lab.session("main", "small", session("small", 1));
+  await lab.run();
+  await lab.run();
+  const before = statSync(lab.ledgerPaths.primary).mtimeMs;
+  chmodSync(lab.ledgerPaths.primary, 0o400);
+  await lab.run();
+  expect(statSync(lab.ledgerPaths.primary).mtimeMs).toBe(before);
+});
+
+test("what an earlier plugin uploaded is not sent again", async () => {
+  await using lab = await Lab.start();
+  const { createHash } = await import("node:crypto");
+  const path = lab.session("main", "old");
+  const grown = lab.session("main", "grown");
+  const changed = lab.session("main", "changed");
+  const files = Object.fromEntries(
+    [path, grown, changed].map((file) => {
+      const content = readFileSync(file);
+      const etag = `sha256:${createHash("sha256").update(content).digest("hex")}`;
+      const record = {
+        uploadedAt: "2026-10-01T00:00:00Z",
+        uploadedSizeBytes: content.length,
+        uploadedLines: 5,
+        etag,
+      };
+      return [file.slice(lab.stateDir.length + 1), record];
+    }),
+  );
+  const { primary } = lab.ledgerPaths;
+  mkdirSync(dirname(primary), { recursive: true });
+  writeFileSync(primary, JSON.stringify({ schemaVersion: 1, lastRunAt: null, files }));
+  lab.append(grown, [message(9)]);
+  lab.session("main", "changed", session("other"));
+  const server = await startFaultServer();
+  const report = await lab.run({ apiUrl: server.url });
+  await server.close();
+  const sent = server.requests.map(({ lines = [] }) => lines.map((line) => JSON.parse(line)));
+  expect(report.sent.sessions).toBe(2);
+  expect(
+    sent
+      .flat()
+      .filter((line) => line.sessionId === "grown")
+      .map((line) => line.lineIndex),
+  ).toEqual([5]);
+  expect(
+    sent
+      .flat()
+      .filter((line) => line.sessionId === "changed")
+      .map((line) => line.lineIndex),
+  ).toEqual([0, 1, 2, 3, 4]);
+  const ledger = JSON.parse(readFileSync(primary, "utf8"));
+  expect(ledger.schemaVersion).toBe(2);
+  expect(ledger.legacy).toEqual({});
+});
+
+test("another destination gets every session; the first one is not asked again", async () => {
+  await using lab = await Lab.start();
+  lab.session("main", "abc");
+  await lab.run();
+  expect((await lab.run({ projectId: "another" })).sent.sessions).toBe(1);
+  expect((await lab.run()).sent.sessions).toBe(0);
+});

@@ -1,0 +1,83 @@
+import { once } from "node:events";
+import { setTimeout as sleep } from "node:timers/promises";
+import { type HostProcess, terminate } from "./openclaw-process.ts";
+
+/** A Gateway that is up. */
+export interface Gateway extends AsyncDisposable {
+  /** What it has written to stdout and stderr so far. */
+  readonly log: () => string;
+  /** `null` while it runs. */
+  readonly exitCode: () => number | null;
+  /** Says something to the agent `main` in its main session and waits for the answer. */
+  turn(message: string): Promise<string>;
+  stop(): Promise<void>;
+}
+
+export interface GatewayAddress {
+  readonly port: number;
+  readonly token: string;
+}
+
+/** @throws when the Gateway ends or is not ready in time; the message holds its last lines */
+export async function gatewayOf(
+  child: HostProcess,
+  { port, token }: GatewayAddress,
+  readyTimeoutMs = 120_000,
+): Promise<Gateway> {
+  let log = "";
+  for (const stream of [child.stdout, child.stderr]) {
+    stream.setEncoding("utf8").on("data", (text: string) => {
+      log += text;
+    });
+  }
+  const url = `http://127.0.0.1:${port}`;
+  try {
+    await ready(child, `${url}/readyz`, readyTimeoutMs);
+  } catch (error) {
+    await terminate(child);
+    throw new Error(`${(error as Error).message}; its last lines:\n${log.slice(-3000)}`);
+  }
+  const stop = () => terminate(child);
+  return {
+    log: () => log,
+    exitCode: () => child.exitCode,
+    turn: (message) => turn(url, token, message),
+    stop,
+    [Symbol.asyncDispose]: stop,
+  };
+}
+
+async function ready(child: HostProcess, url: string, timeoutMs: number): Promise<void> {
+  const deadline = Date.now() + timeoutMs;
+  while (child.exitCode === null && child.signalCode === null) {
+    const status = await fetch(url, { signal: AbortSignal.timeout(2000) }).then(
+      async (response) => {
+        await response.body?.cancel();
+        return response.status;
+      },
+      () => 0,
+    );
+    if (status === 200) return;
+    if (Date.now() > deadline) throw new Error(`the Gateway was not ready after ${timeoutMs} ms`);
+    await sleep(250);
+  }
+  if (!child.stdout.readableEnded) await once(child, "close");
+  throw new Error(`the Gateway ended with exit code ${child.exitCode}`);
+}
+
+/** Through the HTTP endpoint rather than `openclaw agent`, which costs a host's start for each turn. */
+async function turn(url: string, token: string, message: string): Promise<string> {
+  const response = await fetch(`${url}/v1/chat/completions`, {
+    method: "POST",
+    headers: {
+      authorization: `Bearer ${token}`,
+      "content-type": "application/json",
+      "x-openclaw-session-key": "agent:main:main",
+    },
+    body: JSON.stringify({ model: "openclaw", messages: [{ role: "user", content: message }] }),
+    signal: AbortSignal.timeout(120_000),
+  });
+  if (!response.ok) throw new Error(`the turn failed: ${response.status} ${await response.text()}`);
+  const { choices } = (await response.json()) as { choices: { message: { content: string } }[] };
+  return choices[0]?.message.content ?? "";
+}

@@ -1,0 +1,164 @@
+import { randomUUID } from "node:crypto";
+import { once } from "node:events";
+import { mkdir, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import type { AddressInfo } from "node:net";
+import { createServer } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { type Gateway, gatewayOf } from "./openclaw-gateway.ts";
+import type { OpenClawHost } from "./openclaw-host.ts";
+import { type CliResult, finish, hostEnvironment, spawnHost } from "./openclaw-process.ts";
+
+/** What the tests touch of `openclaw.json`. */
+export interface OpenClawConfig {
+  gateway: { port: number };
+  plugins: { entries?: Record<string, { enabled?: boolean; config?: unknown }> };
+}
+
+export interface OpenClawOptions {
+  readonly host: OpenClawHost;
+  /** Where the agents find their model, see {@link startStubModel}. */
+  readonly modelUrl?: string;
+  /** Added to the environment of every command and Gateway. */
+  readonly env?: Readonly<Record<string, string>>;
+}
+
+/** An OpenClaw with a home, a state directory and a config of its own, all in one temporary folder. */
+export interface OpenClaw extends AsyncDisposable {
+  readonly dir: string;
+  readonly stateDir: string;
+  /** Runs `openclaw <args>`; a command that hangs is ended and has no exit code. */
+  run(...args: string[]): Promise<CliResult>;
+  /** Installs the packed plugin, as a script would. */
+  install(tarball: string): Promise<CliResult>;
+  /** Writes `plugins.entries.influxion.config`; a running Gateway takes it up by itself. */
+  configurePlugin(config: unknown): Promise<void>;
+  startGateway(): Promise<Gateway>;
+  /** Stops the Gateways and removes the folder. */
+  close(): Promise<void>;
+}
+
+const COMMAND_TIMEOUT_MS = 120_000;
+
+export async function createOpenClaw(options: OpenClawOptions): Promise<OpenClaw> {
+  const { host } = options;
+  const dir = await mkdtemp(join(tmpdir(), "influxion-openclaw-"));
+  const stateDir = join(dir, "state");
+  const configFile = join(stateDir, "openclaw.json");
+  const home = join(dir, "home");
+  await Promise.all([mkdir(stateDir), mkdir(home)]);
+  const token = randomUUID();
+  const env = hostEnvironment({
+    HOME: home,
+    USERPROFILE: home,
+    OPENCLAW_STATE_DIR: stateDir,
+    OPENCLAW_CONFIG_PATH: configFile,
+    ...options.env,
+  });
+  await writeFile(configFile, JSON.stringify(initialConfig(options, dir, token), null, 2));
+
+  const configure = async (change: (config: OpenClawConfig) => void): Promise<void> => {
+    const config = JSON.parse(await readFile(configFile, "utf8")) as OpenClawConfig;
+    change(config);
+    await writeFile(configFile, JSON.stringify(config, null, 2));
+  };
+  const run = (...args: string[]): Promise<CliResult> =>
+    finish(spawnHost(host, args, env, dir), COMMAND_TIMEOUT_MS);
+
+  const gateways: Gateway[] = [];
+  const close = async (): Promise<void> => {
+    await Promise.all(gateways.map((gateway) => gateway.stop()));
+    await rm(dir, { recursive: true, force: true, maxRetries: 5 });
+  };
+  return {
+    dir,
+    stateDir,
+    run,
+    install: (tarball) => run("plugins", "install", tarball, ...consent(host)),
+    configurePlugin: (config) =>
+      configure(({ plugins }) => {
+        plugins.entries = { ...plugins.entries, influxion: { enabled: true, config } };
+      }),
+    async startGateway() {
+      const port = await freePort();
+      await configure((config) => {
+        config.gateway.port = port;
+      });
+      const child = spawnHost(host, ["gateway", "run"], env, dir);
+      const gateway = await gatewayOf(child, { port, token });
+      gateways.push(gateway);
+      return gateway;
+    },
+    close,
+    [Symbol.asyncDispose]: close,
+  };
+}
+
+/** The flags that answer what `plugins install` would ask. */
+function consent({ version }: OpenClawHost): string[] {
+  return jsonlGeneration(version) ? ["--force"] : ["--force", "--accept-capabilities"];
+}
+
+/** The maintenance line that keeps transcripts as JSONL; its config differs in places. */
+function jsonlGeneration(version: string): boolean {
+  return version.startsWith("2026.7.");
+}
+
+/** Bound to loopback, nothing fetched from the internet, no model but ours. */
+function initialConfig({ host, modelUrl }: OpenClawOptions, dir: string, token: string): object {
+  return {
+    gateway: {
+      mode: "local",
+      bind: "loopback",
+      auth: { mode: "token", token },
+      controlUi: { enabled: false },
+      http: { endpoints: { chatCompletions: { enabled: true } } },
+    },
+    logging: { file: join(dir, "openclaw.log") },
+    update: { checkOnStart: false },
+    plugins: { slots: { memory: "none" } },
+    agents: {
+      defaults: {
+        skipBootstrap: true,
+        heartbeat: { every: "0m" },
+        workspace: join(dir, "workspace"),
+        ...(modelUrl === undefined ? {} : { model: { primary: "stub/stub-1" } }),
+      },
+    },
+    models: {
+      mode: "replace",
+      ...(jsonlGeneration(host.version)
+        ? { pricing: { enabled: false } }
+        : { catalogRefresh: { enabled: false } }),
+      providers: modelUrl === undefined ? {} : { stub: stubProvider(modelUrl) },
+    },
+  };
+}
+
+function stubProvider(baseUrl: string): object {
+  return {
+    baseUrl,
+    apiKey: "stub",
+    api: "openai-completions",
+    models: [
+      {
+        id: "stub-1",
+        name: "Stub",
+        reasoning: false,
+        input: ["text"],
+        contextWindow: 128_000,
+        maxTokens: 4096,
+        cost: { input: 0, output: 0, cacheRead: 0, cacheWrite: 0 },
+      },
+    ],
+  };
+}
+
+async function freePort(): Promise<number> {
+  const server = createServer().listen(0, "127.0.0.1");
+  await once(server, "listening");
+  const { port } = server.address() as AddressInfo;
+  server.close();
+  await once(server, "close");
+  return port;
+}
