@@ -1,8 +1,9 @@
 import { digest } from "./ledger/ledger.ts";
 import type { PlannedPart, SessionRecord, StreamRecord } from "./ledger/schema.ts";
 import { type Candidate, inOrder, shareOut } from "./plan.ts";
+import { SourceChangedError } from "./problem.ts";
 import { MAX_PART_BYTES, type Reader, type Store, type Stream } from "./stores/store.ts";
-import type { PendingStream, SurveyedSession } from "./survey.ts";
+import { type PendingStream, readFailure, type SurveyedSession } from "./survey.ts";
 
 /** What a line that is left out counts for: about the size of the record that is sent for it, in bytes. */
 const OMITTED_BYTES = 256;
@@ -102,10 +103,11 @@ async function planSession(
   let bytes = 0;
   const streams: PlannedStream[] = [];
   for (const pending of session.pending) {
-    const reader = await openQuietly(pending);
+    const reader = await orNull(pending.store.open(pending.stream));
     if (reader === null) break;
     try {
-      const cut = await cutStream(options, session, pending, reader, budget - bytes);
+      const cut = await orNull(cutStream(options, session, pending, reader, budget - bytes));
+      if (cut === null) break;
       if (typeof cut === "number") {
         if (streams.length === 0 && cut > budget) return cut;
         break;
@@ -174,9 +176,14 @@ async function cutStream(
   }
 }
 
-/** A stream that vanished since the survey is left for the next run, which reports it. */
-async function openQuietly({ store, stream }: PendingStream): Promise<Reader | null> {
-  return store.open(stream).catch(() => null);
+/** A stream that cannot be read any more is left for the next run, which tells why. */
+async function orNull<T>(work: Promise<T>): Promise<T | null> {
+  try {
+    return await work;
+  } catch (error) {
+    if (error instanceof SourceChangedError || readFailure(error) !== null) return null;
+    throw error;
+  }
 }
 
 function candidate(session: SurveyedSession, record: SessionRecord | undefined): PendingSession {

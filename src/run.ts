@@ -2,7 +2,7 @@ import { createHash } from "node:crypto";
 import pLimit from "p-limit";
 import type { Config } from "./config.ts";
 import { createFilter } from "./filter.ts";
-import { Ledger } from "./ledger/ledger.ts";
+import { knownBytes, Ledger } from "./ledger/ledger.ts";
 import { type LockOwner, takeLock } from "./ledger/lock.ts";
 import type { Target } from "./ledger/schema.ts";
 import { type PlannedSession, planParts } from "./parts.ts";
@@ -70,7 +70,7 @@ export async function run(options: RunOptions): Promise<RunReport> {
   const heldBack = trigger === "interval" ? reasonToHold(target, options) : null;
   if (heldBack !== null) return tally.finish(heldBack, now());
 
-  await using agents = await findAgents(stateDir, now);
+  await using agents = await findAgents({ stateDir, now, knownBytes: knownBytes(target) });
   tally.problems.push(...agents.problems);
   const found = await look(options, ledger, target, agents.agents);
   tally.problems.push(...found.problems);
@@ -102,7 +102,7 @@ export async function dryRun(
   const { stateDir, config, now } = options;
   const ledger = await Ledger.open({ stateDir, now, readOnly: true });
   const target = ledger.target(config);
-  await using agents = await findAgents(stateDir, now);
+  await using agents = await findAgents({ stateDir, now, knownBytes: knownBytes(target) });
   const found = await look(options, ledger, target, agents.agents);
   return { plan: await planParts(planOptions(options, target, found.sessions)), survey: found };
 }

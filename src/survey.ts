@@ -1,7 +1,7 @@
 import type { Filter, FilterName } from "./filter.ts";
 import { type Ledger, recordOf, sessionKey } from "./ledger/ledger.ts";
 import type { SessionRecord, StreamRecord, Target } from "./ledger/schema.ts";
-import { errnoOf, type Problem, StoreError } from "./problem.ts";
+import { errnoOf, type Problem, SourceChangedError, StoreError } from "./problem.ts";
 import { resolveStream } from "./resolve.ts";
 import type { Agent } from "./stores/agents.ts";
 import { MAX_PART_BYTES, type Reader, type Store, type Stream } from "./stores/store.ts";
@@ -73,7 +73,8 @@ export async function survey(options: SurveyOptions): Promise<Survey> {
   const failedAgents: Problem[] = [];
   for (const agent of options.agents) {
     const groups = new Map<string, Found[]>();
-    let whole = true;
+    let whole = agent.failures.length === 0;
+    failedAgents.push(...agent.failures);
     for (const store of agent.stores) {
       try {
         const listing = await store.list(options.signal);
@@ -84,7 +85,7 @@ export async function survey(options: SurveyOptions): Promise<Survey> {
           else group.push({ store, stream });
         }
       } catch (error) {
-        if (!(error instanceof StoreError)) throw error;
+        if (!(error instanceof StoreError || error instanceof SourceChangedError)) throw error;
         whole = false;
         failedAgents.push({ code: error.code, agentId: agent.agentId, message: error.message });
       }
@@ -149,13 +150,17 @@ async function examine(
     if (!passes) {
       const first = look.pending[0]?.record;
       if (first !== undefined) {
-        first.idle = { signature, held };
+        first.idle = { signature, held, bytes: size };
         options.ledger.changed();
       }
       return session({ kind: "skipped", filter: "filter.minMessages" });
     }
     return session({ kind: "pending", bytes: look.bytes, settling: false }, look.pending);
   } catch (error) {
+    // Rewritten or removed while it was looked at: look again later.
+    if (error instanceof SourceChangedError) {
+      return session({ kind: "pending", bytes: size, settling: true });
+    }
     const reason = readFailure(error);
     if (reason === null) throw error;
     if (error instanceof StoreError && error.code === "NOT_A_SESSION") {
@@ -230,7 +235,7 @@ async function lookAtStreams(
       growing ||= cut.torn;
       // A torn line may be whole once the file has come to rest, which no signature tells.
       if (!cut.torn) {
-        resolved.idle = { signature: stream.signature };
+        resolved.idle = { signature: stream.signature, bytes: stream.bytes };
         options.ledger.changed();
       }
       continue;

@@ -1,7 +1,7 @@
 import type { Config } from "../config.ts";
 import { createFilter } from "../filter.ts";
 import { type LastRun, readLastRun } from "../last-run.ts";
-import { Ledger } from "../ledger/ledger.ts";
+import { knownBytes, Ledger } from "../ledger/ledger.ts";
 import { type LockOwner, lockOwner } from "../ledger/lock.ts";
 import type { Problem } from "../problem.ts";
 import { findAgents } from "../stores/agents.ts";
@@ -27,7 +27,7 @@ export interface AgentState {
   readonly stores: readonly string[];
   readonly counts: Counts;
   /** Why the agent, or one of its stores, cannot be read. */
-  readonly failure?: string;
+  readonly failures: readonly string[];
 }
 
 /** Everything `status` knows, found without the network and without changing anything. */
@@ -59,7 +59,7 @@ export async function readState(
 ): Promise<UploadState> {
   const ledger = await Ledger.open({ stateDir, now, readOnly: true });
   const target = ledger.target(config);
-  await using agents = await findAgents(stateDir, now);
+  await using agents = await findAgents({ stateDir, now, knownBytes: knownBytes(target) });
   const filter = createFilter(config.filter);
   const found = await survey({
     agents: agents.agents,
@@ -75,18 +75,19 @@ export async function readState(
   return {
     counts: countStates(found.sessions),
     agents: agents.agents.map(({ agentId, stores }) => {
-      const failure = found.failedAgents.find((problem) => problem.agentId === agentId)?.message;
       return {
         agentId,
         stores: stores.map((store) => store.kind),
         counts: countStates(found.sessions.filter((session) => session.agentId === agentId)),
-        ...(failure === undefined ? {} : { failure }),
+        failures: found.failedAgents
+          .filter((problem) => problem.agentId === agentId)
+          .map((problem) => problem.message),
       };
     }),
     failing: found.sessions.flatMap(({ agentId, sessionId, state }) =>
       state.kind === "failing" ? [{ agentId, sessionId, ...state }] : [],
     ),
-    problems: [...ledger.problems, ...agents.problems, ...found.failedAgents, ...found.problems],
+    problems: [...ledger.problems, ...agents.problems, ...found.problems],
     rejectedLines: sum("rejected"),
     omittedLines: sum("omitted"),
     refused: target.refused ?? null,

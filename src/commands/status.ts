@@ -137,15 +137,14 @@ function render(
   if (verbose) {
     for (const agent of state.agents) {
       lines.push(`\nAgent ${plain(agent.agentId)} (${agent.stores.join(" and ")})\n`);
-      lines.push(
-        agent.failure === undefined
-          ? rows(agent.counts, paint)
-          : `  ${paint("red", plain(agent.failure))}\n`,
-      );
+      lines.push(rows(agent.counts, paint));
     }
   }
   const listed = state.failing.slice(0, verbose ? state.failing.length : LISTED);
-  if (listed.length > 0) lines.push("\nFailing\n");
+  const unread = state.agents.flatMap(({ agentId, failures }) =>
+    failures.map((failure) => `  ${plain(`${agentId}: ${failure}`)}\n`),
+  );
+  if (listed.length + unread.length > 0) lines.push(`\n${paint("red", "Failing")}\n`, ...unread);
   for (const { agentId, sessionId, reason, retryAt } of listed) {
     const again = retryAt === undefined ? "" : `; tried again ${when(retryAt, at)}`;
     lines.push(`  ${plain(`${agentId}/${sessionId}`)}: ${plain(reason)}${again}\n`);

@@ -71,7 +71,7 @@ export async function sync(options: SyncOptions): Promise<number> {
 }
 
 async function checkAgent(stateDir: string, agentId: string, now: () => number): Promise<void> {
-  await using found = await findAgents(stateDir, now);
+  await using found = await findAgents({ stateDir, now, knownBytes: () => undefined });
   const names = found.agents.map((agent) => agent.agentId);
   if (names.includes(agentId)) return;
   const there =

@@ -173,6 +173,16 @@ export function recordOf(target: Target, key: string): SessionRecord {
   return target.sessions[key];
 }
 
+/** For the database store: sizes it need not add up again. */
+export function knownBytes(
+  target: Target,
+): (agentId: string, sessionId: string, signature: string) => number | undefined {
+  return (agentId, sessionId, signature) => {
+    const idle = target.sessions[sessionKey(agentId, sessionId)]?.streams.sqlite?.idle;
+    return idle?.signature === signature ? idle.bytes : undefined;
+  };
+}
+
 export function digest(parts: readonly unknown[]): string {
   return createHash("sha256").update(JSON.stringify(parts)).digest("hex");
 }

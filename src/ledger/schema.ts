@@ -38,6 +38,8 @@ const StreamRecordSchema = v.object({
   idle: v.exactOptional(
     v.object({
       signature: v.string(),
+      /** Size of what was looked at, in bytes. */
+      bytes: Count,
       /** Messages that `filter.minMessages` held back then. */
       held: v.exactOptional(Count),
     }),

@@ -10,11 +10,26 @@ import type { Store } from "./store.ts";
 export interface Agent {
   readonly agentId: string;
   readonly stores: readonly Store[];
+  /** Why a store that is there cannot be used; then what is found is not all there is. */
+  readonly failures: readonly Problem[];
 }
 
 export interface Agents extends AsyncDisposable {
   readonly agents: readonly Agent[];
+  /** What concerns no agent in particular. */
   readonly problems: readonly Problem[];
+}
+
+export interface FindOptions {
+  readonly stateDir: string;
+  /** Wall clock, in ms since the epoch. */
+  readonly now: () => number;
+  /** The size of a session that still has the signature of an earlier look, if it is known. */
+  readonly knownBytes: (
+    agentId: string,
+    sessionId: string,
+    signature: string,
+  ) => number | undefined;
 }
 
 /**
@@ -23,28 +38,41 @@ export interface Agents extends AsyncDisposable {
  *
  * @throws {StoreError} when the folder of agents is there and cannot be read
  */
-export async function findAgents(stateDir: string, now: () => number): Promise<Agents> {
-  const stores = new Map<string, Store[]>();
-  const add = (store: Store): void => {
-    const known = stores.get(store.agentId);
-    if (known === undefined) stores.set(store.agentId, [store]);
-    else known.push(store);
+export async function findAgents({ stateDir, now, knownBytes }: FindOptions): Promise<Agents> {
+  const found = new Map<string, { stores: Store[]; failures: Problem[] }>();
+  const agent = (agentId: string): { stores: Store[]; failures: Problem[] } => {
+    const known = found.get(agentId) ?? { stores: [], failures: [] };
+    found.set(agentId, known);
+    return known;
   };
-  for (const entry of await agentFolders(stateDir)) {
-    const dir = join(stateDir, "agents", entry.name, "sessions");
-    if (existsSync(dir)) add(openJsonlStore({ agentId: entry.name, dir, now }));
+  for (const { name } of await agentFolders(stateDir)) {
+    const dir = join(stateDir, "agents", name, "sessions");
+    if (existsSync(dir)) agent(name).stores.push(openJsonlStore({ agentId: name, dir, now }));
   }
   const { databases, problems } = await findAgentDatabases(stateDir);
-  for (const database of databases) add(openSqliteStore({ ...database, now }));
-
-  const agents = [...stores].map(([agentId, found]) => ({ agentId, stores: found }));
+  for (const database of databases) {
+    const { agentId, path } = database;
+    const { stores, failures } = agent(agentId);
+    if (stores.some((store) => store.kind === "sqlite")) {
+      const message = `a second database of this agent is left alone, because one session must not be two: ${path}`;
+      failures.push({ code: "SECOND_DATABASE", agentId, message });
+    } else {
+      const known = (sessionId: string, signature: string): number | undefined =>
+        knownBytes(agentId, sessionId, signature);
+      stores.push(openSqliteStore({ ...database, now, knownBytes: known }));
+    }
+  }
+  for (const problem of problems) {
+    if (problem.agentId !== undefined) agent(problem.agentId).failures.push(problem);
+  }
+  const agents = [...found].map(([agentId, rest]) => ({ agentId, ...rest }));
   agents.sort((a, b) => (a.agentId < b.agentId ? -1 : 1));
   return {
     agents,
-    problems,
+    problems: problems.filter(({ agentId }) => agentId === undefined),
     async [Symbol.asyncDispose]() {
       await Promise.allSettled(
-        agents.flatMap((agent) => agent.stores.map((store) => store.close())),
+        agents.flatMap(({ stores }) => stores.map((store) => store.close())),
       );
     },
   };

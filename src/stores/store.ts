@@ -84,7 +84,10 @@ export interface CutOptions {
  */
 export type Verdict = "same" | "changed" | "unsettled";
 
-/** An open stream. Reads only; close it after use. */
+/**
+ * An open stream. Reads only; close it after use. Every method may throw
+ * {@link SourceChangedError} when the stream is rewritten or removed meanwhile.
+ */
 export interface Reader {
   verify(position: Position): Promise<Verdict>;
   /** Source bytes from `offset` to the end of the stream. */

@@ -69,7 +69,7 @@ async function uploadStream(
     for (;;) {
       const part = streamRecord.parts?.[0];
       if (part === undefined) {
-        if (whole) streamRecord.idle = { signature: stream.signature };
+        if (whole) streamRecord.idle = { signature: stream.signature, bytes: stream.bytes };
         return "done";
       }
       // A part whose confirmation cannot be written down would be sent again and again.

@@ -81,12 +81,12 @@ test("receipts can be wrong", async () => {
 
 test.for(["keep-reading", "close"] as const)(
   "an early answer is there while the body is still being sent (%s)",
-  async (then) => {
+  async (afterwards) => {
     const { server, post } = await faultServer({
       kind: "early-status",
       status: 401,
       body: "no",
-      then,
+      afterwards,
     });
     expect(await post("k1", endlessBody())).toMatchObject({ status: 401, text: "no" });
     expect(server.requests[0]?.complete).toBe(false);

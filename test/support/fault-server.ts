@@ -30,7 +30,7 @@ export type Behaviour =
   | { readonly kind: "wrong-counts"; readonly accepted: number; readonly rejected: number }
   | ({ readonly kind: "status" } & Answer)
   /** Answers when the headers are in, then reads on or closes the connection. */
-  | ({ readonly kind: "early-status"; readonly then: "keep-reading" | "close" } & Answer)
+  | ({ readonly kind: "early-status"; readonly afterwards: "keep-reading" | "close" } & Answer)
   /** Stores the lines, then drops the connection: the client cannot know. */
   | { readonly kind: "accept-then-drop" }
   /** Accepts, and closes the connection when it is idle, or just when the next request comes. */
@@ -190,7 +190,7 @@ async function play(behaviour: Behaviour, scene: Scene): Promise<void> {
   const { req, res, request, store, doom } = scene;
   switch (behaviour.kind) {
     case "early-status":
-      if (behaviour.then === "close") return sendAndClose(scene, behaviour);
+      if (behaviour.afterwards === "close") return sendAndClose(scene, behaviour);
       send(res, behaviour);
       return readBody(scene);
     case "stop-reading":
