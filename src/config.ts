@@ -56,10 +56,11 @@ export const ConfigSchema = v.strictObject({
   apiKey: v.optional(
     v.union(
       [
-        v.pipe(v.string(), v.regex(/^[\x21-\x7e]+$/)),
+        // Every check has words of its own: valibot's would quote the key.
+        v.pipe(v.string(KEY_FORM), v.regex(/^[\x21-\x7e]+$/, KEY_FORM)),
         v.looseObject({
-          source: v.picklist(["env", "file", "exec", "store"]),
-          id: v.pipe(v.string(), v.nonEmpty()),
+          source: v.picklist(["env", "file", "exec", "store"], KEY_FORM),
+          id: v.pipe(v.string(KEY_FORM), v.nonEmpty(KEY_FORM)),
         }),
       ],
       KEY_FORM,
@@ -79,10 +80,10 @@ export const ConfigSchema = v.strictObject({
           v.union(
             [
               v.pipe(
-                v.string(),
-                v.check((value) => parseInterval(value) !== null),
+                v.string(EVERY_FORM),
+                v.check((value) => parseInterval(value) !== null, EVERY_FORM),
               ),
-              v.pipe(v.number(), v.finite(), v.minValue(0)),
+              v.pipe(v.number(EVERY_FORM), v.finite(EVERY_FORM), v.minValue(0, EVERY_FORM)),
             ],
             EVERY_FORM,
           ),
@@ -258,7 +259,7 @@ function toProblem(issue: v.BaseIssue<unknown>): ConfigProblem {
       expected: "nothing here; check the spelling or remove it",
     };
   }
-  const found = path === "apiKey" ? describeSecret(issue.input) : describe(issue.input);
+  const found = path.startsWith("apiKey") ? describeSecret(issue.input) : describe(issue.input);
   const expected = path === "" ? "an object with the plugin's options" : issue.message;
   return { path, found, expected };
 }

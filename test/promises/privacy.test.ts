@@ -1,0 +1,349 @@
+import { createHook } from "node:async_hooks";
+import {
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
+import { join } from "node:path";
+import { expect, test } from "vitest";
+import { status } from "../../src/commands/status.ts";
+import { sync } from "../../src/commands/sync.ts";
+import { readConfig } from "../../src/config.ts";
+import { type Behaviour, startFaultServer } from "../support/fault-server.ts";
+import { API_KEY, Lab, spoken } from "../support/lab.ts";
+import { lines, message, session, sessionPath, write } from "../support/transcripts.ts";
+
+/** Sockets and name look-ups that are begun while `work` runs. */
+async function networkUse(work: () => Promise<unknown>): Promise<string[]> {
+  const used: string[] = [];
+  const hook = createHook({
+    init(_id, type) {
+      if (/^(TCP|TLS|UDP|GETADDRINFO)/.test(type)) used.push(type);
+    },
+  }).enable();
+  try {
+    await work();
+  } finally {
+    hook.disable();
+  }
+  return used;
+}
+
+const unconfigured = (lab: Lab) => ({
+  stateDir: lab.stateDir,
+  config: readConfig({ apiKey: "not-enough" }),
+  json: false,
+  now: Date.now,
+});
+
+test("P55: unconfigured, not one network call, status and sync included", async () => {
+  await using lab = await Lab.start();
+  lab.session("main", "abc");
+  const used = await networkUse(async () => {
+    const said = await spoken((terminal) =>
+      status({ ...unconfigured(lab), verbose: true, terminal }),
+    );
+    expect(said.code).toBe(1);
+    expect(said.out).toContain("not configured, nothing is uploaded");
+    expect(said.out).toContain("deploymentId: found nothing");
+    expect(said.out).toContain('"projectId": "<project id>"');
+    const synced = await spoken((terminal) =>
+      sync({
+        ...unconfigured(lab),
+        apiKey: () => Promise.reject(new Error("must not be asked")),
+        dryRun: false,
+        all: false,
+        signal: new AbortController().signal,
+        random: Math.random,
+        terminal,
+      }),
+    );
+    expect(synced.code).toBe(1);
+    expect(synced.err).toContain("Nothing was uploaded: the config is not complete.");
+  });
+  expect(used).toEqual([]);
+});
+
+test("P55: a configured status makes no network call either", async () => {
+  await using lab = await Lab.start();
+  lab.session("main", "abc");
+  expect(await networkUse(() => lab.status({ verbose: true }))).toEqual([]);
+  // The look itself works: an upload is seen by it.
+  expect(await networkUse(() => lab.run())).toContain("TCPCONNECTWRAP");
+});
+
+test("P56: only sessions leave", async () => {
+  await using lab = await Lab.start();
+  lab.session("main", "real");
+  const uuid = "01a0106f-6402-4fe4-a96a-ebcf037082a3";
+  const content = lines(session("sentinel-not-a-session"));
+  for (const name of [
+    "real.trajectory.jsonl",
+    `real.checkpoint.${uuid}.jsonl`,
+    `${uuid}.acp-stream.jsonl`,
+    "real.jsonl.corrupt-2026-10-02T04-00-00-000Z-0a1b2c3d.jsonl",
+    `probe-openai-${uuid}.jsonl`,
+    "real.jsonl.deleted.2026-11-22T10-03-36.159Z",
+    "real.jsonl.bak",
+    "real.jsonl.bak.2026-11-22T09-56-12.098Z",
+    "real.jsonl.repair-1.tmp",
+    "real.compact.1.tmp",
+    "real.fallback.tmp",
+    "real.jsonl.lock",
+    "sessions.json",
+    "real.trajectory-path.json",
+    "real.trajectory.jsonl.reset.2026-11-22T09-56-39.719Z",
+    ".hidden.jsonl",
+  ]) {
+    write(sessionPath(lab.stateDir, "main", name), content);
+  }
+  mkdirSync(sessionPath(lab.stateDir, "main", "active-memory"), { recursive: true });
+  write(sessionPath(lab.stateDir, "main", "active-memory/inner.jsonl"), content);
+  mkdirSync(sessionPath(lab.stateDir, "main", "folder.jsonl"), { recursive: true });
+  const report = await lab.run({ filter: { minBytes: 0, minMessages: 0 } });
+  expect(lab.receivedSessions()).toEqual(["main/real"]);
+  expect(report.outcome).toBe("done");
+  expect(report.problems.map(({ message: text }) => text)).toEqual([
+    "folder.jsonl: a folder, not a session",
+  ]);
+});
+
+test("P56: a file that only has a session's name is not sent", async () => {
+  await using lab = await Lab.start();
+  const trace = '{"traceSchema":"openclaw-trajectory","type":"session.started","seq":1}\n';
+  write(sessionPath(lab.stateDir, "main", "trace.jsonl"), trace.repeat(20));
+  write(sessionPath(lab.stateDir, "main", "notes.jsonl"), "some notes\n".repeat(200));
+  const report = await lab.run({ filter: { minMessages: 0 } });
+  expect(lab.receivedSessions()).toEqual([]);
+  expect(report.problems).toHaveLength(2);
+  expect(report.problems[0]?.message).toContain(
+    "does not begin like an OpenClaw session and is not sent",
+  );
+});
+
+test("P56: a session without header, as OpenClaw 2026.2 leaves it after a compaction, is sent", async () => {
+  await using lab = await Lab.start();
+  lab.session("main", "headless", session("x", 6).slice(1));
+  expect((await lab.run()).sent.lines).toBe(6);
+});
+
+/** Names, contents and times of everything below a folder. */
+function snapshot(dir: string): string {
+  return readdirSync(dir, { recursive: true, encoding: "utf8" })
+    .sort()
+    .map((name) => {
+      const stats = statSync(join(dir, name));
+      const content = stats.isFile() ? readFileSync(join(dir, name), "base64") : "";
+      return `${name} ${stats.mtimeMs} ${content}`;
+    })
+    .join("\n");
+}
+
+test("P57: --dry-run changes neither network nor ledger, and lists exactly what the real run then sends", async () => {
+  await using lab = await Lab.start();
+  for (const id of ["a", "b", "c", "d"]) lab.session("main", id, session(id, 30));
+  await lab.run({ upload: { maxFilesPerRun: 1 } });
+  const overrides = { upload: { maxBytesPerRun: 15_000, maxFilesPerRun: 2 } };
+  const before = snapshot(lab.stateDir);
+  let listed = "";
+  const used = await networkUse(async () => {
+    listed = (await lab.sync({ overrides, dryRun: true, json: true })).out;
+  });
+  expect(used).toEqual([]);
+  expect(snapshot(lab.stateDir)).toBe(before);
+  const plan = JSON.parse(listed).sessions as { sessionId: string; bytes: number }[];
+  const sent: { sessionId: string; bytes: number }[] = [];
+  const real = await lab.run(overrides, {
+    events: {
+      onPlan: (planned) => {
+        for (const {
+          session: { sessionId },
+          bytes,
+        } of planned)
+          sent.push({ sessionId, bytes });
+      },
+    },
+  });
+  expect(plan.map(({ sessionId, bytes }) => ({ sessionId, bytes }))).toEqual(sent);
+  expect(real.sent.sourceBytes).toBe(plan.reduce((sum, { bytes }) => sum + bytes, 0));
+});
+
+const TRANSCRIPT = "sentinel-of-a-private-conversation";
+
+for (const behaviour of [
+  { kind: "accept" },
+  { kind: "status", status: 401 },
+  { kind: "status", status: 422 },
+  { kind: "status", status: 503 },
+  { kind: "html" },
+  { kind: "garbage" },
+  { kind: "cut", at: "in-body", afterBytes: 20 },
+  { kind: "stall" },
+] satisfies Behaviour[]) {
+  const name = "status" in behaviour ? behaviour.status : behaviour.kind;
+  test(`P58: neither key, header nor transcript text appears in anything that is said (${name})`, async () => {
+    await using lab = await Lab.start();
+    const path = lab.session("main", "abc", [
+      ...session("abc"),
+      message(7, TRANSCRIPT),
+      `{"torn ${TRANSCRIPT}`,
+    ]);
+    write(path, `${readFileSync(path, "utf8")}not json ${TRANSCRIPT}\n`);
+    const server = await startFaultServer({ default: behaviour });
+    const overrides = { apiUrl: server.url, upload: { timeoutMs: 200, retryAttempts: 1 } };
+    const said = [
+      await lab.sync({ overrides }),
+      await lab.sync({ overrides, json: true, dryRun: true }),
+      await lab.status({ overrides, verbose: true }),
+      await lab.status({ overrides, json: true }),
+    ];
+    await server.close();
+    expect(server.requests[0]?.headers.authorization).toBe(`Bearer ${API_KEY}`);
+    const kept = ["last-run.json", "state.json"].map((file) =>
+      readFileSync(join(lab.stateDir, "influxion", file), "utf8"),
+    );
+    const text = [...said.flatMap(({ out, err }) => [out, err]), ...kept].join("\n");
+    for (const secret of [API_KEY, TRANSCRIPT, "Bearer"]) expect(text).not.toContain(secret);
+  });
+}
+
+test("P58: a wrong config is described without the key", () => {
+  for (const apiKey of [
+    "sk-secret with space",
+    "",
+    12,
+    ["sk-secret"],
+    { sk: "sk-secret" },
+    { source: "sk-secret", id: "sk-secret" },
+  ]) {
+    const result = readConfig({ apiKey, deploymentId: 7 });
+    expect(JSON.stringify(result)).not.toContain("sk-secret");
+    expect(result.ok).toBe(false);
+  }
+});
+
+test("P59: session ids and paths shown in a terminal carry no control sequences", async () => {
+  await using lab = await Lab.start();
+  const evil = "a\u001b[2J\u0007\u202eb";
+  lab.session("main", evil);
+  mkdirSync(sessionPath(lab.stateDir, "main", "c\u001b[31m.jsonl"), { recursive: true });
+  const server = await startFaultServer({ default: { kind: "status", status: 422 } });
+  const overrides = { apiUrl: server.url };
+  const said = [
+    await lab.sync({ overrides, dryRun: true }),
+    await lab.sync({ overrides }),
+    await lab.status({ overrides, verbose: true }),
+  ];
+  await server.close();
+  const text = said.flatMap(({ out, err }) => [out, err]).join("");
+  expect(text).toContain("[2J");
+  expect(text.replaceAll("\n", "")).not.toMatch(/\p{C}/u);
+});
+
+test("P60: a symlink in a sessions folder does not lead outside it", async () => {
+  await using lab = await Lab.start();
+  const inside = lab.session("main", "inside");
+  const outside = join(lab.dir, "outside.jsonl");
+  write(outside, lines(session("outside")));
+  symlinkSync(outside, sessionPath(lab.stateDir, "main", "leak.jsonl"));
+  symlinkSync(inside, sessionPath(lab.stateDir, "main", "alias.jsonl"));
+  const report = await lab.run();
+  expect(lab.receivedSessions()).toEqual(["main/alias", "main/inside"]);
+  expect(report.problems.map(({ message: text }) => text)).toEqual([
+    "leak.jsonl: a symlink that leads out of the sessions folder",
+  ]);
+});
+
+test("P60: a symlink that is put in place after the folder was listed leads nowhere either", async () => {
+  await using lab = await Lab.start();
+  const path = lab.session("main", "abc");
+  const outside = join(lab.dir, "outside.jsonl");
+  write(outside, lines(session("outside")));
+  const { rmSync } = await import("node:fs");
+  const report = await lab.run(
+    {},
+    {
+      events: {
+        onPlan: () => {
+          rmSync(path);
+          symlinkSync(outside, path);
+        },
+      },
+    },
+  );
+  expect(report.sent.sessions).toBe(0);
+  expect(lab.receivedSessions()).toEqual([]);
+});
+
+test("P61: status adds up", async () => {
+  await using lab = await Lab.start();
+  for (const id of ["up-1", "up-2", "tmp-1", "poison"]) lab.session("main", id);
+  lab.session("scratch", "denied");
+  write(sessionPath(lab.stateDir, "main", "small.jsonl"), lines(session("small", 1)).slice(0, 200));
+  lab.session("main", "quiet", [
+    ...session("quiet", 1),
+    `{"type":"custom","data":"${"q".repeat(600)}"}`,
+  ]);
+  const server = await startFaultServer({
+    script: ({ index }) => (index === 0 ? { kind: "status", status: 422 } : undefined),
+  });
+  const overrides = {
+    apiUrl: server.url,
+    upload: { concurrency: 1 },
+    filter: { agents: { deny: ["scratch"] }, sessions: { deny: ["tmp-*"] } },
+  };
+  await lab.run(overrides);
+  lab.session("main", "later");
+  const { out } = await lab.status({ overrides, json: true });
+  const { counts, failing, agents } = JSON.parse(out);
+  expect(counts).toMatchObject({
+    found: 8,
+    uploaded: 2,
+    pending: 1,
+    failing: 1,
+    skipped: {
+      "filter.agents.deny": 1,
+      "filter.sessions.deny": 1,
+      "filter.minBytes": 1,
+      "filter.minMessages": 1,
+    },
+  });
+  expect(failing[0].reason).toContain("answered 422");
+  const sum = (one: typeof counts): number =>
+    one.uploaded +
+    one.pending +
+    one.failing +
+    Object.values<number>(one.skipped).reduce((a, b) => a + b, 0);
+  for (const one of [counts, ...agents.map((agent: { counts: typeof counts }) => agent.counts)]) {
+    expect(sum(one)).toBe(one.found);
+  }
+  await server.close();
+});
+
+test("P62: every omission has a counter and a reason", async () => {
+  await using lab = await Lab.start();
+  const bad = Buffer.concat([Buffer.from('{"type":"b'), Buffer.from([0xff]), Buffer.from('"}\n')]);
+  const text = `${lines(session("abc"))}\n\nnot json\n{"no":"type"}\n${"k".repeat(9_000_000)}\n`;
+  write(sessionPath(lab.stateDir, "main", "abc.jsonl"), Buffer.concat([Buffer.from(text), bad]));
+  const { out } = await lab.sync({ json: true });
+  const [report] = JSON.parse(out).runs;
+  expect(report.lines).toEqual({
+    raw: 1,
+    omitted: 1,
+    untyped: 1,
+    invalidUtf8: 1,
+    blank: 2,
+    rejected: 0,
+  });
+});
+
+test("a left-over influxion folder of another kind is no obstacle", async () => {
+  await using lab = await Lab.start();
+  lab.session("main", "abc");
+  mkdirSync(join(lab.stateDir, "extensions", "influxion", "node_modules"), { recursive: true });
+  writeFileSync(join(lab.stateDir, "extensions", "influxion", "package.json"), "{}");
+  expect((await lab.run()).outcome).toBe("done");
+});
