@@ -235,10 +235,10 @@ export function readConfig(input: unknown): ConfigResult {
   return { ok: true, config };
 }
 
-/** One line a problem, ready for a log or a terminal. */
+/** One line a problem, ready for a log or a terminal. The host's log redacts what follows `apiKey:`. */
 export function formatConfigProblem({ path, found, expected }: ConfigProblem): string {
   const field = path === "" ? "config" : path;
-  return `${field}: found ${found}, expected ${expected}`;
+  return `found ${found} at ${field}; expected ${expected}`;
 }
 
 /** Whether `url` points at this machine. */

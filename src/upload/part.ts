@@ -65,7 +65,8 @@ const STALE = new Set(["ECONNRESET", "EPIPE", "UND_ERR_SOCKET"]);
  */
 export async function sendPart(source: PartSource, options: SendOptions): Promise<PartResult> {
   const { client, pacer, signal } = options;
-  let stale = client.hasConnected;
+  // A connection that was answered before may be one that the server has closed since: once per attempt that is no failure.
+  let mayBeStale = true;
   for (let retry = 0; ; ) {
     await pacer.wait(signal);
     await using body = bodyOf(source, options);
@@ -74,10 +75,11 @@ export async function sendPart(source: PartSource, options: SendOptions): Promis
       return { ...outcome, counts: body.counts, lastEntry: body.lastEntry() };
     }
     if (outcome.kind !== "retry") return outcome;
-    if (stale && outcome.code !== undefined && STALE.has(outcome.code)) {
-      stale = false;
+    if (mayBeStale && client.hasConnected && STALE.has(outcome.code ?? "")) {
+      mayBeStale = false;
       continue;
     }
+    mayBeStale = true;
     const { reason, waitMs } = outcome;
     if (retry >= options.retryAttempts || (waitMs ?? 0) > MAX_WAIT_IN_RUN_MS) {
       return { kind: "spent", reason, waitMs };

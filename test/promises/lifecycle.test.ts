@@ -238,9 +238,9 @@ test("a wrong config leaves the Gateway running with uploads off, and the log na
   await vi.waitFor(() => expect(log.length).toBeGreaterThan(3), 5000);
   await service?.stop();
   const text = log.join("\n");
-  expect(text).toContain('upload.every: found "banana", expected an interval such as "30s"');
-  expect(text).toContain("deploymentId: found nothing, expected");
-  expect(text).toContain("apiKey: found a string with spaces");
+  expect(text).toContain('found "banana" at upload.every; expected an interval such as "30s"');
+  expect(text).toContain("found nothing at deploymentId; expected");
+  expect(text).toContain("found a string with spaces");
   expect(text).not.toContain("has space");
   expect(text).toContain('"influxion"');
 });

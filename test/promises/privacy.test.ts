@@ -48,7 +48,7 @@ test("P55: unconfigured, not one network call, status and sync included", async 
     );
     expect(said.code).toBe(1);
     expect(said.out).toContain("not configured, nothing is uploaded");
-    expect(said.out).toContain("deploymentId: found nothing");
+    expect(said.out).toContain("found nothing at deploymentId");
     expect(said.out).toContain('"projectId": "<project id>"');
     const synced = await spoken((terminal) =>
       sync({

@@ -1,0 +1,135 @@
+import { readFileSync } from "node:fs";
+import { expect, test } from "vitest";
+import { startFaultServer } from "../support/fault-server.ts";
+import { Lab } from "../support/lab.ts";
+import { header, message, session } from "../support/transcripts.ts";
+
+test("exit code 0 when all is done, with one sentence about it", async () => {
+  await using lab = await Lab.start();
+  lab.session("main", "abc");
+  const first = await lab.sync();
+  expect(first).toMatchObject({ code: 0, err: "" });
+  expect(first.out).toMatch(
+    /^Uploaded 5 lines of 1 session: 1\.\d kB of transcripts, \d+ B on the wire\.\n$/,
+  );
+  expect(await lab.sync()).toEqual({
+    code: 0,
+    err: "",
+    out: "Nothing to upload: everything is up to date.\n",
+  });
+});
+
+test("exit code 1 for an agent that is not there, naming those that are", async () => {
+  await using lab = await Lab.start();
+  lab.session("main", "abc");
+  const { code, err } = await lab.sync({ agentId: "mian" });
+  expect(code).toBe(1);
+  expect(err).toContain('no agent "mian"; there are: main');
+});
+
+test("exit code 2 when some sessions failed, with the others sent", async () => {
+  await using lab = await Lab.start();
+  for (const id of ["a", "b"]) lab.session("main", id);
+  const server = await startFaultServer({
+    script: ({ index }) => (index === 0 ? { kind: "status", status: 400 } : undefined),
+  });
+  const { code, out } = await lab.sync({
+    overrides: { apiUrl: server.url, upload: { concurrency: 1 } },
+  });
+  await server.close();
+  expect(code).toBe(2);
+  expect(out).toContain("Uploaded 5 lines of 1 session");
+  expect(out).toMatch(/Failed: main\/\S: answered 400/);
+});
+
+test.for([
+  ["refused", { kind: "status", status: 401 }, "The API refused the upload"],
+  ["not there", { kind: "cut", at: "before-body" }, "The API could not be reached"],
+] as const)("exit code 3 when the API is %s", async ([, behaviour, words]) => {
+  await using lab = await Lab.start();
+  lab.session("main", "abc");
+  const server = await startFaultServer({ default: behaviour });
+  const { code, out } = await lab.sync({ overrides: { apiUrl: server.url } });
+  await server.close();
+  expect(code).toBe(3);
+  expect(out).toContain(words);
+});
+
+test("exit code 130 when interrupted; the next run goes on from there", async () => {
+  await using lab = await Lab.start();
+  lab.session("main", "abc");
+  const abort = new AbortController();
+  const server = await startFaultServer({
+    script: () => {
+      setTimeout(() => abort.abort(new Error("interrupted")), 20);
+      return { kind: "stall" };
+    },
+  });
+  const { code, err } = await lab.sync({ overrides: { apiUrl: server.url }, signal: abort.signal });
+  await server.close();
+  expect(code).toBe(130);
+  expect(err).toContain("Interrupted.");
+  expect((await lab.sync()).code).toBe(0);
+});
+
+test("--all goes on past the limits of one run, which no run exceeds", async () => {
+  await using lab = await Lab.start();
+  const long = [
+    header("long"),
+    ...Array.from({ length: 400 }, (_, n) => message(n, "v".repeat(400))),
+  ];
+  const path = lab.session("main", "long", long);
+  for (let n = 0; n < 9; n++) lab.session("main", `s${n}`);
+  const overrides = { upload: { maxBytesPerRun: 60_000, maxFilesPerRun: 4 } };
+  const { code, out } = await lab.sync({ all: true, json: true, overrides });
+  const { runs } = JSON.parse(out);
+  expect(code).toBe(0);
+  expect(runs.length).toBeGreaterThan(3);
+  for (const run of runs) expect(run.sent.sourceBytes).toBeLessThanOrEqual(60_000);
+  expect(lab.receivedSessions()).toHaveLength(10);
+  expect(lab.received("main", "long")).toBe(readFileSync(path, "utf8"));
+});
+
+test("--agent sends that agent's sessions only", async () => {
+  await using lab = await Lab.start();
+  lab.session("main", "abc");
+  lab.session("ops", "def");
+  await lab.sync({ agentId: "ops" });
+  expect(lab.receivedSessions()).toEqual(["ops/def"]);
+});
+
+test("--json is exactly one document on stdout, whatever happens", async () => {
+  await using lab = await Lab.start();
+  lab.session("main", "abc");
+  for (const options of [{}, { dryRun: true }, { all: true }, { agentId: "nobody" }]) {
+    const { out } = await lab.sync({ json: true, ...options });
+    expect(() => JSON.parse(out), JSON.stringify(options)).not.toThrow();
+  }
+});
+
+test("retries are told as they happen, without a terminal's control sequences", async () => {
+  await using lab = await Lab.start();
+  lab.session("main", "abc");
+  const server = await startFaultServer({
+    script: ({ index }) => (index === 0 ? { kind: "status", status: 503 } : undefined),
+  });
+  const { err, code } = await lab.sync({
+    overrides: { apiUrl: server.url, upload: { retryAttempts: 1 } },
+  });
+  await server.close();
+  expect(code).toBe(0);
+  expect(err).toBe("main/abc: answered 503; trying again in 0 s\n");
+});
+
+test("a session of another agent that was put aside is tried again by a command", async () => {
+  await using lab = await Lab.start();
+  lab.session("main", "abc", session("abc"));
+  const server = await startFaultServer({
+    script: ({ index }) => (index === 0 ? { kind: "status", status: 400 } : undefined),
+  });
+  const overrides = { apiUrl: server.url };
+  expect((await lab.sync({ overrides })).code).toBe(2);
+  expect((await lab.sync({ overrides })).code).toBe(0);
+  expect((await lab.status({ overrides })).out).toMatch(/failing {5}0\n/);
+  await server.close();
+});
