@@ -13,8 +13,9 @@ export interface CliResult {
   readonly stderr: string;
 }
 
-/** What would let the surroundings of a test run into the host: its settings, proxies, node flags. */
-const FOREIGN = /^(OPENCLAW_|VITEST|NODE_|npm_|(HTTPS?|ALL|NO)_PROXY$)/i;
+/** What would carry the test runner or the user's own OpenClaw into the host. */
+const FOREIGN =
+  /^(OPENCLAW_|VITEST|NODE_(ENV|OPTIONS)$|npm_(config_(?!registry)|lifecycle_|package_))/i;
 
 /** Keeps a Gateway from everything that a test has no use for. */
 const LEAN = [
@@ -47,6 +48,8 @@ export function spawnHost(
     cwd,
     env,
     stdio: ["ignore", "pipe", "pipe"],
+    // A process group of its own, so that what it has started can be ended with it.
+    detached: process.platform !== "win32",
   });
 }
 
@@ -58,7 +61,7 @@ export async function finish(child: HostProcess, timeoutMs: number): Promise<Cli
     text(child.stderr),
     once(child, "close") as Promise<[number | null]>,
     sleep(timeoutMs, undefined, { signal: timeout.signal }).then(
-      () => child.kill("SIGKILL"),
+      () => kill(child),
       () => undefined,
     ),
     once(child, "exit").then(() => timeout.abort()),
@@ -71,7 +74,13 @@ export async function terminate(child: HostProcess, graceMs = 20_000): Promise<v
   if (child.exitCode !== null || child.signalCode !== null) return;
   const exited = once(child, "exit");
   child.kill("SIGTERM");
-  const kill = setTimeout(() => child.kill("SIGKILL"), graceMs);
+  const timer = setTimeout(() => kill(child), graceMs);
   await exited;
-  clearTimeout(kill);
+  clearTimeout(timer);
+}
+
+/** Ends a process and its children. */
+function kill(child: HostProcess): void {
+  if (child.pid === undefined || process.platform === "win32") child.kill("SIGKILL");
+  else process.kill(-child.pid, "SIGKILL");
 }

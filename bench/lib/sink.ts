@@ -1,0 +1,34 @@
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { programPath } from "./child.ts";
+
+/** What a sink has taken since it was last asked. */
+export interface SinkCounts {
+  readonly requests: number;
+  readonly wireBytes: number;
+}
+
+/** A server in a process of its own that answers receipts and keeps nothing. */
+export interface Sink extends AsyncDisposable {
+  readonly url: string;
+  takeCounts(): Promise<SinkCounts>;
+}
+
+export async function startSink(): Promise<Sink> {
+  const child = spawn(process.execPath, [programPath("sink")], {
+    stdio: ["pipe", "pipe", "inherit"],
+  });
+  const [first] = (await once(child.stdout, "data")) as [Buffer];
+  const url = `http://127.0.0.1:${Number(first.toString())}`;
+  return {
+    url,
+    async takeCounts() {
+      const response = await fetch(`${url}/counts`);
+      return (await response.json()) as SinkCounts;
+    },
+    async [Symbol.asyncDispose]() {
+      child.stdin.end();
+      await once(child, "exit");
+    },
+  };
+}

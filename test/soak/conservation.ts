@@ -1,0 +1,93 @@
+import type { Generations } from "./held.ts";
+import type { History } from "./history.ts";
+
+/** What is wrong between what a session was and what is held of it; empty when nothing is. */
+export function compare(
+  session: string,
+  history: History,
+  generations: Generations,
+  onDisk: readonly (readonly string[])[],
+): string[] {
+  return [
+    ...checkDisk(session, history, onDisk),
+    ...checkNothingInvented(session, history, generations),
+    ...checkNothingTwice(session, history, generations),
+    ...checkNothingLost(session, history, generations),
+  ];
+}
+
+/** The harness itself remembers what is on disk. */
+function checkDisk(
+  session: string,
+  history: History,
+  onDisk: readonly (readonly string[])[],
+): string[] {
+  const remembered = history.versions.filter(({ alive }) => alive).map(({ lines }) => lines);
+  const same = JSON.stringify(full(remembered)) === JSON.stringify(full(onDisk));
+  return same ? [] : [`${session}: the harness has lost count of what is on disk`];
+}
+
+/** Everything that is held was there at one time, from the first line on and in this order. */
+function checkNothingInvented(
+  session: string,
+  { versions }: History,
+  generations: Generations,
+): string[] {
+  return generations.flatMap((held, number) => {
+    if (versions.some(({ lines }) => isPrefix(held, lines))) return [];
+    const written = new Set(versions.flatMap(({ lines }) => lines));
+    const never = held.filter((line) => !written.has(line)).length;
+    return [`${session}: generation ${number} never was like this (${never} lines never written)`];
+  });
+}
+
+function checkNothingTwice(
+  session: string,
+  { versions, slack }: History,
+  generations: Generations,
+): string[] {
+  const most = full(versions.map(({ lines }) => lines)).length + slack;
+  if (generations.length <= most) return [];
+  return [`${session}: ${generations.length} generations are held, but it had ${most} beginnings`];
+}
+
+/** What is on disk is held, in the order in which it was written; what was written last is the newest. */
+function checkNothingLost(
+  session: string,
+  { versions }: History,
+  generations: Generations,
+): string[] {
+  const problems: string[] = [];
+  let from = 0;
+  for (const { lines, alive } of versions) {
+    if (!alive || lines.length === 0) continue;
+    const found = generations.findIndex((held, number) => number >= from && isEqual(held, lines));
+    if (found === -1) {
+      const best = generations.slice(from).map((held) => common(held, lines));
+      problems.push(
+        `${session}: ${lines.length} lines are on disk, but only ${Math.max(0, ...best)} are held`,
+      );
+    } else {
+      from = found + 1;
+    }
+  }
+  const newest = versions.findLast(({ lines }) => lines.length > 0);
+  if (newest?.alive === true && problems.length === 0 && from !== generations.length) {
+    problems.push(`${session}: the newest generation is not what is on disk`);
+  }
+  return problems;
+}
+
+const full = (lists: readonly (readonly string[])[]): readonly (readonly string[])[] =>
+  lists.filter(({ length }) => length > 0);
+
+const common = (a: readonly string[], b: readonly string[]): number => {
+  const differs = a.findIndex((line, index) => line !== b[index]);
+  return differs === -1 ? Math.min(a.length, b.length) : differs;
+};
+
+const isPrefix = (a: readonly string[], b: readonly string[]): boolean =>
+  a.length <= b.length && common(a, b) === a.length;
+
+const isEqual = (a: readonly string[], b: readonly string[]): boolean =>
+  a.length === b.length && isPrefix(a, b);

@@ -1,0 +1,19 @@
+/** `npm run soak -- --kills 1000 --seed 7` */
+import { parseArgs } from "node:util";
+import { soak } from "./soak.ts";
+
+const { values } = parseArgs({
+  options: {
+    kills: { type: "string", default: "1000" },
+    seed: { type: "string", default: String(Date.now() % 1_000_000) },
+  },
+});
+const kills = Number(values.kills);
+const seed = Number(values.seed);
+const { violations, counts, outcomes } = await soak({ kills, seed, code: "dist" });
+const told = Object.entries({ kills, ...counts }).map(([name, count]) => `${name} ${count}`);
+const verdict = violations.length === 0 ? "conserved" : `${violations.length} VIOLATIONS`;
+process.stdout.write(`soak seed ${seed}: ${verdict}; ${told.join(", ")}\n`);
+for (const violation of violations.slice(0, 40)) process.stderr.write(`  ${violation}\n`);
+if (process.env.SOAK_OUTCOMES) process.stderr.write(`${JSON.stringify(outcomes, null, 2)}\n`);
+process.exitCode = violations.length === 0 ? 0 : 1;

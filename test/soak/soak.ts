@@ -1,0 +1,233 @@
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
+import { type FaultServer, startFaultServer } from "../support/fault-server.ts";
+import { type ChildOptions, CLOCK_AHEAD_MS } from "./child-options.ts";
+import { compare } from "./conservation.ts";
+import { DbHost } from "./db-host.ts";
+import { Dice } from "./dice.ts";
+import { EntryMaker } from "./entries.ts";
+import { behaviour } from "./faults.ts";
+import { FileHost } from "./file-host.ts";
+import { Held } from "./held.ts";
+import type { History } from "./history.ts";
+import { startChild, type Told } from "./program.ts";
+
+/** Untouched for this long, a stream is at rest for the child, in ms. */
+const REST_MS = 10_000 - CLOCK_AHEAD_MS;
+
+/** From the start of the service to its first run, about, in ms. */
+const SERVICE_START_MS = 150;
+
+/** How long an upload in flight may go on after its session was deleted, in ms. */
+const IN_FLIGHT_MS = 2_000;
+
+/** Longest time from the last write until everything is let through, in ms. */
+const LAST_MS = 120_000;
+
+/** Runs in a row that find nothing to do, after which everything counts as let through. */
+const QUIET_RUNS = 5;
+
+export interface SoakOptions {
+  readonly kills: number;
+  readonly seed: number;
+  /** The built plugin, or its sources. */
+  readonly code: "dist" | "src";
+  /** @default true */
+  readonly hugeLines?: boolean;
+}
+
+export interface SoakResult {
+  /** What must never happen, in words; empty when the soak has passed. */
+  readonly violations: readonly string[];
+  readonly counts: Readonly<Record<string, number>>;
+  /** How runs ended, by outcome. */
+  readonly outcomes: Readonly<Record<string, number>>;
+}
+
+/** Writes, uploads, goes wrong and kills; then lets everything through and counts. */
+export async function soak(options: SoakOptions): Promise<SoakResult> {
+  await using one = await Soak.start(options);
+  await one.kill();
+  await one.letThrough();
+  return one.result();
+}
+
+class Soak implements AsyncDisposable {
+  readonly #options: SoakOptions;
+  readonly #dir = mkdtempSync(join(tmpdir(), "influxion-soak-"));
+  readonly #stateDir = join(this.#dir, "state");
+  readonly #dice: Dice;
+  readonly #server: FaultServer;
+  readonly #held: Held;
+  readonly #files: FileHost;
+  readonly #db: DbHost;
+  readonly #told: Told = { outcomes: {}, crashes: [] };
+  readonly #late: string[] = [];
+  #actions = 0;
+  #writing = true;
+  readonly #writer: Promise<void>;
+  readonly #calm: { now: boolean };
+
+  private constructor(options: SoakOptions, server: FaultServer, calm: { now: boolean }) {
+    const { seed, hugeLines = true } = options;
+    this.#options = options;
+    this.#dice = new Dice(seed);
+    this.#server = server;
+    this.#calm = calm;
+    this.#held = new Held(server);
+    const entries = new EntryMaker(new Dice(seed + 1));
+    this.#files = new FileHost({
+      stateDir: this.#stateDir,
+      dice: new Dice(seed + 2),
+      entries,
+      patienceMs: REST_MS / 2,
+      hugeShare: hugeLines ? 0.02 : 0,
+    });
+    this.#db = new DbHost(this.#stateDir, new Dice(seed + 3), entries);
+    this.#writer = this.#write();
+  }
+
+  static async start(options: SoakOptions): Promise<Soak> {
+    const dice = new Dice(options.seed + 4);
+    const calm = { now: false };
+    const server = await startFaultServer({
+      script: () => (calm.now ? { kind: "accept" } : behaviour(dice)),
+    });
+    return new Soak(options, server, calm);
+  }
+
+  /** Starts children and kills them at random instants. */
+  async kill(): Promise<void> {
+    for (let n = 0; n < this.#options.kills; n++) {
+      const mode = this.#dice.weighted({ interval: 70, command: 15, service: 15 });
+      const whenReady = this.#dice.chance(0.85);
+      await using child = startChild(this.#child(mode, `key-${n}`, n), this.#told);
+      if (whenReady) await child.ready;
+      // The service loads what a run needs with its first run.
+      await sleep(this.#dice.int(0, 300) + (mode === "service" ? SERVICE_START_MS : 0));
+      await child.kill();
+      await this.#connectionsEnded();
+      this.#collect();
+    }
+  }
+
+  /** The writer stops, the server takes everything, and the clock goes on. */
+  async letThrough(): Promise<void> {
+    this.#writing = false;
+    await this.#writer;
+    this.#files.settle();
+    this.#calm.now = true;
+    await sleep(2 * REST_MS);
+    let requests = 0;
+    let quiet = 0;
+    const onRun = (): void => {
+      this.#collect();
+      quiet = this.#server.requests.length === requests ? quiet + 1 : 0;
+      requests = this.#server.requests.length;
+    };
+    await using _child = startChild(this.#child("command", "last-key", 0), this.#told, onRun);
+    for (const deadline = performance.now() + LAST_MS; quiet < QUIET_RUNS; await sleep(20)) {
+      if (performance.now() > deadline) throw new Error("the last runs never come to an end");
+    }
+  }
+
+  result(): SoakResult {
+    this.#collect();
+    const histories = this.#histories();
+    const held = this.#held;
+    const differences = histories.flatMap(([session, history]) =>
+      compare(session, history, held.sessions.get(session) ?? [], this.#onDisk(session, history)),
+    );
+    const sum = (counts: readonly number[]): number => counts.reduce((a, b) => a + b, 0);
+    return {
+      violations: [...this.#told.crashes, ...held.violations, ...this.#late, ...differences],
+      counts: {
+        actions: this.#actions,
+        sessions: histories.length,
+        versions: sum(histories.map(([, { versions }]) => versions.length)),
+        generations: sum([...held.sessions.values()].map(({ length }) => length)),
+        parts: held.parts,
+        lines: held.lines,
+        omitted: held.omitted,
+        requests: this.#server.requests.length,
+        repeats: held.repeats,
+      },
+      outcomes: this.#told.outcomes,
+    };
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#writing = false;
+    await this.#writer.catch(() => undefined);
+    this.#db.close();
+    await this.#server.close();
+    if (process.env.SOAK_KEEP) process.stderr.write(this.#dir + "\n");
+    else rmSync(this.#dir, { recursive: true, force: true });
+  }
+
+  async #write(): Promise<void> {
+    while (this.#writing) {
+      await this.#files.act();
+      if (this.#actions++ % 3 === 0) this.#db.act();
+      // Now and then everything has a chance to come to rest.
+      await sleep(this.#actions % 300 === 0 ? 1.5 * REST_MS : 4);
+    }
+  }
+
+  #child(mode: ChildOptions["mode"], apiKey: string, n: number): ChildOptions {
+    const { code, seed } = this.#options;
+    const dice = this.#dice;
+    return {
+      code: new URL(`../../${code}/`, import.meta.url).href,
+      extension: code === "dist" ? "js" : "ts",
+      mode,
+      stateDir: this.#stateDir,
+      seed: seed + n,
+      config: {
+        apiUrl: this.#server.url,
+        apiKey,
+        deploymentId: "soak",
+        projectId: "project",
+        upload: {
+          every: "1s",
+          retryAttempts: dice.int(0, 3),
+          retryBackoffMs: dice.pick([0, 5, 50]),
+          timeoutMs: 150,
+          maxFilesPerRun: dice.pick([3, 10, 100]),
+          maxBytesPerRun: dice.pick([20_000, 300_000, 30_000_000]),
+          concurrency: dice.int(1, 3),
+        },
+        filter: { minMessages: 0, minBytes: 0 },
+      },
+    };
+  }
+
+  #histories(): [string, History][] {
+    return [...this.#files.histories, ...this.#db.histories];
+  }
+
+  #onDisk(session: string, history: History): readonly (readonly string[])[] {
+    const agentId = session.slice(0, session.indexOf("/"));
+    if (agentId !== DbHost.agentId) return this.#files.onDisk(session);
+    // What lies in cold storage is told by the history alone.
+    if (this.#db.isCold(session)) return history.versions.slice(-1).map(({ lines }) => lines);
+    return [this.#db.onDisk(session)];
+  }
+
+  /** A part that was on its way when its sender died arrives before the next sender starts. */
+  async #connectionsEnded(): Promise<void> {
+    for (let ms = 0; ms < 1000 && this.#server.openSockets() > 0; ms += 5) await sleep(5);
+  }
+
+  #collect(): void {
+    this.#held.collect((session, { startedAt }) => {
+      const history = new Map(this.#histories()).get(session);
+      if (history === undefined) this.#late.push(`${session}: was never written`);
+      else if (startedAt > (history.deletedAt ?? Number.POSITIVE_INFINITY) + IN_FLIGHT_MS) {
+        this.#late.push(`${session}: sent after it was deleted`);
+      }
+    });
+  }
+}

@@ -1,0 +1,15 @@
+import { defineConfig } from "vitest/config";
+
+/** The packed plugin in real OpenClaw hosts: `npm run test:host`. Takes minutes. */
+export default defineConfig({
+  test: {
+    include: ["test/host/**/*.test.ts"],
+    globalSetup: ["test/host/pack.ts"],
+    // One Gateway at a time: it needs most of a gigabyte, and starting two makes both slow.
+    fileParallelism: false,
+    testTimeout: 240_000,
+    hookTimeout: 600_000,
+    // The tests of a host go on from each other.
+    bail: 1,
+  },
+});
