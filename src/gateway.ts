@@ -1,6 +1,6 @@
 import { formatConfigProblem, MINIMAL_CONFIG, readConfig } from "./config.ts";
 import { type HostConfig, proxyUrlOf, resolveApiKey } from "./host.ts";
-import { writeLastRun } from "./last-run.ts";
+import { noteRun } from "./last-run.ts";
 import { InfluxionError } from "./problem.ts";
 import { createScheduler, describeRun, type Scheduler } from "./service.ts";
 
@@ -66,7 +66,7 @@ export function startUploads(context: GatewayContext, pluginConfig: unknown): Sc
       }
       const at = Date.now();
       const next = new Date(nextAt(at)).toISOString();
-      await writeLastRun(stateDir, { ...note, at: new Date(at).toISOString(), nextAt: next });
+      await noteRun(stateDir, { ...note, at: new Date(at).toISOString(), nextAt: next });
     },
   });
 }

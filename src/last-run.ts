@@ -7,12 +7,21 @@ import type { RunReport } from "./report.ts";
 /** What `status` tells about the last run: kept apart from the ledger, which an idle run must not write. */
 export interface LastRun {
   readonly report: RunReport | null;
-  /** Why there was no run at all, e.g. a wrong config; null when there was one. */
+  /** Why there was no run at all, e.g. a locked ledger; null when there was one. */
   readonly failure: string | null;
   /** ISO 8601 */
   readonly at: string;
-  /** When the service meant to run next, ISO 8601. */
+  /** When the service means to run next, ISO 8601. */
   readonly nextAt?: string | undefined;
+  /** The last run that delivered something. */
+  readonly lastUpload?: LastUpload | undefined;
+}
+
+export interface LastUpload {
+  /** ISO 8601 */
+  readonly at: string;
+  readonly sessions: number;
+  readonly lines: number;
 }
 
 const LastRunSchema = v.object({
@@ -22,6 +31,9 @@ const LastRunSchema = v.object({
   failure: v.nullable(v.string()),
   at: v.string(),
   nextAt: v.exactOptional(v.string()),
+  lastUpload: v.exactOptional(
+    v.object({ at: v.string(), sessions: v.number(), lines: v.number() }),
+  ),
 });
 
 const pathOf = (stateDir: string): string => join(stateDir, "influxion", "last-run.json");
@@ -36,8 +48,26 @@ export async function readLastRun(stateDir: string): Promise<LastRun | null> {
   }
 }
 
-/** Best effort: a full disk must not turn an upload that worked into a failure. */
-export async function writeLastRun(stateDir: string, lastRun: LastRun): Promise<void> {
+/**
+ * Notes a run. What it says nothing about is kept from the runs before: when the
+ * service runs next, and when something was delivered last. Best effort: a full
+ * disk must not turn an upload that worked into a failure.
+ */
+export async function noteRun(
+  stateDir: string,
+  note: Pick<LastRun, "report" | "failure" | "at" | "nextAt">,
+): Promise<void> {
+  const before = await readLastRun(stateDir);
+  const { report, at } = note;
+  const delivered =
+    report !== null && report.sent.parts > 0
+      ? { at, sessions: report.sent.sessions, lines: report.sent.lines }
+      : before?.lastUpload;
+  const lastRun: LastRun = {
+    ...note,
+    nextAt: note.nextAt ?? before?.nextAt,
+    lastUpload: delivered,
+  };
   await replaceFileAtomic({
     filePath: pathOf(stateDir),
     content: `${JSON.stringify(lastRun)}\n`,

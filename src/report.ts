@@ -91,6 +91,7 @@ export class Tally {
   readonly #delivered = new Map<string, number>();
   #rejected = 0;
   #lastAnswer: string | undefined;
+  #spent = 0;
   #spentInARow = 0;
   #left = { sessions: 0, bytes: 0, settling: 0 };
 
@@ -131,6 +132,7 @@ export class Tally {
   spent(session: SurveyedSession, reason: string): void {
     this.postponed(session, reason);
     this.#lastAnswer = reason;
+    this.#spent++;
     this.#spentInARow++;
     if (this.#spentInARow >= GIVE_UP_AFTER) this.stop ??= { kind: "unreachable", reason };
   }
@@ -161,7 +163,8 @@ export class Tally {
     const stop = held ?? this.stop ?? this.#neverArrived();
     const counts = this.#counts;
     const { raw, omitted, untyped, invalidUtf8, blank } = counts;
-    const trouble = this.#failures.length > 0 || this.#postponed.length > 0 || this.#rejected > 0;
+    // A session that is only being rewritten just now is no trouble.
+    const trouble = this.#failures.length > 0 || this.#spent > 0 || this.#rejected > 0;
     return {
       outcome: stop?.kind ?? (trouble ? "partial" : "done"),
       ...(stop === null ? {} : { reason: stop.reason }),

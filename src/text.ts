@@ -1,18 +1,21 @@
-/** Without control, format or other invisible characters: ids and answers are not ours, and a terminal obeys them. */
+/** Text as a terminal may show it: no control sequences, no invisible or reordering characters. */
 export function plain(text: string): string {
-  return text.replace(/\p{C}/gu, "?");
+  return text.replace(/[\p{C}\p{Zl}\p{Zp}]/gu, "");
 }
 
-/** `3.1 kB`: decimal units, as disks and uplinks are sold. */
+/** Bytes for people, in steps of 1000, as disks and uplinks are sold: `12 B`, `3.1 kB`, `10 kB`. */
 export function bytes(count: number): string {
-  const units = ["B", "kB", "MB", "GB", "TB"];
-  const power = count < 1000 ? 0 : Math.min(units.length - 1, Math.floor(Math.log10(count) / 3));
-  const value = count / 1000 ** power;
-  const digits = power === 0 || value >= 100 ? 0 : 1;
-  return `${value.toFixed(digits)} ${units[power]}`;
+  let value = count;
+  let unit = "B";
+  for (const next of ["kB", "MB", "GB", "TB"]) {
+    if (value < 999.5) break;
+    value /= 1000;
+    unit = next;
+  }
+  return `${unit !== "B" && value < 9.95 ? value.toFixed(1) : Math.round(value)} ${unit}`;
 }
 
-/** `1 session`, `2 sessions` */
+/** `1 part`, `2 parts`. */
 export function count(n: number, noun: string): string {
   return `${n} ${noun}${n === 1 ? "" : "s"}`;
 }

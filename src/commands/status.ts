@@ -109,6 +109,12 @@ function render(
     ),
   );
   lines.push(field("Last run", lastRun(state, at, paint)));
+  const delivered = state.lastRun?.lastUpload;
+  if (delivered !== undefined && state.lastRun?.report?.sent.parts === 0) {
+    const { at: then, sessions, lines: sent } = delivered;
+    const what = `${count(sent, "line")} of ${count(sessions, "session")}`;
+    lines.push(field("Last upload", `${when(Date.parse(then), at)}, ${what}`));
+  }
   if (!off && state.lastRun?.nextAt !== undefined) {
     const next = Date.parse(state.lastRun.nextAt);
     const late = next < at - 120_000;

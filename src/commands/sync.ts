@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { type Config, type ConfigResult, formatConfigProblem, MINIMAL_CONFIG } from "../config.ts";
-import { writeLastRun } from "../last-run.ts";
+import { noteRun } from "../last-run.ts";
 import { describeOwner } from "../ledger/lock.ts";
 import type { PlannedSession } from "../parts.ts";
 import { InfluxionError } from "../problem.ts";
@@ -93,7 +93,7 @@ async function upload(options: SyncOptions, config: Config): Promise<number> {
       progress.end();
     }
     reports.push(report);
-    await writeLastRun(stateDir, { report, failure: null, at: new Date(now()).toISOString() });
+    await noteRun(stateDir, { report, failure: null, at: new Date(now()).toISOString() });
     if (!json) terminal.out.write(summary(report, terminal, all));
     if (!all || report.left.sessions === 0 || report.outcome === "refused") break;
     if (report.outcome === "unreachable") break;

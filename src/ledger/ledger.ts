@@ -1,7 +1,7 @@
 import { createHash } from "node:crypto";
 import type { Problem } from "../problem.ts";
 import {
-  LedgerError,
+  type LedgerError,
   type LedgerFile,
   ledgerPaths,
   readLedgerFile,
@@ -47,7 +47,6 @@ export class Ledger {
   #changed = false;
   #saving: Promise<void> | null = null;
   #nextSave = 0;
-  #failure: LedgerError | null = null;
 
   private constructor(
     paths: { primary: string; copy: string },
@@ -103,11 +102,6 @@ export class Ledger {
     if (this.#data.legacy !== undefined) delete this.#data.legacy[legacyKey(agentId, file)];
   }
 
-  /** Why the last write failed; no new part may be sent until one succeeds. */
-  get failure(): LedgerError | null {
-    return this.#failure;
-  }
-
   /** Notes a change that is worth a write. */
   changed(): void {
     this.#changed = true;
@@ -146,13 +140,11 @@ export class Ledger {
     try {
       const text = `${JSON.stringify(this.#data)}\n`;
       await writeLedgerFile(this.#paths.primary, text);
-      this.#failure = null;
       await writeLedgerFile(this.#paths.copy, text).catch((error: LedgerError) => {
         this.problems.push({ code: "LEDGER_COPY", message: `no second copy: ${error.message}` });
       });
     } catch (error) {
       this.#changed = true;
-      if (error instanceof LedgerError) this.#failure = error;
       throw error;
     } finally {
       // A large ledger on a slow disk is written less often.

@@ -1,12 +1,13 @@
 import { rm } from "node:fs/promises";
 import type { IncomingMessage, ServerResponse } from "node:http";
 import { errnoOf } from "../problem.ts";
+import { plain } from "../text.ts";
 import { answer } from "./answer.ts";
 import { createDecoder, stageBody } from "./body.ts";
 import { Refusal } from "./refusal.ts";
 import { checkHeaders, keyCheck } from "./request.ts";
 import type { Storage } from "./storage.ts";
-import { describe, plain } from "./words.ts";
+import { describe } from "./words.ts";
 
 export type Handler = (req: IncomingMessage, res: ServerResponse) => Promise<void>;
 

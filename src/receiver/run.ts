@@ -1,8 +1,8 @@
 import { randomBytes } from "node:crypto";
 import { once } from "node:events";
 import { resolve } from "node:path";
+import { count } from "../text.ts";
 import { type Receiver, startReceiver } from "./server.ts";
-import { count } from "./words.ts";
 
 export interface RunReceiverOptions {
   /** Folder for what is received; made when absent. */

@@ -1,12 +1,8 @@
+import { bytes, plain } from "../text.ts";
 import type { StagedPart } from "./body.ts";
 import type { Stored } from "./storage.ts";
 
 const MAX_ID_LENGTH = 80;
-
-/** Text as a terminal may show it: no control sequences, no invisible or reordering characters. */
-export function plain(text: string): string {
-  return text.replace(/[\p{C}\p{Zl}\p{Zp}]/gu, "");
-}
 
 /** {@link plain} for an id, which may be of any length. */
 export function printable(id: string): string {
@@ -33,21 +29,4 @@ export function describe(staged: StagedPart, { part, repeated }: Stored): string
 
 function describeRange(first: number, lines: number): string {
   return lines === 1 ? `1 line (${first})` : `${lines} lines (${first}-${first + lines - 1})`;
-}
-
-/** Bytes for people, in steps of 1000: `12 B`, `3.1 kB`, `10 kB`. */
-export function bytes(count: number): string {
-  let value = count;
-  let unit = "B";
-  for (const next of ["kB", "MB", "GB", "TB"]) {
-    if (value < 999.5) break;
-    value /= 1000;
-    unit = next;
-  }
-  return `${unit !== "B" && value < 9.95 ? value.toFixed(1) : Math.round(value)} ${unit}`;
-}
-
-/** `1 part`, `2 parts`. */
-export function count(n: number, noun: string): string {
-  return `${n} ${noun}${n === 1 ? "" : "s"}`;
 }

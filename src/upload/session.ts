@@ -72,8 +72,6 @@ async function uploadStream(
         if (whole) streamRecord.idle = { signature: stream.signature, bytes: stream.bytes };
         return "done";
       }
-      // A part whose confirmation cannot be written down would be sent again and again.
-      if (context.ledger.failure !== null) throw context.ledger.failure;
       const { end: offset, fingerprint } = part;
       if ((await reader.verify({ ...streamRecord.position, offset, fingerprint })) !== "same") {
         return later(context, session, "it was rewritten a moment ago");

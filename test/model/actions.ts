@@ -31,7 +31,7 @@ export interface Run {
   readonly treatments: readonly Treatment[];
   readonly retryAttempts: number;
   readonly maxBytesPerRun: number;
-  /** Killed when this request had been treated: what was recorded later is lost. */
+  /** Killed when this request has arrived: what was recorded later is lost, and what was sent later never was. */
   readonly killedAt: number | null;
   /** Happens while the first request is under way. */
   readonly meanwhile: Write | null;

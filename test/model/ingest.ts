@@ -11,7 +11,9 @@ export type Treatment =
   /** Takes the part; the client never learns. */
   | { readonly kind: "drop" }
   /** Parts above this many bytes of body are too large. */
-  | { readonly kind: "limit"; readonly bytes: number };
+  | { readonly kind: "limit"; readonly bytes: number }
+  /** Its sender is dead: it never came. */
+  | { readonly kind: "never" };
 
 /**
  * An ingest API in memory that is as strict as the contract allows: a part must
@@ -64,8 +66,9 @@ export class Ingest implements AsyncDisposable {
     const text = gunzipSync(Buffer.concat(chunks)).toString("utf8");
     const lines = text.split("\n").slice(0, -1);
     const key = String(request.headers["idempotency-key"]);
-    const status = this.#check(key, text, lines);
     const treatment = this.treat(this.requests++);
+    if (treatment.kind === "never") return void request.socket.destroy();
+    const status = this.#check(key, text, lines);
     if (status !== 200) return answer(response, status, {});
     if (treatment.kind === "unavailable") return answer(response, 503, {});
     if (treatment.kind === "limit" && text.length > treatment.bytes) {

@@ -48,6 +48,7 @@ export class World implements Disposable {
         this.#sessions[session]?.write(action, fresh);
       }
       first = false;
+      if (before !== undefined) return { kind: "never" };
       if (count === step.killedAt) before = paths.map(contentOf);
       return step.treatments[Math.min(count++, step.treatments.length - 1)] ?? { kind: "ok" };
     };

@@ -7,7 +7,14 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type Gateway, gatewayOf } from "./openclaw-gateway.ts";
 import type { OpenClawHost } from "./openclaw-host.ts";
-import { type CliResult, finish, hostEnvironment, spawnHost } from "./openclaw-process.ts";
+import {
+  type CliResult,
+  finish,
+  type HostProcess,
+  hostEnvironment,
+  spawnHost,
+  terminate,
+} from "./openclaw-process.ts";
 
 /** What the tests touch of `openclaw.json`. */
 export interface OpenClawConfig {
@@ -27,6 +34,8 @@ export interface OpenClawOptions {
 export interface OpenClaw extends AsyncDisposable {
   readonly dir: string;
   readonly stateDir: string;
+  /** Starts `openclaw <args>`. */
+  start(...args: string[]): HostProcess;
   /** Runs `openclaw <args>`; a command that hangs is ended and has no exit code. */
   run(...args: string[]): Promise<CliResult>;
   /** Installs the packed plugin, as a script would. */
@@ -34,7 +43,7 @@ export interface OpenClaw extends AsyncDisposable {
   /** Writes `plugins.entries.influxion.config`; a running Gateway takes it up by itself. */
   configurePlugin(config: unknown): Promise<void>;
   startGateway(): Promise<Gateway>;
-  /** Stops the Gateways and removes the folder. */
+  /** Ends everything that still runs and removes the folder. */
   close(): Promise<void>;
 }
 
@@ -62,19 +71,25 @@ export async function createOpenClaw(options: OpenClawOptions): Promise<OpenClaw
     change(config);
     await writeFile(configFile, JSON.stringify(config, null, 2));
   };
-  const run = (...args: string[]): Promise<CliResult> =>
-    finish(spawnHost(host, args, env, dir), COMMAND_TIMEOUT_MS);
+  const running = new Set<HostProcess>();
+  const start = (...args: string[]): HostProcess => {
+    const child = spawnHost(host, args, env, dir);
+    running.add(child);
+    child.once("exit", () => running.delete(child));
+    return child;
+  };
+  const run = (...args: string[]): Promise<CliResult> => finish(start(...args), COMMAND_TIMEOUT_MS);
 
-  const gateways: Gateway[] = [];
   const close = async (): Promise<void> => {
-    await Promise.all(gateways.map((gateway) => gateway.stop()));
+    await Promise.all([...running].map((child) => terminate(child)));
     await rm(dir, { recursive: true, force: true, maxRetries: 5 });
   };
   return {
     dir,
     stateDir,
+    start,
     run,
-    install: (tarball) => run("plugins", "install", tarball, ...consent(host)),
+    install: (tarball) => run(...installCommand(host, tarball)),
     configurePlugin: (config) =>
       configure(({ plugins }) => {
         plugins.entries = { ...plugins.entries, influxion: { enabled: true, config } };
@@ -84,19 +99,17 @@ export async function createOpenClaw(options: OpenClawOptions): Promise<OpenClaw
       await configure((config) => {
         config.gateway.port = port;
       });
-      const child = spawnHost(host, ["gateway", "run"], env, dir);
-      const gateway = await gatewayOf(child, { port, token });
-      gateways.push(gateway);
-      return gateway;
+      return gatewayOf(start("gateway", "run"), { port, token });
     },
     close,
     [Symbol.asyncDispose]: close,
   };
 }
 
-/** The flags that answer what `plugins install` would ask. */
-function consent({ version }: OpenClawHost): string[] {
-  return jsonlGeneration(version) ? ["--force"] : ["--force", "--accept-capabilities"];
+/** With the flags that answer what `plugins install` would ask. */
+function installCommand({ version }: OpenClawHost, tarball: string): string[] {
+  const consent = jsonlGeneration(version) ? [] : ["--accept-capabilities"];
+  return ["plugins", "install", tarball, "--force", ...consent];
 }
 
 /** The maintenance line that keeps transcripts as JSONL; its config differs in places. */
