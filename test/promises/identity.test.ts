@@ -100,6 +100,16 @@ test("P16: a file deleted and created anew under the same name is a new stream",
   expect(lab.received("main", "abc", 1)).toBe(readFileSync(path, "utf8"));
 });
 
+test("P16: a new stream of the same size is noticed by its beginning, also when it ends like the old one", async () => {
+  await using lab = await Lab.start();
+  const ending = Array.from({ length: 10 }, (_, n) => message(n, LONG));
+  lab.session("main", "abc", [message(0, "one begins like this"), ...ending]);
+  await lab.run();
+  const path = lab.session("main", "abc", [message(0, "two begins like that"), ...ending]);
+  expect((await lab.run()).sent.lines).toBe(11);
+  expect(lab.received("main", "abc", 1)).toBe(readFileSync(path, "utf8"));
+});
+
 test("P17: a session archived by a reset between two runs still delivers its tail, once", async () => {
   await using lab = await Lab.start();
   const path = lab.session("main", "abc");
