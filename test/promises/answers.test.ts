@@ -4,9 +4,12 @@ import type { AddressInfo } from "node:net";
 import { setTimeout as sleep } from "node:timers/promises";
 import { gzipSync } from "node:zlib";
 import { expect, test } from "vitest";
+import { openJsonl } from "../../src/stores/jsonl/reader.ts";
+import { START } from "../../src/stores/store.ts";
 import type { Body } from "../../src/upload/body.ts";
-import { createClient } from "../../src/upload/client.ts";
+import { type Client, createClient } from "../../src/upload/client.ts";
 import { noLines } from "../../src/upload/entry.ts";
+import { Pacer, sendPart } from "../../src/upload/part.ts";
 import { type Behaviour, startFaultServer } from "../support/fault-server.ts";
 import { API_KEY, Lab } from "../support/lab.ts";
 import { header, message } from "../support/transcripts.ts";
@@ -277,14 +280,49 @@ for (const afterwards of ["keep-reading", "close"] as const) {
 }
 
 test("P44: a receipt that comes before the whole part has been sent is no receipt", async () => {
-  const body = JSON.stringify({ accepted: 0, rejected: 0, batchId: "b" });
-  const { report } = await against(
-    [{ kind: "early-status", status: 200, body, afterwards: "close" }],
+  await using lab = await Lab.start();
+  const path = lab.session("main", "abc");
+  const stream = { agentId: "main", sessionId: "abc", source: "abc.jsonl", rank: "~" };
+  const size = { bytes: 0, changedAt: 0, signature: "" };
+  const reader = await openJsonl(path, { ...stream, ...size }, Date.now);
+  const cut = await reader.cut(0, { maxBytes: 1_000_000 });
+  if (cut.kind !== "range") throw new Error(cut.kind);
+  // Everything is read and counted right, but its last bytes have not left.
+  const client: Client = {
+    hasConnected: false,
+    close: () => Promise.resolve(),
+    async send({ body }) {
+      for await (const _ of body.chunks);
+      const receipt = JSON.stringify({ accepted: 5, rejected: 0, batchId: "b" });
+      return { answer: { status: 200, body: receipt, endless: false }, bodySent: false };
+    },
+  };
+  const part = {
+    ...cut,
+    omitted: undefined,
+    idempotencyKey: "k",
+    capturedAt: "2026-11-22T12:00:00.000Z",
+  };
+  const { omitted: _, ...planned } = part;
+  const result = await sendPart(
+    { reader, start: START, part: planned, agentId: "main", sessionId: "abc" },
     {
-      retryAttempts: 0,
+      client,
+      pacer: new Pacer(),
+      deploymentId: "d",
+      projectId: "p",
+      retryAttempts: 1,
+      retryBackoffMs: 0,
+      signal: new AbortController().signal,
+      now: Date.now,
+      random: () => 0,
     },
   );
-  expect(report.sent.lines).toBe(0);
+  await reader.close();
+  expect(result).toMatchObject({
+    kind: "spent",
+    reason: "answered before the whole part had been sent",
+  });
 });
 
 for (const behaviour of [

@@ -58,7 +58,11 @@ test("P35: sessions that change all the time do not starve the others under maxF
   const quiet = ["x", "y", "z"].map((id) => lab.session("main", `quiet-${id}`));
   for (let run = 0; run < 4; run++) {
     await lab.run({ upload: { maxFilesPerRun: 2 } });
-    for (const path of busy) lab.append(path, [message(100 + run)]);
+    for (const path of busy) {
+      lab.append(path, [message(100 + run)]);
+      // Older than the quiet ones, so that only the turns taken so far can tell them apart.
+      rest(path, 3600);
+    }
   }
   for (const [index, id] of ["x", "y", "z"].entries()) {
     expect(lab.received("main", `quiet-${id}`)).toBe(readFileSync(quiet[index] ?? "", "utf8"));

@@ -261,7 +261,8 @@ test("P60: a symlink that is put in place after the folder was listed leads nowh
   await using lab = await Lab.start();
   const path = lab.session("main", "abc");
   const outside = join(lab.dir, "outside.jsonl");
-  write(outside, lines(session("outside")));
+  // With the very bytes that were planned, so that nothing else keeps it from being read.
+  write(outside, readFileSync(path));
   const { rmSync } = await import("node:fs");
   const report = await lab.run(
     {},
