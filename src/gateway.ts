@@ -2,6 +2,7 @@ import { formatConfigProblem, MINIMAL_CONFIG, readConfig } from "./config.ts";
 import { type HostConfig, proxyUrlOf, resolveApiKey } from "./host.ts";
 import { noteRun } from "./last-run.ts";
 import { InfluxionError } from "./problem.ts";
+import type { RunReport } from "./report.ts";
 import { createScheduler, describeRun, type Scheduler } from "./service.ts";
 
 /** What the Gateway gives a service; the health report exists on newer hosts only. */
@@ -38,14 +39,14 @@ export function startUploads(context: GatewayContext, pluginConfig: unknown): Sc
     now: Date.now,
     random: Math.random,
     async run(signal, nextAt) {
-      const note = { report: null, failure: null } as {
-        report: Awaited<ReturnType<typeof import("./run.ts").run>> | null;
-        failure: string | null;
+      const note: { report: RunReport | null; failure: string | null } = {
+        report: null,
+        failure: null,
       };
       try {
         // Loaded with the first run, so that a Gateway that starts does not wait for it.
-        const { run } = await import("./run.ts");
-        note.report = await run({
+        const { runIsolated } = await import("./isolated.ts");
+        note.report = await runIsolated({
           stateDir,
           config,
           apiKey: await resolveApiKey(config.apiKey, context.config),

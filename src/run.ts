@@ -11,7 +11,6 @@ import { type RunReport, Tally } from "./report.ts";
 import { findAgents } from "./stores/agents.ts";
 import { MAX_PART_BYTES } from "./stores/store.ts";
 import { type Survey, type SurveyedSession, survey } from "./survey.ts";
-import { type Client, createClient } from "./upload/client.ts";
 import { Pacer, type SendOptions } from "./upload/part.ts";
 import { uploadSession } from "./upload/session.ts";
 import { VERSION } from "./version.ts";
@@ -36,14 +35,19 @@ export interface RunOptions {
   readonly events?: RunEvents;
 }
 
-/** What a caller may show while a run goes on. */
+/** What a caller may show while a run goes on: plain data, so that it can come from another thread. */
 export interface RunEvents {
   onWait?(owner: LockOwner | null): void;
-  onPlan?(plan: readonly PlannedSession[]): void;
+  onPlan?(plan: readonly (SessionName & { readonly bytes: number })[]): void;
   /** @param bytes compressed bytes handed to the socket */
   onBytes?(bytes: number): void;
-  onRetry?(session: SurveyedSession, reason: string, waitMs: number): void;
-  onSession?(session: SurveyedSession, result: "done" | "failed" | "later"): void;
+  onRetry?(session: SessionName, reason: string, waitMs: number): void;
+  onSession?(session: SessionName, result: "done" | "failed" | "later"): void;
+}
+
+export interface SessionName {
+  readonly agentId: string;
+  readonly sessionId: string;
 }
 
 /**
@@ -55,15 +59,29 @@ export interface RunEvents {
  * @throws the signal's reason when it fires; what was confirmed until then is recorded
  */
 export async function run(options: RunOptions): Promise<RunReport> {
-  const { stateDir, config, trigger, signal, now, events } = options;
-  const startedAt = now();
-  await using _lock = await takeLock({
+  await using _lock = await takeRunLock(options);
+  // Awaited here, because the lock is given back when this function returns.
+  return await runLocked(options);
+}
+
+/** The lock of a run, to be held around {@link runLocked}. */
+export function takeRunLock(
+  options: Pick<RunOptions, "stateDir" | "trigger" | "lockWaitMs" | "signal" | "events">,
+): Promise<AsyncDisposable> {
+  const { stateDir, trigger, lockWaitMs, signal, events } = options;
+  return takeLock({
     stateDir,
     role: trigger === "interval" ? "gateway" : "command",
-    waitMs: options.lockWaitMs,
+    waitMs: lockWaitMs,
     signal,
     ...(events?.onWait === undefined ? {} : { onWait: events.onWait }),
   });
+}
+
+/** {@link run} for a caller that holds the lock. */
+export async function runLocked(options: Omit<RunOptions, "lockWaitMs">): Promise<RunReport> {
+  const { stateDir, config, trigger, now, events } = options;
+  const startedAt = now();
   const ledger = await Ledger.open({ stateDir, now });
   const target = ledger.target(config);
   const tally = new Tally(startedAt, trigger, ledger.problems);
@@ -77,7 +95,7 @@ export async function run(options: RunOptions): Promise<RunReport> {
   prune({ ledger, target, survey: found, agents: agents.agents, now: now() });
 
   const plan = await planParts(planOptions(options, target, found.sessions));
-  events?.onPlan?.(plan);
+  events?.onPlan?.(plan.map(({ session, bytes }) => ({ ...nameOf(session), bytes })));
   if (plan.length > 0) {
     for (const { session } of plan) {
       const record = target.sessions[session.key];
@@ -97,7 +115,7 @@ export async function run(options: RunOptions): Promise<RunReport> {
 
 /** What a run would send now. Touches neither network, ledger nor lock. */
 export async function dryRun(
-  options: Omit<RunOptions, "apiKey" | "lockWaitMs" | "random">,
+  options: Omit<RunOptions, "apiKey" | "lockWaitMs" | "random" | "events">,
 ): Promise<{ plan: PlannedSession[]; survey: Survey }> {
   const { stateDir, config, now } = options;
   const ledger = await Ledger.open({ stateDir, now, readOnly: true });
@@ -107,8 +125,10 @@ export async function dryRun(
   return { plan: await planParts(planOptions(options, target, found.sessions)), survey: found };
 }
 
+const nameOf = ({ agentId, sessionId }: SessionName): SessionName => ({ agentId, sessionId });
+
 function look(
-  options: Omit<RunOptions, "apiKey" | "lockWaitMs" | "random">,
+  options: Omit<RunOptions, "apiKey" | "lockWaitMs" | "random" | "events">,
   ledger: Ledger,
   target: Target,
   agents: Awaited<ReturnType<typeof findAgents>>["agents"],
@@ -143,7 +163,7 @@ function planOptions(
 /** Why the interval sends nothing now; null when it may. */
 function reasonToHold(
   { refused, notBefore }: Target,
-  { apiKey, now }: RunOptions,
+  { apiKey, now }: Pick<RunOptions, "apiKey" | "now">,
 ): { kind: "refused" | "unreachable"; reason: string } | null {
   if (refused !== undefined && refused.credential === credentialOf(apiKey)) {
     return { kind: "refused", reason: refused.reason };
@@ -165,7 +185,7 @@ function credentialOf(apiKey: string): string {
 }
 
 async function upload(
-  options: RunOptions,
+  options: Omit<RunOptions, "lockWaitMs">,
   ledger: Ledger,
   target: Target,
   plan: readonly PlannedSession[],
@@ -175,7 +195,9 @@ async function upload(
   const { config, apiKey, proxyUrl, signal, now, random, events } = options;
   const { timeoutMs, retryAttempts, retryBackoffMs } = config.upload;
   const stop = new AbortController();
-  const client: Client = createClient({
+  // Not needed, and not loaded, while there is nothing to send.
+  const { createClient } = await import("./upload/client.ts");
+  const client = createClient({
     apiUrl: config.apiUrl,
     apiKey,
     timeoutMs,
@@ -199,7 +221,7 @@ async function upload(
       tally.wireBytes += bytes;
       events?.onBytes?.(bytes);
     },
-    onRetry: (reason, waitMs) => events?.onRetry?.(session, reason, waitMs),
+    onRetry: (reason, waitMs) => events?.onRetry?.(nameOf(session), reason, waitMs),
   });
   const failures: unknown[] = [];
   const uploads = plan.map((planned) =>
@@ -209,7 +231,7 @@ async function upload(
       const context = { ledger, target, tally, now, send: send(session) };
       try {
         const result = await uploadSession(planned, context);
-        events?.onSession?.(session, result);
+        events?.onSession?.(nameOf(session), result);
       } catch (error) {
         failures.push(error);
       }

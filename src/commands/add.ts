@@ -89,11 +89,13 @@ Examples:
 ${EXIT_CODES}`,
     )
     .action(async (flags: SyncFlags) => {
-      const [{ sync }, { readConfig }, { resolveApiKey, proxyUrlOf }] = await Promise.all([
-        import("./sync.ts"),
-        import("../config.ts"),
-        import("../host.ts"),
-      ]);
+      const [{ sync }, { runIsolated }, { readConfig }, { resolveApiKey, proxyUrlOf }] =
+        await Promise.all([
+          import("./sync.ts"),
+          import("../isolated.ts"),
+          import("../config.ts"),
+          import("../host.ts"),
+        ]);
       await interruptible(async (signal) => {
         process.exitCode = await sync({
           stateDir: context.stateDir(),
@@ -104,6 +106,7 @@ ${EXIT_CODES}`,
           dryRun: flags.dryRun === true,
           all: flags.all === true,
           agentId: flags.agent,
+          run: runIsolated,
           terminal: TERMINAL,
           signal,
           now: Date.now,

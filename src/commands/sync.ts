@@ -5,7 +5,7 @@ import { describeOwner } from "../ledger/lock.ts";
 import type { PlannedSession } from "../parts.ts";
 import { InfluxionError } from "../problem.ts";
 import type { RunReport } from "../report.ts";
-import { dryRun, type RunEvents, type RunOptions, run } from "../run.ts";
+import { dryRun, type RunEvents, type RunOptions } from "../run.ts";
 import { findAgents } from "../stores/agents.ts";
 import { SETTLE_MS } from "../stores/store.ts";
 import { bytes, count, plain, span } from "../text.ts";
@@ -30,6 +30,8 @@ export interface SyncOptions {
   readonly dryRun: boolean;
   readonly all: boolean;
   readonly agentId?: string | undefined;
+  /** Does one run; on a thread of its own, if that matters. */
+  readonly run: (options: RunOptions) => Promise<RunReport>;
   readonly terminal: Terminal;
   readonly signal: AbortSignal;
   readonly now: () => number;
@@ -88,7 +90,11 @@ async function upload(options: SyncOptions, config: Config): Promise<number> {
     const progress = new Progress(terminal, now());
     let report: RunReport;
     try {
-      report = await run({ ...runOptions(options, config), apiKey, events: progress.events });
+      report = await options.run({
+        ...runOptions(options, config),
+        apiKey,
+        events: progress.events,
+      });
     } finally {
       progress.end();
     }

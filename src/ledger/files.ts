@@ -1,6 +1,6 @@
 import { readdir, readFile, rename, unlink } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
-import { replaceFileAtomic } from "@openclaw/fs-safe/atomic";
+import type { ReplaceFileAtomicOptions } from "@openclaw/fs-safe/atomic";
 import * as v from "valibot";
 import { errnoOf, InfluxionError } from "../problem.ts";
 import {
@@ -88,7 +88,7 @@ export function parseLedger(text: string, path: string): LedgerFile {
 export async function writeLedgerFile(
   path: string,
   text: string,
-  replace = replaceFileAtomic,
+  replace = replaceFile,
 ): Promise<void> {
   try {
     await replace({
@@ -104,6 +104,12 @@ export async function writeLedgerFile(
     const code = errnoOf(error instanceof Error && error.cause ? error.cause : error);
     throw new LedgerError("LEDGER_UNWRITABLE", `${explain(code)}: ${path}`, { cause: error });
   }
+}
+
+/** Loaded with the first write: a run that has nothing to do does without. */
+async function replaceFile(options: ReplaceFileAtomicOptions): Promise<unknown> {
+  const { replaceFileAtomic } = await import("@openclaw/fs-safe/atomic");
+  return replaceFileAtomic(options);
 }
 
 /** Puts a damaged file aside, under a name that says so, and returns that name. */

@@ -5,11 +5,17 @@ import split2 from "split2";
 import { entryDigest } from "../stores/entry-digest.ts";
 import { MAX_LINE_BYTES } from "../stores/store.ts";
 import { type LineCounts, noLines, toPayload } from "./entry.ts";
-import { type EnvelopeFields, EnvelopeWriter } from "./envelope.ts";
+import { BLOCK_BYTES, type EnvelopeFields, EnvelopeWriter } from "./envelope.ts";
 import { omittedLine, wholeLines } from "./guard.ts";
 
 /** See docs/performance.md for how these were chosen. */
-const GZIP = { level: 6, memLevel: 9, chunkSize: 64 * 1024 };
+const GZIP = {
+  level: 6,
+  memLevel: 9,
+  chunkSize: 64 * 1024,
+  // Blocks wait in front of zlib, so that its thread need not wait for this one.
+  highWaterMark: 3 * BLOCK_BYTES,
+};
 
 export interface BodySource {
   /** Raw bytes of the part's range, or the size of the one line that is left out. */

@@ -58,6 +58,7 @@ test("P55: unconfigured, not one network call, status and sync included", async 
         all: false,
         signal: new AbortController().signal,
         random: Math.random,
+        run: () => Promise.reject(new Error("must not run")),
         terminal,
       }),
     );
@@ -159,11 +160,7 @@ test("P57: --dry-run changes neither network nor ledger, and lists exactly what 
   const real = await lab.run(overrides, {
     events: {
       onPlan: (planned) => {
-        for (const {
-          session: { sessionId },
-          bytes,
-        } of planned)
-          sent.push({ sessionId, bytes });
+        for (const { sessionId, bytes } of planned) sent.push({ sessionId, bytes });
       },
     },
   });

@@ -99,6 +99,7 @@ export class Lab implements AsyncDisposable {
         signal: new AbortController().signal,
         now: this.now,
         random: Math.random,
+        run,
         terminal,
         ...rest,
       }),

@@ -1,0 +1,101 @@
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { dirname, join } from "node:path";
+import { expect, test } from "vitest";
+import { runIsolated } from "../src/isolated.ts";
+import { takeLock } from "../src/ledger/lock.ts";
+import type { RunEvents, RunOptions } from "../src/run.ts";
+import { startFaultServer } from "./support/fault-server.ts";
+import { Lab } from "./support/lab.ts";
+import { lines, message, session, sessionPath, write } from "./support/transcripts.ts";
+
+function optionsOf(
+  lab: Lab,
+  overrides: Record<string, unknown> = {},
+  rest: Partial<RunOptions> = {},
+): RunOptions {
+  const config = lab.config(overrides);
+  return {
+    stateDir: lab.stateDir,
+    config,
+    apiKey: config.apiKey as string,
+    trigger: "command",
+    lockWaitMs: 0,
+    signal: new AbortController().signal,
+    now: Date.now,
+    random: Math.random,
+    ...rest,
+  };
+}
+
+const lockOf = (lab: Lab): string => join(lab.stateDir, "influxion", "uploads.lock");
+
+test("a run on its own thread delivers, tells how it goes on, and gives the lock back", async () => {
+  await using lab = await Lab.start();
+  const path = lab.session("main", "abc");
+  const told: string[] = [];
+  const events: RunEvents = {
+    onPlan: (plan) => told.push(`plan ${plan[0]?.sessionId}`),
+    onBytes: (bytes) => told.push(`bytes ${bytes > 0}`),
+    onSession: ({ sessionId }, result) => told.push(`${sessionId} ${result}`),
+  };
+  const report = await runIsolated(optionsOf(lab, {}, { events }));
+  expect(report).toMatchObject({ outcome: "done", sent: { lines: 5 } });
+  expect(lab.received("main", "abc")).toBe(readFileSync(path, "utf8"));
+  expect(told).toEqual(["plan abc", "bytes true", "abc done"]);
+  expect(existsSync(lockOf(lab))).toBe(false);
+  expect((await runIsolated(optionsOf(lab))).sent.parts).toBe(0);
+});
+
+test("P51: ending it takes less than a second, leaves nothing behind and loses nothing", async () => {
+  await using lab = await Lab.start();
+  lab.session("main", "abc");
+  const server = await startFaultServer({ default: { kind: "stall" } });
+  const abort = new AbortController();
+  const running = runIsolated(optionsOf(lab, { apiUrl: server.url }, { signal: abort.signal }));
+  while (server.requests.length === 0) await new Promise((done) => setTimeout(done, 10));
+  const start = performance.now();
+  abort.abort(new Error("stopped"));
+  await expect(running).rejects.toThrow("stopped");
+  expect(performance.now() - start).toBeLessThan(1000);
+  expect(existsSync(lockOf(lab))).toBe(false);
+  expect(server.requests).toHaveLength(1);
+  await server.close();
+  expect((await runIsolated(optionsOf(lab))).sent.lines).toBe(5);
+});
+
+test("a failure keeps its code and its words", async () => {
+  await using lab = await Lab.start();
+  const { primary } = lab.ledgerPaths;
+  mkdirSync(dirname(primary), { recursive: true });
+  writeFileSync(primary, '{"schemaVersion":9}');
+  await expect(runIsolated(optionsOf(lab))).rejects.toMatchObject({
+    code: "LEDGER_NEWER",
+    message: expect.stringContaining("update the plugin"),
+  });
+  expect(existsSync(lockOf(lab))).toBe(false);
+});
+
+test("P9: it respects the lock of another", async () => {
+  await using lab = await Lab.start();
+  const signal = new AbortController().signal;
+  await using _held = await takeLock({
+    stateDir: lab.stateDir,
+    role: "gateway",
+    waitMs: 0,
+    signal,
+  });
+  await expect(runIsolated(optionsOf(lab))).rejects.toMatchObject({ code: "LOCKED" });
+});
+
+test("the longest lines of the worst shape, several at once, fit into its heap", async () => {
+  await using lab = await Lab.start();
+  const worst = `{"type":"message","a":[${"{},".repeat(2_600_000)}{}]}`;
+  for (const id of ["a", "b"]) {
+    write(
+      sessionPath(lab.stateDir, "main", `${id}.jsonl`),
+      lines([...session(id), worst, worst, message(9)]),
+    );
+  }
+  const report = await runIsolated(optionsOf(lab, { upload: { maxBytesPerRun: 100_000_000 } }));
+  expect(report).toMatchObject({ outcome: "done", sent: { lines: 16 } });
+}, 60_000);
