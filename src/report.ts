@@ -60,7 +60,7 @@ export interface RunReport {
   /** Sessions that wait for the next run although it was their turn; at most {@link MAX_TOLD}. */
   readonly postponed: readonly SessionNote[];
   readonly problems: readonly Problem[];
-  /** The API's last words: its answer to the last part, and warnings on receipts. */
+  /** What the API answered: its receipts added up, or why it took no more. */
   readonly lastAnswer?: string;
   readonly warnings: readonly string[];
   /** What is still waiting after the run. */
@@ -89,6 +89,7 @@ export class Tally {
   readonly #warnings = new Set<string>();
   /** Bytes of source delivered, by session. */
   readonly #delivered = new Map<string, number>();
+  #accepted = 0;
   #rejected = 0;
   #lastAnswer: string | undefined;
   #spent = 0;
@@ -113,7 +114,8 @@ export class Tally {
     this.#rejected += receipt.rejected;
     const before = this.#delivered.get(session.key) ?? 0;
     this.#delivered.set(session.key, before + part.bytes);
-    this.#lastAnswer = `accepted ${receipt.accepted} lines, rejected ${receipt.rejected}`;
+    this.#accepted += receipt.accepted;
+    this.#lastAnswer = `accepted ${this.#accepted} lines, rejected ${this.#rejected}`;
     for (const warning of receipt.warnings ?? []) {
       if (this.#warnings.size < MAX_TOLD) this.#warnings.add(words(warning));
     }
