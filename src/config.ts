@@ -83,7 +83,10 @@ export const ConfigSchema = v.strictObject({
                 v.string(EVERY_FORM),
                 v.check((value) => parseInterval(value) !== null, EVERY_FORM),
               ),
-              v.pipe(v.number(EVERY_FORM), v.finite(EVERY_FORM), v.minValue(0, EVERY_FORM)),
+              v.pipe(
+                v.number(EVERY_FORM),
+                v.check((value) => parseInterval(value) !== null, EVERY_FORM),
+              ),
             ],
             EVERY_FORM,
           ),
@@ -264,9 +267,14 @@ function toProblem(issue: v.BaseIssue<unknown>): ConfigProblem {
   return { path, found, expected };
 }
 
+/** Never the inside of an object or list, nor the credentials of a URL: a key may have been put in the wrong place. */
 function describe(value: unknown): string {
   if (value === undefined) return "nothing";
-  const json = JSON.stringify(value) ?? String(value);
+  if (Array.isArray(value)) return "a list";
+  if (typeof value === "object" && value !== null) return "an object";
+  const url = typeof value === "string" ? URL.parse(value) : null;
+  const shown = url === null || url.host === "" ? value : `${url.protocol}//${url.host}/…`;
+  const json = JSON.stringify(shown) ?? String(shown);
   return json.length > 60 ? `${json.slice(0, 57)}...` : json;
 }
 

@@ -4,7 +4,7 @@ import type { SessionRecord, StreamRecord, Target } from "./ledger/schema.ts";
 import { errnoOf, type Problem, SourceChangedError, StoreError } from "./problem.ts";
 import { resolveStream } from "./resolve.ts";
 import type { Agent } from "./stores/agents.ts";
-import { MAX_PART_BYTES, type Reader, type Store, type Stream } from "./stores/store.ts";
+import { MAX_PART_BYTES, type Reader, SETTLE_MS, type Store, type Stream } from "./stores/store.ts";
 import { scan } from "./upload/scan.ts";
 
 /** A session is in exactly one of these states. */
@@ -164,6 +164,11 @@ async function examine(
     const reason = readFailure(error);
     if (reason === null) throw error;
     if (error instanceof StoreError && error.code === "NOT_A_SESSION") {
+      // The first bytes of a session that is being (re)written look like nothing yet.
+      if (Math.abs(now() - changedAt) < SETTLE_MS) {
+        return session({ kind: "pending", bytes: size, settling: true });
+      }
+      if (begun) return session({ kind: "failing", reason });
       delete target.sessions[key];
       problems.push({ code: error.code, agentId, message: error.message });
       return null;

@@ -3,7 +3,16 @@ import * as v from "valibot";
 /** The version this plugin writes; a higher one belongs to a newer plugin. */
 export const SCHEMA_VERSION = 2;
 
-const Count = v.pipe(v.number(), v.minValue(0));
+const Count = v.pipe(v.number(), v.safeInteger(), v.minValue(0));
+
+/** A list is an object, too, and would pass for an empty record. */
+const dictionary = <const Schema extends v.GenericSchema>(schema: Schema) =>
+  v.pipe(
+    v.custom<Record<string, v.InferInput<Schema>>>(
+      (value) => typeof value === "object" && value !== null && !Array.isArray(value),
+    ),
+    v.record(v.string(), schema),
+  );
 
 const PositionSchema = v.object({
   offset: Count,
@@ -63,7 +72,7 @@ export type Aside = v.InferOutput<typeof AsideSchema>;
 const SessionRecordSchema = v.object({
   /** The next generation to give out. */
   generations: Count,
-  streams: v.record(v.string(), StreamRecordSchema),
+  streams: dictionary(StreamRecordSchema),
   /** When a part of the session was last planned, in ms since the epoch. */
   servedAt: v.exactOptional(Count),
   aside: v.exactOptional(AsideSchema),
@@ -80,7 +89,7 @@ const TargetSchema = v.object({
   deploymentId: v.string(),
   projectId: v.string(),
   /** By `<agentId>/<sessionId>`. */
-  sessions: v.record(v.string(), SessionRecordSchema),
+  sessions: dictionary(SessionRecordSchema),
   /** Set when the API refused the credentials; nothing is sent on the interval until they change. */
   refused: v.exactOptional(v.object({ reason: v.string(), at: Count, credential: v.string() })),
   /** The API asked not to be called before, in ms since the epoch. */
@@ -102,16 +111,16 @@ export const LedgerSchema = v.object({
   /** Grows with every write; tells the newer of two copies. */
   revision: Count,
   /** One record per place that sessions are sent to, so that a new one gets them all. */
-  targets: v.record(v.string(), TargetSchema),
+  targets: dictionary(TargetSchema),
   /** Records of the earlier plugin that no session was found for yet, by relative path. */
-  legacy: v.exactOptional(v.record(v.string(), LegacyRecordSchema)),
+  legacy: v.exactOptional(dictionary(LegacyRecordSchema)),
 });
 export type LedgerData = v.InferOutput<typeof LedgerSchema>;
 
 /** What the earlier plugin wrote. A record that is damaged is left out; its session is sent again. */
 export const LegacyLedgerSchema = v.object({
   schemaVersion: v.literal(1),
-  files: v.record(v.string(), v.fallback(v.nullable(LegacyRecordSchema), null)),
+  files: dictionary(v.fallback(v.nullable(LegacyRecordSchema), null)),
 });
 
 export const VersionSchema = v.object({ schemaVersion: v.number() });

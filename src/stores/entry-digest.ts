@@ -1,18 +1,24 @@
 import { createHash } from "node:crypto";
+import * as v from "valibot";
+
+/** What names an entry within its session; hosts keep these when they move it to another store. */
+const NamedSchema = v.object({
+  type: v.string(),
+  id: v.string(),
+  timestamp: v.optional(v.union([v.string(), v.number()])),
+});
 
 /**
- * Digest of one entry that is equal in every store: hosts keep an imported entry's
- * JSON value, but not its bytes, so object keys are sorted before hashing.
+ * Digest of one entry that is equal in every store. Hosts keep an imported entry's
+ * type, id and timestamp, but neither its bytes nor, for media, its whole content.
+ * An entry without id is told by its text.
  *
  * @throws {SyntaxError} when `jsonText` is not JSON.
  */
 export function entryDigest(jsonText: string): string {
-  const canonical = JSON.stringify(JSON.parse(jsonText), sortKeys);
-  return createHash("sha256").update(canonical).digest("hex").slice(0, 32);
-}
-
-function sortKeys(_key: string, value: unknown): unknown {
-  if (typeof value !== "object" || value === null || Array.isArray(value)) return value;
-  // By code unit, not by locale. fromEntries defines "__proto__" as a property like any other.
-  return Object.fromEntries(Object.entries(value).sort(([a], [b]) => (a < b ? -1 : 1)));
+  const value: unknown = JSON.parse(jsonText);
+  const name = v.is(NamedSchema, value)
+    ? JSON.stringify([value.type, value.id, value.timestamp])
+    : jsonText;
+  return createHash("sha256").update(name).digest("hex").slice(0, 32);
 }

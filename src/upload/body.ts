@@ -9,8 +9,8 @@ import { BLOCK_BYTES, type EnvelopeFields, EnvelopeWriter } from "./envelope.ts"
 import { omittedLine, wholeLines } from "./guard.ts";
 
 /** See docs/performance.md for how these were chosen. */
-const GZIP = {
-  level: 6,
+export const GZIP = {
+  level: 5,
   memLevel: 9,
   chunkSize: 64 * 1024,
   // Blocks wait in front of zlib, so that its thread need not wait for this one.

@@ -71,9 +71,11 @@ export function toPayload(line: string, counts: LineCounts): string | null {
 
 /** Without a byte order mark in front and the white space of CRLF or padding behind. */
 function trimmed(line: string): string {
-  const start = line.startsWith(BINARY_BOM) ? BINARY_BOM.length : 0;
   let end = line.length;
-  while (end > start && isSpace(line.charCodeAt(end - 1))) end--;
+  while (end > 0 && isSpace(line.charCodeAt(end - 1))) end--;
+  // Alone on its line it marks nothing, and is content.
+  const marked = line.startsWith(BINARY_BOM) && end > BINARY_BOM.length;
+  const start = marked ? BINARY_BOM.length : 0;
   return start === 0 && end === line.length ? line : line.slice(start, end);
 }
 

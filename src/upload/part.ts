@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import type { PlannedPart } from "../ledger/schema.ts";
-import { errnoOf } from "../problem.ts";
+import { errnoOf, SourceChangedError } from "../problem.ts";
 import type { Position, Reader } from "../stores/store.ts";
 import type { Receipt } from "../wire.ts";
 import { type Body, createBody } from "./body.ts";
@@ -69,6 +69,7 @@ export async function sendPart(source: PartSource, options: SendOptions): Promis
   let mayBeStale = true;
   for (let retry = 0; ; ) {
     await pacer.wait(signal);
+    await checkSource(source);
     await using body = bodyOf(source, options);
     const outcome = await attempt(source.part, body, options);
     if (outcome.kind === "delivered") {
@@ -90,6 +91,19 @@ export async function sendPart(source: PartSource, options: SendOptions): Promis
     if (waitMs !== undefined) pacer.holdFor(waitMs);
     await sleep(backoff, undefined, { signal });
     retry++;
+  }
+}
+
+/**
+ * Every attempt must have the bytes that were planned, or the key would stand for two things.
+ * @throws {SourceChangedError}
+ */
+async function checkSource({ reader, start, part }: PartSource): Promise<void> {
+  const { end: offset, fingerprint } = part;
+  for (const position of [start, { ...start, offset, fingerprint }]) {
+    if ((await reader.verify(position)) !== "same") {
+      throw new SourceChangedError("it was rewritten a moment ago");
+    }
   }
 }
 

@@ -63,18 +63,11 @@ async function uploadStream(
 ): Promise<"done" | "failed" | "later"> {
   const reader = await store.open(stream);
   try {
-    if ((await reader.verify(streamRecord.position)) !== "same") {
-      return later(context, session, "it was rewritten a moment ago");
-    }
     for (;;) {
       const part = streamRecord.parts?.[0];
       if (part === undefined) {
         if (whole) streamRecord.idle = { signature: stream.signature, bytes: stream.bytes };
         return "done";
-      }
-      const { end: offset, fingerprint } = part;
-      if ((await reader.verify({ ...streamRecord.position, offset, fingerprint })) !== "same") {
-        return later(context, session, "it was rewritten a moment ago");
       }
       const { agentId, sessionId } = session;
       const start = streamRecord.position;
@@ -175,12 +168,21 @@ async function halve(
   if (cut.kind !== "range") throw new SourceChangedError("it became shorter while it was sent");
   const key = (suffix: string): string => digest([part.idempotencyKey, suffix]);
   const { end, fingerprint, bytes } = cut;
-  if (end >= part.end) {
+  const room = part.bytes - bytes;
+  const rest = end < part.end ? await reader.cut(end, { maxBytes: room }) : null;
+  if (cut.blank === true) {
+    // White space in front has no line to send: the position moves over it.
+    streamRecord.position = { ...streamRecord.position, offset: end, fingerprint };
+    takeOut(streamRecord, [{ ...part, bytes: room, idempotencyKey: key("rest") }]);
+  } else if (rest === null) {
     takeOut(streamRecord, [{ ...part, idempotencyKey: key("omitted"), omitted: part.bytes - 1 }]);
+  } else if (rest.kind === "range" && rest.blank === true) {
+    // White space behind has none either; whatever comes next begins with it.
+    takeOut(streamRecord, [{ ...part, end, fingerprint, bytes, idempotencyKey: key("first") }]);
   } else {
     takeOut(streamRecord, [
       { ...part, end, fingerprint, bytes, idempotencyKey: key("first") },
-      { ...part, bytes: part.bytes - bytes, idempotencyKey: key("rest") },
+      { ...part, bytes: room, idempotencyKey: key("rest") },
     ]);
     target.partLimit = Math.min(target.partLimit ?? half, half);
   }

@@ -1,7 +1,17 @@
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
-import { afterAll, beforeAll, describe, expect, inject, test, vi } from "vitest";
+import {
+  afterAll,
+  beforeAll,
+  beforeEach,
+  describe,
+  expect,
+  inject,
+  onTestFailed,
+  test,
+  vi,
+} from "vitest";
 import { type Receiver, startReceiver } from "../../src/receiver/server.ts";
 import { createOpenClaw, type OpenClaw } from "../support/openclaw.ts";
 import type { Gateway } from "../support/openclaw-gateway.ts";
@@ -68,6 +78,13 @@ describe.each(VERSIONS)("in OpenClaw %s", (version) => {
     });
   });
 
+  beforeEach(() => {
+    // A failure in a host is told by the host.
+    onTestFailed(() => {
+      process.stderr.write(`The Gateway's last words:\n${gateway?.log().slice(-6000)}\n`);
+    });
+  });
+
   afterAll(async () => {
     await gateway?.stop();
     await receiver?.close();
@@ -122,13 +139,13 @@ describe.each(VERSIONS)("in OpenClaw %s", (version) => {
   test("a wrong config leaves the Gateway running, and status names each wrong field", async () => {
     await gateway.stop();
     await openclaw.configurePlugin(
-      config({ apiUrl: 5, uplaod: {}, upload: { every: "sometimes", retryAttempts: "3" } }),
+      config({ apiUrl: 5, filter: "none", upload: { every: "sometimes", retryAttempts: "3" } }),
     );
     gateway = await openclaw.startGateway();
 
     const status = await openclaw.run("influxion", "status");
     expect(status.code).toBe(1);
-    for (const field of ["apiUrl", "uplaod", "upload.every", "upload.retryAttempts"]) {
+    for (const field of ["apiUrl", "filter", "upload.every", "upload.retryAttempts"]) {
       expect(status.stdout).toContain(field);
       expect(gateway.log()).toContain(field);
     }
@@ -138,20 +155,18 @@ describe.each(VERSIONS)("in OpenClaw %s", (version) => {
 
   test("the running Gateway takes up a new config, and its service uploads every session", async () => {
     await openclaw.configurePlugin(config());
+    // Not during a turn: 2026.9.6 drops a config change that meets one.
+    await vi.waitFor(() => expect(gateway.log()).toContain("config hot reload applied"), NEXT_RUN);
     await gateway.turn(`Run echo ${SENTINEL} 🦞`);
     await everythingArrived();
     expect(JSON.stringify(await received())).toContain("toolResult");
   });
 
-  test("a later turn costs one more part of the new lines, nothing is sent twice", async () => {
-    const before = receiver.stats();
+  test("a later turn sends its new lines only, each once", async () => {
     await gateway.turn("And now something else");
     await everythingArrived();
-    expect(receiver.stats().repeats).toBe(0);
-    expect(receiver.stats().accepted).toBeGreaterThan(before.accepted);
-    expect(receiver.sessions().map(({ generation }) => generation)).toEqual(
-      receiver.sessions().map(() => 0),
-    );
+    const held = Object.values(await received()).flat().length;
+    expect(receiver.stats()).toMatchObject({ accepted: held, rejected: 0, repeats: 0 });
   });
 
   test("a session that a reset ended is delivered to its last line, once", async () => {

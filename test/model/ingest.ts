@@ -71,7 +71,7 @@ export class Ingest implements AsyncDisposable {
     const status = this.#check(key, text, lines);
     if (status !== 200) return answer(response, status, {});
     if (treatment.kind === "unavailable") return answer(response, 503, {});
-    if (treatment.kind === "limit" && text.length > treatment.bytes) {
+    if (treatment.kind === "limit" && text.length > treatment.bytes && !this.#taken.has(key)) {
       return answer(response, 413, {});
     }
     const place = this.#take(key, lines);

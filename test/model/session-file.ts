@@ -37,7 +37,8 @@ export class SessionFile {
 
   write(action: FileAction, fresh: boolean): void {
     this.finishRewrite();
-    this.#finishLine();
+    // After a reset or a deletion, what was begun stays as it is.
+    if (action.kind !== "reset" && action.kind !== "remove") this.#finishLine();
     if (!this.#has("\n")) this.#add([header(this.id)]);
     this.#apply(action);
     // Nobody who is in the middle of a rewrite leaves the file alone for long.
@@ -104,6 +105,7 @@ export class SessionFile {
     this.#stamp += 1000;
     const stamp = new Date(this.#stamp).toISOString().replaceAll(":", "-");
     renameSync(this.#path, `${this.#path}.${reason}.${stamp}`);
+    this.#torn = undefined;
     this.#version = undefined;
   }
 
@@ -132,9 +134,8 @@ export class SessionFile {
   #finishLine(): void {
     const torn = this.#torn;
     this.#torn = undefined;
-    // After a reset or a deletion what was begun stays as it is.
-    if (torn === undefined || this.#version === undefined) return;
-    if (!torn.counted) this.#version.lines.push(...digestsOf([torn.line]));
+    if (torn === undefined) return;
+    if (!torn.counted) this.#version?.lines.push(...digestsOf([torn.line]));
     this.#append(torn.rest);
     this.#touch(true);
   }

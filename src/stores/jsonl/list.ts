@@ -6,6 +6,9 @@ import { errnoOf, type Problem, StoreError } from "../../problem.ts";
 import type { Listing, Stream } from "../store.ts";
 import { classifyName } from "./names.ts";
 
+/** Rank of the file that is written to; it comes after every date. */
+export const LIVE_RANK = "~";
+
 /** Event-loop time one slice of `stat` calls may take, in ms. */
 const SLICE_MS = 2;
 
@@ -38,7 +41,7 @@ export async function listSessions(
         agentId,
         sessionId: kind.sessionId,
         source: name,
-        rank: kind.kind === "live" ? "~" : kind.at,
+        rank: kind.kind === "live" ? LIVE_RANK : kind.at,
         bytes: look.size,
         changedAt: look.mtimeMs,
         signature: `${look.ino}:${look.size}:${look.mtimeMs}`,

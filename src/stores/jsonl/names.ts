@@ -18,7 +18,7 @@ const LOOKALIKES = [
   /\.trajectory\.jsonl$/,
   /\.checkpoint\.[^.]+\.jsonl$/,
   /\.acp-stream\.jsonl$/,
-  /\.jsonl\./,
+  /\.jsonl./,
   /^probe-.+-[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}\.jsonl$/i,
 ];
 

@@ -15,8 +15,12 @@ import {
   type Verdict,
 } from "../store.ts";
 import { isJsonObject, looksLikeSession } from "./content.ts";
+import { LIVE_RANK } from "./list.ts";
 
 const NEWLINE = 0x0a;
+
+/** Space, tab, CR and LF: what a line may hold that is not sent. */
+const BLANK = new Set([0x20, 0x09, 0x0d, NEWLINE]);
 const SCAN_BYTES = 64 * 1024;
 const READ_BYTES = 256 * 1024;
 
@@ -37,8 +41,8 @@ export async function openJsonl(
   const file = await openRegular(path, stream.source);
   try {
     const { size, mtimeMs } = await file.stat();
-    // A clock that was set back must not make a file "fresh" for ever.
-    const atRest = Math.abs(now() - mtimeMs) >= SETTLE_MS;
+    // Nobody writes to what a reset set aside. And a clock that was set back must not make a file "fresh" for ever.
+    const atRest = stream.rank !== LIVE_RANK || Math.abs(now() - mtimeMs) >= SETTLE_MS;
     const reader = new JsonlReader(file, size, atRest);
     if (size > 0 && !looksLikeSession(await reader.bytes(0, SCAN_BYTES))) {
       throw new StoreError(
@@ -170,7 +174,7 @@ export class JsonlReader implements Reader {
   async #isBlank(from: number, end: number): Promise<boolean> {
     for (let at = from; at < end; at += SCAN_BYTES) {
       const block = await this.bytes(at, Math.min(SCAN_BYTES, end - at));
-      if (!block.every((byte) => byte <= 0x20)) return false;
+      if (!block.every((byte) => BLANK.has(byte))) return false;
     }
     return true;
   }
