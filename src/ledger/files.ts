@@ -33,22 +33,37 @@ export type LedgerFile =
   | { readonly kind: "good"; readonly data: LedgerData };
 
 /**
- * Reads one ledger file.
+ * Reads the ledger and its copy. Usually they are equal, and then only one of them is parsed.
  * @throws {LedgerError} `LEDGER_UNREADABLE`, or `LEDGER_NEWER` for a version this plugin does not know
  */
-export async function readLedgerFile(path: string): Promise<LedgerFile> {
-  let text: string;
+export async function readLedgerFiles(
+  stateDir: string,
+): Promise<{ primary: LedgerFile; copy: LedgerFile }> {
+  const paths = ledgerPaths(stateDir);
+  const [primaryBytes, copyBytes] = await Promise.all([
+    bytesOf(paths.primary),
+    bytesOf(paths.copy),
+  ]);
+  const primary = meaning(primaryBytes, paths.primary);
+  const same = primaryBytes !== null && copyBytes !== null && primaryBytes.equals(copyBytes);
+  return { primary, copy: same ? primary : meaning(copyBytes, paths.copy) };
+}
+
+async function bytesOf(path: string): Promise<Buffer | null> {
   try {
-    text = await readFile(path, "utf8");
+    return await readFile(path);
   } catch (error) {
-    if (errnoOf(error) === "ENOENT") return { kind: "missing" };
+    if (errnoOf(error) === "ENOENT") return null;
     throw new LedgerError(
       "LEDGER_UNREADABLE",
       `the record of what has been uploaded cannot be read (${errnoOf(error) || String(error)}): ${path}; give the user that runs OpenClaw access to it`,
       { cause: error },
     );
   }
-  return parseLedger(text, path);
+}
+
+function meaning(bytes: Buffer | null, path: string): LedgerFile {
+  return bytes === null ? { kind: "missing" } : parseLedger(bytes.toString("utf8"), path);
 }
 
 /**

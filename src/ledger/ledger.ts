@@ -4,7 +4,7 @@ import {
   type LedgerError,
   type LedgerFile,
   ledgerPaths,
-  readLedgerFile,
+  readLedgerFiles,
   removeLeftovers,
   setAside,
   writeLedgerFile,
@@ -61,8 +61,7 @@ export class Ledger {
   /** @throws {LedgerError} when there is a ledger that cannot be read or is from a newer version */
   static async open({ stateDir, readOnly = false, now }: OpenOptions): Promise<Ledger> {
     const paths = ledgerPaths(stateDir);
-    const primary = await readLedgerFile(paths.primary);
-    const copy = await readLedgerFile(paths.copy);
+    const { primary, copy } = await readLedgerFiles(stateDir);
     const problems: Problem[] = [];
     for (const [path, file] of [
       [paths.primary, primary],

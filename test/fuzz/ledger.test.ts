@@ -1,13 +1,14 @@
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import fc from "fast-check";
 import { expect, test } from "vitest";
 import {
   LedgerError,
   type LedgerFile,
+  ledgerPaths,
   parseLedger,
-  readLedgerFile,
+  readLedgerFiles,
 } from "../../src/ledger/files.ts";
 
 const count = fc.nat();
@@ -157,14 +158,15 @@ test("P6: every number of a good ledger can be worked with", () => {
 
 test("P6: any bytes in the ledger's file are read without another kind of exception", async () => {
   const dir = mkdtempSync(join(tmpdir(), "influxion-fuzz-"));
-  const path = join(dir, "state.json");
+  const path = ledgerPaths(dir).primary;
+  mkdirSync(dirname(path), { recursive: true });
   await fc.assert(
     fc.asyncProperty(ledger, fc.uint8Array({ maxLength: 5 }), fc.nat(), async (data, raw, at) => {
       const text = Buffer.from(JSON.stringify(data));
       text.set(raw.subarray(0, Math.min(raw.length, text.length)), 0);
       const start = at % text.length;
       writeFileSync(path, Buffer.concat([text.subarray(start), text.subarray(0, start)]));
-      const file = await readLedgerFile(path).catch((error: unknown) => error);
+      const file = await readLedgerFiles(dir).catch((error: unknown) => error);
       if (file instanceof Error) expect(file).toBeInstanceOf(LedgerError);
     }),
     { numRuns: 300 },

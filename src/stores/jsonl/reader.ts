@@ -44,7 +44,7 @@ export async function openJsonl(
     // Nobody writes to what a reset set aside. And a clock that was set back must not make a file "fresh" for ever.
     const atRest = stream.rank !== LIVE_RANK || Math.abs(now() - mtimeMs) >= SETTLE_MS;
     const reader = new JsonlReader(file, size, atRest);
-    if (size > 0 && !looksLikeSession(await reader.bytes(0, SCAN_BYTES))) {
+    if (size > 0 && !looksLikeSession(await reader.bytes(0, Math.min(SCAN_BYTES, size)))) {
       throw new StoreError(
         "NOT_A_SESSION",
         `${stream.source} does not begin like an OpenClaw session and is not sent; move it out of the sessions folder`,
@@ -194,7 +194,7 @@ export class JsonlReader implements Reader {
   async #nextNewline(from: number, signal?: AbortSignal): Promise<number> {
     for (let at = from; at < this.#size; ) {
       signal?.throwIfAborted();
-      const block = await this.bytes(at, READ_BYTES);
+      const block = await this.bytes(at, Math.min(READ_BYTES, this.#size - at));
       if (block.length === 0) return -1;
       const index = block.indexOf(NEWLINE);
       if (index !== -1) return at + index;
