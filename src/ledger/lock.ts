@@ -12,8 +12,8 @@ const BEAT_MS = 30_000;
 /** A holder that cannot be looked at directly counts as dead after this long without a beat, in ms. */
 const SILENT_MS = 5 * 60_000;
 
-/** A take-over of a dead holder's lock that is older than this was killed itself, in ms. */
-const GUARD_MS = 30_000;
+/** Taking a lock, or a dead holder's lock over, lasts milliseconds: what is half done for this long was killed, in ms. */
+const HALF_DONE_MS = 10_000;
 
 /** How often a waiting caller looks again, in ms. */
 const WAIT_STEP_MS = 500;
@@ -118,7 +118,7 @@ async function tryLock(stateDir: string, role: LockOwner["role"]): Promise<Async
 /** A lock file of another form was cut off while it was written: nobody is behind it once it is old. */
 async function isAbandoned(payload: unknown, path: string): Promise<boolean> {
   const owner = v.safeParse(OwnerSchema, payload);
-  return owner.success ? isDead(owner.output, path) : isSilent(path, SILENT_MS);
+  return owner.success ? isDead(owner.output, path) : isSilent(path, HALF_DONE_MS);
 }
 
 /**
@@ -128,7 +128,7 @@ async function isAbandoned(payload: unknown, path: string): Promise<boolean> {
 async function removeDeadGuard(path: string): Promise<void> {
   const guard = `${path}.reclaim`;
   const isThere = await stat(guard).catch(() => null);
-  if (isThere !== null && (await isSilent(guard, GUARD_MS)))
+  if (isThere !== null && (await isSilent(guard, HALF_DONE_MS)))
     await rmdir(guard).catch(() => undefined);
 }
 

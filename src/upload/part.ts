@@ -107,6 +107,16 @@ async function checkSource({ reader, start, part }: PartSource): Promise<void> {
   }
 }
 
+/**
+ * The part's bytes. What was planned is looked at again behind the last of them: a
+ * body without its end is no part, so what is rewritten meanwhile never arrives.
+ */
+async function* readUnchanged(source: PartSource, signal: AbortSignal): AsyncGenerator<Buffer> {
+  const { reader, start, part } = source;
+  yield* reader.read(start.offset, part.end, signal);
+  await checkSource(source);
+}
+
 async function attempt(
   part: PlannedPart,
   body: Body,
@@ -139,7 +149,7 @@ function bodyOf(
   const lines =
     part.omitted !== undefined
       ? { omittedBytes: part.omitted }
-      : reader.read(start.offset, part.end, signal);
+      : readUnchanged({ reader, start, part, agentId, sessionId }, signal);
   const fields = { deploymentId, projectId, agentId, sessionId, capturedAt };
   return createBody({ lines, fields, firstLine: start.lines });
 }

@@ -175,7 +175,13 @@ async function halve(
     streamRecord.position = { ...streamRecord.position, offset: end, fingerprint };
     takeOut(streamRecord, [{ ...part, bytes: room, idempotencyKey: key("rest") }]);
   } else if (rest === null) {
-    takeOut(streamRecord, [{ ...part, idempotencyKey: key("omitted"), omitted: part.bytes - 1 }]);
+    takeOut(streamRecord, [
+      {
+        ...part,
+        idempotencyKey: key("omitted"),
+        omitted: await lengthOfLine(reader, from, part.end),
+      },
+    ]);
   } else if (rest.kind === "range" && rest.blank === true) {
     // White space behind has none either; whatever comes next begins with it.
     takeOut(streamRecord, [{ ...part, end, fingerprint, bytes, idempotencyKey: key("first") }]);
@@ -189,6 +195,17 @@ async function halve(
   ledger.changed();
   await ledger.save();
   return true;
+}
+
+/** Bytes of the one line in a range, without the newline, which a last line may lack. */
+async function lengthOfLine(reader: Reader, from: number, end: number): Promise<number> {
+  let bytes = 0;
+  let last: number | undefined;
+  for await (const block of reader.read(from, end)) {
+    bytes += block.length;
+    last = block.at(-1);
+  }
+  return last === 0x0a ? bytes - 1 : bytes;
 }
 
 /** Each time it fails again, it is left alone for twice as long. */

@@ -5,6 +5,8 @@ export interface ChildOptions {
   readonly extension: "js" | "ts";
   readonly mode: "interval" | "command" | "service";
   readonly stateDir: string;
+  /** Where the compiled code is kept. */
+  readonly cacheDir: string;
   readonly config: Record<string, unknown>;
   readonly seed: number;
 }

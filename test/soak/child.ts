@@ -2,6 +2,7 @@
  * Uploads until it is killed: runs in a tight loop, or the registered service with
  * its waits cut short. Takes its {@link ChildOptions} as JSON.
  */
+import { flushCompileCache } from "node:module";
 import { setTimeout as sleep } from "node:timers/promises";
 import { type ChildMessage, type ChildOptions, CLOCK_AHEAD_MS } from "./child-options.ts";
 import { Dice } from "./dice.ts";
@@ -32,6 +33,8 @@ async function loop(trigger: "interval" | "command"): Promise<never> {
   const result = readConfig(options.config);
   if (!result.ok) throw new Error(JSON.stringify(result.problems));
   const dice = new Dice(options.seed);
+  // It would be written at the end of a process that has one.
+  flushCompileCache();
   tell({ kind: "ready" });
   for (;;) {
     try {
@@ -57,8 +60,8 @@ async function loop(trigger: "interval" | "command"): Promise<never> {
 async function serve(): Promise<void> {
   // A second passes in a millisecond: the first run would wait up to half a minute.
   const realTimeout = globalThis.setTimeout;
-  const quick = (task: () => void, ms = 0): NodeJS.Timeout =>
-    realTimeout(task, ms >= 1000 ? ms / 1000 : ms);
+  const quick = (task: (...args: unknown[]) => void, ms = 0, ...args: unknown[]): NodeJS.Timeout =>
+    realTimeout(task, ms >= 1000 ? ms / 1000 : ms, ...args);
   globalThis.setTimeout = Object.assign(quick, realTimeout) as typeof setTimeout;
   type Plugin = typeof import("../../src/index.ts")["default"];
   type Api = Parameters<Plugin["register"]>[0];

@@ -58,22 +58,21 @@ function checkNothingLost(
   generations: Generations,
 ): string[] {
   const problems: string[] = [];
-  let from = 0;
-  for (const { lines, alive } of versions) {
-    if (!alive || lines.length === 0) continue;
-    const found = generations.findIndex((held, number) => number >= from && isEqual(held, lines));
+  let before = generations.length;
+  const written = versions.filter(({ lines }) => lines.length > 0);
+  for (const version of written.toReversed()) {
+    if (!version.alive) continue;
+    const { lines } = version;
+    const older = generations.slice(0, before);
+    const found = older.findLastIndex((held) => isEqual(held, lines));
     if (found === -1) {
-      const best = generations.slice(from).map((held) => common(held, lines));
-      problems.push(
-        `${session}: ${lines.length} lines are on disk, but only ${Math.max(0, ...best)} are held`,
-      );
+      const most = Math.max(0, ...older.map((held) => common(held, lines)));
+      problems.push(`${session}: ${lines.length} lines are on disk, but only ${most} are held`);
+    } else if (version === written.at(-1) && found !== generations.length - 1) {
+      problems.push(`${session}: the newest generation is not what is on disk`);
     } else {
-      from = found + 1;
+      before = found;
     }
-  }
-  const newest = versions.findLast(({ lines }) => lines.length > 0);
-  if (newest?.alive === true && problems.length === 0 && from !== generations.length) {
-    problems.push(`${session}: the newest generation is not what is on disk`);
   }
   return problems;
 }

@@ -1,9 +1,10 @@
-/** `npm run soak -- --kills 1000 --seed 7` */
+/** `npm run soak -- --kills 1000 --seed 7`; `--outcomes` also tells how the runs ended. */
 import { parseArgs } from "node:util";
 import { soak } from "./soak.ts";
 
 const { values } = parseArgs({
   options: {
+    outcomes: { type: "boolean", default: false },
     kills: { type: "string", default: "1000" },
     seed: { type: "string", default: String(Date.now() % 1_000_000) },
   },
@@ -15,5 +16,5 @@ const told = Object.entries({ kills, ...counts }).map(([name, count]) => `${name
 const verdict = violations.length === 0 ? "conserved" : `${violations.length} VIOLATIONS`;
 process.stdout.write(`soak seed ${seed}: ${verdict}; ${told.join(", ")}\n`);
 for (const violation of violations.slice(0, 40)) process.stderr.write(`  ${violation}\n`);
-if (process.env.SOAK_OUTCOMES) process.stderr.write(`${JSON.stringify(outcomes, null, 2)}\n`);
+if (values.outcomes) process.stderr.write(`${JSON.stringify(outcomes, null, 2)}\n`);
 process.exitCode = violations.length === 0 ? 0 : 1;

@@ -12,13 +12,13 @@ import { behaviour } from "./faults.ts";
 import { FileHost } from "./file-host.ts";
 import { Held } from "./held.ts";
 import type { History } from "./history.ts";
-import { startChild, type Told } from "./program.ts";
+import { ageLock, type Child, startChild, type Told } from "./program.ts";
 
 /** Untouched for this long, a stream is at rest for the child, in ms. */
 const REST_MS = 10_000 - CLOCK_AHEAD_MS;
 
-/** From the start of the service to its first run, about, in ms. */
-const SERVICE_START_MS = 150;
+/** A child that waits, e.g. because it was refused, is killed after this, in ms. */
+const REQUEST_MS = 600;
 
 /** How long an upload in flight may go on after its session was deleted, in ms. */
 const IN_FLIGHT_MS = 2_000;
@@ -102,15 +102,27 @@ class Soak implements AsyncDisposable {
   async kill(): Promise<void> {
     for (let n = 0; n < this.#options.kills; n++) {
       const mode = this.#dice.weighted({ interval: 70, command: 15, service: 15 });
-      const whenReady = this.#dice.chance(0.85);
       await using child = startChild(this.#child(mode, `key-${n}`, n), this.#told);
-      if (whenReady) await child.ready;
-      // The service loads what a run needs with its first run.
-      await sleep(this.#dice.int(0, 300) + (mode === "service" ? SERVICE_START_MS : 0));
+      await this.#instant(child);
       await child.kill();
+      ageLock(this.#stateDir);
       await this.#connectionsEnded();
       this.#collect();
     }
+  }
+
+  /** Waits for the instant at which the child dies: at its start, in a run, or around one of its requests. */
+  async #instant(child: Child): Promise<void> {
+    const dice = this.#dice;
+    const when = dice.weighted({ start: 15, run: 25, request: 60 });
+    const ms = dice.int(0, when === "request" ? 40 : 300);
+    if (when !== "start") await child.ready;
+    if (when === "request") {
+      const enough = this.#server.requests.length + dice.int(1, 8);
+      const deadline = performance.now() + REQUEST_MS;
+      while (this.#server.requests.length < enough && performance.now() < deadline) await sleep(2);
+    }
+    await sleep(ms);
   }
 
   /** The writer stops, the server takes everything, and the clock goes on. */
@@ -122,14 +134,17 @@ class Soak implements AsyncDisposable {
     await sleep(2 * REST_MS);
     let requests = 0;
     let quiet = 0;
-    const onRun = (): void => {
+    const onRun = (outcome: string): void => {
       this.#collect();
+      if (outcome !== "done" && outcome !== "partial") return;
       quiet = this.#server.requests.length === requests ? quiet + 1 : 0;
       requests = this.#server.requests.length;
     };
     await using _child = startChild(this.#child("command", "last-key", 0), this.#told, onRun);
     for (const deadline = performance.now() + LAST_MS; quiet < QUIET_RUNS; await sleep(20)) {
-      if (performance.now() > deadline) throw new Error("the last runs never come to an end");
+      if (performance.now() > deadline) {
+        throw new Error(`the last runs never come to an end: ${JSON.stringify(this.#told)}`);
+      }
     }
   }
 
@@ -163,8 +178,7 @@ class Soak implements AsyncDisposable {
     await this.#writer.catch(() => undefined);
     this.#db.close();
     await this.#server.close();
-    if (process.env.SOAK_KEEP) process.stderr.write(this.#dir + "\n");
-    else rmSync(this.#dir, { recursive: true, force: true });
+    rmSync(this.#dir, { recursive: true, force: true });
   }
 
   async #write(): Promise<void> {
@@ -184,6 +198,7 @@ class Soak implements AsyncDisposable {
       extension: code === "dist" ? "js" : "ts",
       mode,
       stateDir: this.#stateDir,
+      cacheDir: join(this.#dir, "cache"),
       seed: seed + n,
       config: {
         apiUrl: this.#server.url,
@@ -195,8 +210,8 @@ class Soak implements AsyncDisposable {
           retryAttempts: dice.int(0, 3),
           retryBackoffMs: dice.pick([0, 5, 50]),
           timeoutMs: 150,
-          maxFilesPerRun: dice.pick([3, 10, 100]),
-          maxBytesPerRun: dice.pick([20_000, 300_000, 30_000_000]),
+          maxFilesPerRun: this.#calm.now ? 1000 : dice.pick([3, 10, 100]),
+          maxBytesPerRun: this.#calm.now ? 1e9 : dice.pick([20_000, 300_000, 30_000_000]),
           concurrency: dice.int(1, 3),
         },
         filter: { minMessages: 0, minBytes: 0 },

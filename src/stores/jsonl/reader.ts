@@ -140,11 +140,15 @@ export class JsonlReader implements Reader {
   }
 
   /** Up to `length` bytes at `offset`; fewer only at the end of the file. */
-  async bytes(offset: number, length: number): Promise<Buffer> {
-    const buffer = Buffer.allocUnsafe(length);
+  bytes(offset: number, length: number): Promise<Buffer> {
+    return this.#fill(Buffer.allocUnsafe(length), offset);
+  }
+
+  async #fill(buffer: Buffer, offset: number): Promise<Buffer> {
     let filled = 0;
-    while (filled < length) {
-      const { bytesRead } = await this.#file.read(buffer, filled, length - filled, offset + filled);
+    while (filled < buffer.length) {
+      const left = buffer.length - filled;
+      const { bytesRead } = await this.#file.read(buffer, filled, left, offset + filled);
       if (bytesRead === 0) break;
       filled += bytesRead;
     }
@@ -192,9 +196,11 @@ export class JsonlReader implements Reader {
 
   /** Offset of the first newline at or after `from`, or -1. */
   async #nextNewline(from: number, signal?: AbortSignal): Promise<number> {
+    // One buffer for all of a line that may be gigabytes long.
+    const buffer = Buffer.allocUnsafe(Math.min(READ_BYTES, this.#size - from));
     for (let at = from; at < this.#size; ) {
       signal?.throwIfAborted();
-      const block = await this.bytes(at, Math.min(READ_BYTES, this.#size - at));
+      const block = await this.#fill(buffer, at);
       if (block.length === 0) return -1;
       const index = block.indexOf(NEWLINE);
       if (index !== -1) return at + index;
