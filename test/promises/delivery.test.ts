@@ -14,6 +14,7 @@ import {
 import { hostname } from "node:os";
 import { dirname, join } from "node:path";
 import { expect, test } from "vitest";
+import { writeLedgerFile } from "../../src/ledger/files.ts";
 import { lockOwner, takeLock } from "../../src/ledger/lock.ts";
 import { REMEMBER_MS } from "../../src/prune.ts";
 import { startFaultServer } from "../support/fault-server.ts";
@@ -194,17 +195,52 @@ test("P8: when the ledger becomes unwritable during a run, no further part is se
   expect(server.requests).toHaveLength(1);
 });
 
-test("a full disk is named, with what to do", async () => {
-  const { writeLedgerFile } = await import("../../src/ledger/files.ts");
-  // Linux's own full disk: every write to it fails with ENOSPC.
+test.for([
+  ["a full disk", "ENOSPC", "the disk is full; free some space, uploads go on by themselves"],
+  ["a spent quota", "EDQUOT", "the disk is full; free some space"],
+  ["a read-only disk", "EROFS", "(EROFS); give the user that runs OpenClaw write access"],
+  ["a read-only folder", "EACCES", "(EACCES); give the user that runs OpenClaw write access"],
+] as const)(
+  "P8: %s is named, with what to do, and the old ledger stays",
+  async ([, code, words]) => {
+    await using lab = await Lab.start();
+    mkdirSync(lab.stateDir, { recursive: true });
+    const path = join(lab.stateDir, "state.json");
+    writeFileSync(path, "old");
+    const failing = writeLedgerFile(path, "new", () => {
+      throw Object.assign(new Error("no"), { code });
+    });
+    await expect(failing).rejects.toThrow(words);
+    expect(readFileSync(path, "utf8")).toBe("old");
+  },
+);
+
+test("P9: a lock of a live process is respected when the clock is set back", async () => {
   await using lab = await Lab.start();
-  mkdirSync(lab.stateDir, { recursive: true });
-  const path = join(lab.stateDir, "state.json");
-  const failing = writeLedgerFile(path, "x", () => {
-    throw Object.assign(new Error("no space left on device"), { code: "ENOSPC" });
+  lab.session("main", "abc");
+  const signal = new AbortController().signal;
+  await using _held = await takeLock({
+    stateDir: lab.stateDir,
+    role: "gateway",
+    waitMs: 0,
+    signal,
   });
-  await expect(failing).rejects.toThrow(/the disk is full; free some space, uploads go on/);
-  expect(existsSync(path)).toBe(false);
+  rest(join(lab.stateDir, ...LOCK), -3600);
+  await expect(lab.run()).rejects.toMatchObject({ code: "LOCKED" });
+});
+
+test("P11: a clock that is set back neither forgets sessions at once nor keeps them for ever", async () => {
+  await using lab = await Lab.start();
+  const path = lab.session("main", "gone");
+  await lab.run();
+  renameSync(path, join(lab.dir, "kept"));
+  await lab.run();
+  lab.clockOffset = -3_600_000;
+  await lab.run();
+  expect(await lab.record("main", "gone")).toBeDefined();
+  lab.clockOffset = -REMEMBER_MS - 1000;
+  await lab.run();
+  expect(await lab.record("main", "gone")).toBeUndefined();
 });
 
 test("P9: a live owner of the lock is respected and named", async () => {

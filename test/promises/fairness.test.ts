@@ -1,4 +1,4 @@
-import { readFileSync } from "node:fs";
+import { readFileSync, truncateSync } from "node:fs";
 import { expect, test } from "vitest";
 import { startFaultServer } from "../support/fault-server.ts";
 import { Lab } from "../support/lab.ts";
@@ -94,6 +94,42 @@ test("P36: one single entry larger than maxBytesPerRun still gets through, alone
   expect(large.map(({ sent }) => sent.lines)).toEqual([1]);
   expect(lab.received("main", "abc")).toBe(readFileSync(path, "utf8"));
 });
+
+test("P32-P36: a session that always fails, one that always changes, one of 5 GB and a thousand small ones, together", async () => {
+  await using lab = await Lab.start();
+  const SMALL = 1000;
+  for (let n = 0; n < SMALL; n++) lab.session("main", `small-${n}`);
+  const failing = lab.session("main", "a-failing");
+  const busy = lab.session("main", "b-busy");
+  const giant = lab.session("main", "c-giant", sized("c-giant", 20_000));
+  // Its end is a hole in the file: a line of 5 GB that is not finished.
+  truncateSync(giant, 5_000_000_000);
+  for (const path of [failing, busy, giant]) rest(path, 3600);
+  const bad = new Set<string>();
+  const server = await startFaultServer({
+    script: ({ index, idempotencyKey }) => {
+      // The oldest is asked for first.
+      if (index < 1) bad.add(idempotencyKey);
+      return bad.has(idempotencyKey) ? { kind: "status", status: 422 } : undefined;
+    },
+  });
+  const overrides = { apiUrl: server.url, upload: { maxFilesPerRun: 250, concurrency: 2 } };
+  let waiting = Number.POSITIVE_INFINITY;
+  for (let run = 0; run < 6; run++) {
+    const report = await lab.run(overrides);
+    expect(report.sent.sourceBytes).toBeLessThanOrEqual(10_485_760);
+    expect(report.left.sessions).toBeLessThan(waiting);
+    waiting = Math.max(report.left.sessions, 3);
+    lab.append(busy, [message(100 + run)]);
+    rest(busy, 3600);
+  }
+  const { counts, failing: listed } = JSON.parse((await lab.status({ overrides, json: true })).out);
+  await server.close();
+  expect(counts).toMatchObject({ found: SMALL + 3, failing: 1 });
+  expect(counts.uploaded).toBeGreaterThanOrEqual(SMALL);
+  expect(listed[0].reason).toContain("answered 422");
+  expect(bad.size).toBe(1);
+}, 120_000);
 
 test("P37: a slow server makes reading pause", async () => {
   await using lab = await Lab.start();
