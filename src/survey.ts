@@ -4,7 +4,14 @@ import type { SessionRecord, StreamRecord, Target } from "./ledger/schema.ts";
 import { errnoOf, type Problem, SourceChangedError, StoreError } from "./problem.ts";
 import { resolveStream } from "./resolve.ts";
 import type { Agent } from "./stores/agents.ts";
-import { MAX_PART_BYTES, type Reader, SETTLE_MS, type Store, type Stream } from "./stores/store.ts";
+import {
+  MAX_LINE_BYTES,
+  MAX_PART_BYTES,
+  type Reader,
+  SETTLE_MS,
+  type Store,
+  type Stream,
+} from "./stores/store.ts";
 import { scan } from "./upload/scan.ts";
 
 /** A session is in exactly one of these states. */
@@ -238,8 +245,8 @@ async function lookAtStreams(
     const cut = await reader.cut(resolved.position.offset, { maxBytes: MAX_PART_BYTES });
     if (cut.kind === "end") {
       growing ||= cut.torn;
-      // A torn line may be whole once the file has come to rest, which no signature tells.
-      if (!cut.torn) {
+      // A torn line may be whole once the file has come to rest, which no signature tells; but not one beyond the cap.
+      if (!cut.torn || left > MAX_LINE_BYTES) {
         resolved.idle = { signature: stream.signature, bytes: stream.bytes };
         options.ledger.changed();
       }

@@ -9,11 +9,7 @@ const NEWLINE = 0x0a;
  */
 export const OMITTED_MARK = "\u0100";
 
-/**
- * Longer chunks are taken in pieces of this size. V8 keeps strings of more than
- * 128 KiB among its large objects, which go with a full garbage collection of the
- * whole process's heap only, not with the cheap one of what is young.
- */
+/** Longer chunks are taken in pieces of this size: smaller strings take less memory and CPU, see docs/performance.md. */
 const PIECE_BYTES = 64 * 1024;
 
 export interface GuardOptions {

@@ -23,6 +23,7 @@ const NEWLINE = 0x0a;
 const BLANK = new Set([0x20, 0x09, 0x0d, NEWLINE]);
 const SCAN_BYTES = 64 * 1024;
 const READ_BYTES = 256 * 1024;
+const LONG_SCAN_BYTES = 1024 * 1024;
 
 /** A fingerprint covers the beginning of the file, which names the session, and what lies just before the position. */
 const HEAD_BYTES = 1024;
@@ -197,7 +198,7 @@ export class JsonlReader implements Reader {
   /** Offset of the first newline at or after `from`, or -1. */
   async #nextNewline(from: number, signal?: AbortSignal): Promise<number> {
     // One buffer for all of a line that may be gigabytes long.
-    const buffer = Buffer.allocUnsafe(Math.min(READ_BYTES, this.#size - from));
+    const buffer = Buffer.allocUnsafe(Math.min(LONG_SCAN_BYTES, this.#size - from));
     for (let at = from; at < this.#size; ) {
       signal?.throwIfAborted();
       const block = await this.#fill(buffer, at);
