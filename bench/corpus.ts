@@ -91,8 +91,14 @@ class SessionWriter {
   longMessage(bytes: number): string {
     const random = this.#random;
     const part = `${prose(random, 2000)}${listing(random, 2000)}`;
-    const text = part.repeat(Math.max(1, Math.floor(bytes / Buffer.byteLength(JSON.stringify(part)))));
-    return this.#message({ role: "toolResult", toolName: "read", content: [{ type: "text", text }] });
+    const text = part.repeat(
+      Math.max(1, Math.floor(bytes / Buffer.byteLength(JSON.stringify(part)))),
+    );
+    return this.#message({
+      role: "toolResult",
+      toolName: "read",
+      content: [{ type: "text", text }],
+    });
   }
 
   *#turn(): Generator<string> {
@@ -158,7 +164,11 @@ class SessionWriter {
 
   #compaction(): string {
     const summary = `## Goal\n${prose(this.#random, 3000)}`;
-    return this.#entry("compaction", { summary, firstKeptEntryId: this.#parentId, fromHook: false });
+    return this.#entry("compaction", {
+      summary,
+      firstKeptEntryId: this.#parentId,
+      fromHook: false,
+    });
   }
 
   #message(message: object): string {

@@ -4,6 +4,7 @@
  */
 type Modules = {
   config: typeof import("../../src/config.ts");
+  isolated: typeof import("../../src/isolated.ts");
   run: typeof import("../../src/run.ts");
   "upload/body": typeof import("../../src/upload/body.ts");
   "upload/entry": typeof import("../../src/upload/entry.ts");

@@ -1,6 +1,7 @@
 import type { Random } from "./random.ts";
 
-const WORDS = `a about after agent all and any are as at back be because been before between build but
+const WORDS =
+  `a about after agent all and any are as at back be because been before between build but
 by call can change check close commit config could day default did directory do does done each early
 edit error even every file first fix for found from function get give good had has have here how if in
 input into is it its just keep know last later let like line list little long look made main make many
@@ -56,7 +57,11 @@ export function base64(random: Random, length: number): string {
 
 export function hex(random: Random, length: number): string {
   let text = "";
-  while (text.length < length) text += random.below(2 ** 32).toString(16).padStart(8, "0");
+  while (text.length < length)
+    text += random
+      .below(2 ** 32)
+      .toString(16)
+      .padStart(8, "0");
   return text.slice(0, length);
 }
 

@@ -6,18 +6,26 @@ import { built } from "./built.ts";
 export interface UploadInput {
   readonly stateDir: string;
   readonly apiUrl: string;
-  /** Wall clock of the run; equal ones give equal idempotency keys. */
+  /**
+   * In a thread of its own, as the plugin runs. Otherwise in this one, where equal
+   * clocks give equal idempotency keys, which spares the sink work.
+   */
+  readonly isolated?: boolean;
+  /** Wall clock of a run in this thread. */
   readonly now: number;
   readonly maxSessions?: number;
   readonly maxBytes?: number;
+  /** A small state directory to upload first, so that what is measured is not the loading of code. */
+  readonly warmUpDir?: string;
 }
 
 /** A day after the corpus was touched: nothing is still being written. */
 export const NOW = Date.parse("2026-01-03T00:00:00Z");
 
-/** Loads what a run needs and returns the run. */
+/** Loads what a run needs, uploads the warm-up if there is one, and returns the run. */
 export async function prepareRun(input: UploadInput): Promise<() => Promise<RunReport>> {
-  const [{ readConfig }, { run }] = await Promise.all([built("config"), built("run")]);
+  const { readConfig } = await built("config");
+  const run = input.isolated ? (await built("isolated")).runIsolated : (await built("run")).run;
   const result = readConfig({
     apiKey: "bench",
     deploymentId: "bench-deployment",
@@ -31,9 +39,9 @@ export async function prepareRun(input: UploadInput): Promise<() => Promise<RunR
   });
   if (!result.ok) throw new Error(JSON.stringify(result.problems));
   const { config } = result;
-  return async () => {
+  const upload = async (stateDir: string): Promise<RunReport> => {
     const report = await run({
-      stateDir: input.stateDir,
+      stateDir,
       config,
       apiKey: "bench",
       trigger: "command",
@@ -45,6 +53,11 @@ export async function prepareRun(input: UploadInput): Promise<() => Promise<RunR
     if (report.outcome !== "done") throw new Error(`the run ended ${JSON.stringify(report)}`);
     return report;
   };
+  if (input.warmUpDir !== undefined) {
+    await forgetUploads(input.warmUpDir);
+    await upload(input.warmUpDir);
+  }
+  return () => upload(input.stateDir);
 }
 
 /** Makes everything in a state directory new again. */

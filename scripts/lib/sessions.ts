@@ -56,7 +56,13 @@ export class Session {
 
   #begin(): void {
     const timestamp = this.#tick();
-    const header = { type: "session", version: 3, id: this.sessionId, timestamp, cwd: "/home/user" };
+    const header = {
+      type: "session",
+      version: 3,
+      id: this.sessionId,
+      timestamp,
+      cwd: "/home/user",
+    };
     this.#lines.push(JSON.stringify(header));
     this.#entry("model_change", { provider: "anthropic", modelId: "claude-opus-4-6" });
     this.#entry("thinking_level_change", { thinkingLevel: "low" });
@@ -72,11 +78,12 @@ export class Session {
   #useTool(): void {
     const random = this.#random;
     const id = `toolu_${random.hex(24)}`;
-    const [name, args] = random.pick([
-      ["exec", { command: `rg -n "${random.hex(5)}" . | head -${random.between(5, 90)}` }],
-      ["read", { path: file(random) }],
-      ["write", { path: file(random), content: prose(random, random.between(2, 30)) }],
-    ]);
+    const name = random.pick(["exec", "read", "write"]);
+    const args = {
+      exec: { command: `rg -n "${random.hex(5)}" . | head -${random.between(5, 90)}` },
+      read: { path: file(random) },
+      write: { path: file(random), content: prose(random, random.between(2, 30)) },
+    }[name];
     const thinking = prose(random, random.between(1, 4));
     const thought = { type: "thinking", thinking, thinkingSignature: random.base64(600) };
     const call = { type: "toolCall", id, name, arguments: args };

@@ -1,0 +1,82 @@
+import { createReadStream, createWriteStream } from "node:fs";
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { Readable } from "node:stream";
+import { pipeline } from "node:stream/promises";
+import { createGunzip } from "node:zlib";
+import { type SessionOptions, sessionIdOf, writeSession } from "../corpus.ts";
+import { writeDatabase } from "../database.ts";
+import { built } from "./built.ts";
+import type { Figure } from "./figures.ts";
+import { type Sink, startSink } from "./sink.ts";
+import { NOW } from "./upload.ts";
+
+export interface BenchOptions {
+  /** Small sizes and few rounds. */
+  readonly quick: boolean;
+  /** Also the sizes that take many minutes. */
+  readonly large: boolean;
+}
+
+/** What every section works with. */
+export interface Bench extends BenchOptions, AsyncDisposable {
+  /** A folder that is removed in the end. */
+  readonly dir: string;
+  readonly sink: Sink;
+  say(line: string): void;
+}
+
+export type Section = (bench: Bench) => Promise<Figure[]>;
+
+export const STORES = ["jsonl", "sqlite"] as const;
+export type StoreKind = (typeof STORES)[number];
+
+export async function openBench(options: BenchOptions): Promise<Bench> {
+  const dir = await mkdtemp(join(tmpdir(), "influxion-bench-"));
+  const sink = await startSink();
+  return {
+    ...options,
+    dir,
+    sink,
+    say: (line) => process.stderr.write(`${line}\n`),
+    async [Symbol.asyncDispose]() {
+      await sink[Symbol.asyncDispose]();
+      await rm(dir, { recursive: true, force: true });
+    },
+  };
+}
+
+/** A state directory with these sessions of one agent in one store. */
+export function makeState(
+  { dir }: Bench,
+  name: string,
+  store: StoreKind,
+  sessions: readonly SessionOptions[],
+): string {
+  const stateDir = join(dir, `${name}-${store}`);
+  if (store === "sqlite") {
+    writeDatabase(join(stateDir, "agents", "main", "agent", "openclaw-agent.sqlite"), sessions);
+  } else {
+    for (const session of sessions) writeSession(sessionFile(stateDir, session.seed), session);
+  }
+  return stateDir;
+}
+
+export function sessionFile(stateDir: string, seed: number): string {
+  return join(stateDir, "agents", "main", "sessions", `${sessionIdOf(seed)}.jsonl`);
+}
+
+/** Writes what an upload of a transcript has in its bodies, before compression. */
+export async function writeBody(transcript: string, seed: number, path: string): Promise<void> {
+  const { createBody } = await built("upload/body");
+  const fields = {
+    deploymentId: "bench-deployment",
+    projectId: "bench-project",
+    agentId: "main",
+    sessionId: sessionIdOf(seed),
+    capturedAt: new Date(NOW).toISOString(),
+  };
+  await using body = createBody({ lines: createReadStream(transcript), fields, firstLine: 0 });
+  await pipeline(Readable.from(body.chunks), createGunzip(), createWriteStream(path));
+}

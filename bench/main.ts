@@ -1,0 +1,54 @@
+/**
+ * Measures the built plugin against its goals: `npm run bench`, with `-- --quick`
+ * for small sizes, `--large` for the sizes that take long, and `--only a,b` for
+ * some of the sections. What it prints is also written to bench/results.json.
+ */
+import { writeFile } from "node:fs/promises";
+import { availableParallelism } from "node:os";
+import { parseArgs } from "node:util";
+import { openBench, type Section } from "./lib/bench.ts";
+import { type Figure, formatTable } from "./lib/figures.ts";
+import { append } from "./sections/append.ts";
+import { gateway } from "./sections/gateway.ts";
+import { idle } from "./sections/idle.ts";
+import { levels } from "./sections/levels.ts";
+import { load } from "./sections/load.ts";
+import { memory } from "./sections/memory.ts";
+import { session } from "./sections/session.ts";
+import { shippers } from "./sections/shippers.ts";
+import { stages } from "./sections/stages.ts";
+
+const SECTIONS: Readonly<Record<string, Section>> = {
+  stages,
+  session,
+  shippers,
+  memory,
+  gateway,
+  idle,
+  append,
+  load,
+  levels,
+};
+
+const { values } = parseArgs({
+  options: {
+    quick: { type: "boolean", default: false },
+    large: { type: "boolean", default: false },
+    only: { type: "string" },
+  },
+});
+const names = values.only?.split(",") ?? Object.keys(SECTIONS);
+const figures: Figure[] = [];
+await using bench = await openBench({ quick: values.quick, large: values.large });
+for (const name of names) {
+  const section = SECTIONS[name];
+  if (section === undefined) {
+    throw new Error(`no section ${name}; there are ${Object.keys(SECTIONS).join(", ")}`);
+  }
+  bench.say(`measuring: ${name}`);
+  figures.push(...(await section(bench)));
+}
+process.stdout.write(`\n${formatTable(figures)}`);
+const machine = { node: process.version, cores: availableParallelism() };
+const results = { machine, quick: values.quick, figures };
+await writeFile(new URL("results.json", import.meta.url), `${JSON.stringify(results, null, 2)}\n`);

@@ -1,0 +1,47 @@
+import { statSync } from "node:fs";
+import { join } from "node:path";
+import { type Bench, makeState, STORES } from "../lib/bench.ts";
+import { runProgram } from "../lib/child.ts";
+import { type Figure, medianOf } from "../lib/figures.ts";
+import { NOW } from "../lib/upload.ts";
+import type { UploadResult } from "../programs/upload.ts";
+
+/** Goal 5: what a run costs when nothing is new. */
+export async function idle(bench: Bench): Promise<Figure[]> {
+  const counts = bench.quick ? [1000] : bench.large ? [10_000, 100_000] : [10_000];
+  const figures: Figure[] = [];
+  for (const count of counts) {
+    const section = `A run with nothing to do over ${count} known sessions`;
+    for (const store of STORES) {
+      const seeds = Array.from({ length: count }, (_, seed) => ({ seed: seed + 1, bytes: 2000 }));
+      const stateDir = makeState(bench, `idle${count}`, store, seeds);
+      const input = { stateDir, apiUrl: bench.sink.url, now: NOW, isolated: true };
+      const runOnce = () => runProgram<UploadResult>("upload", input);
+      await runOnce();
+      // The first run after an upload notes that there is nothing more.
+      await runOnce();
+      await bench.sink.takeCounts();
+      const before = ledgerWrites(stateDir);
+      const runs: UploadResult[] = [];
+      for (let round = 0; round < 5; round++) runs.push(await runOnce());
+      const { requests } = await bench.sink.takeCounts();
+      const writes = before === ledgerWrites(stateDir) ? 0 : 1;
+      const goal = (100 * count) / 10_000;
+      figures.push(
+        { section, what: `${store}: CPU`, value: medianOf(runs, (r) => r.cpuMs), unit: "ms", goal },
+        { section, what: `${store}: requests`, value: requests, unit: "", goal: 0 },
+        { section, what: `${store}: ledger writes`, value: writes, unit: "", goal: 0 },
+      );
+    }
+  }
+  return figures;
+}
+
+/** Changes when either file of the ledger is written. */
+function ledgerWrites(stateDir: string): string {
+  const files = [
+    join(stateDir, "extensions", "influxion", "state.json"),
+    join(stateDir, "influxion", "state.json"),
+  ];
+  return files.map((file) => `${statSync(file).ino}:${statSync(file).mtimeMs}`).join();
+}

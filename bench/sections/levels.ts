@@ -1,0 +1,54 @@
+import { join } from "node:path";
+import { type Bench, makeState, sessionFile, writeBody } from "../lib/bench.ts";
+import { runProgram } from "../lib/child.ts";
+import { type Figure, MB, medianOf } from "../lib/figures.ts";
+import type { CompressInput, CompressResult } from "../programs/compress.ts";
+
+const SETTINGS: readonly Omit<CompressInput, "file">[] = [
+  ...[1, 4, 5, 6, 9].flatMap((level) =>
+    [8, 9].map((memLevel) => ({ format: "gzip" as const, level, memLevel })),
+  ),
+  { format: "zstd", level: 1 },
+  { format: "zstd", level: 3 },
+];
+
+/** Uplinks, in Mbit/s. */
+const UPLINKS = [5, 20, 100];
+
+/** Goal 8: seconds until 100 MB of bodies are compressed and through an uplink, whichever is slower. */
+export async function levels(bench: Bench): Promise<Figure[]> {
+  const size = bench.quick ? 10 * MB : 100 * MB;
+  const state = makeState(bench, "levels", "jsonl", [{ seed: 7, bytes: size }]);
+  const file = join(bench.dir, "levels.ndjson");
+  await writeBody(sessionFile(state, 7), 7, file);
+  const results = SETTINGS.map((): CompressResult[] => []);
+  for (let round = 0; round < 3; round++) {
+    for (const [index, setting] of SETTINGS.entries()) {
+      results[index]?.push(await runProgram<CompressResult>("compress", { file, ...setting }));
+    }
+  }
+  return SETTINGS.flatMap((setting, index) => {
+    const runs = results[index] ?? [];
+    const per100 = 100 / ((runs[0]?.inBytes ?? 0) / MB);
+    const cpuSeconds = (medianOf(runs, (run) => run.cpuMs) / 1000) * per100;
+    const megabytes = (medianOf(runs, (run) => run.outBytes) / MB) * per100;
+    return [
+      figure(setting, "CPU", cpuSeconds, "s"),
+      figure(setting, "size", megabytes, "MB"),
+      ...UPLINKS.map((mbit) =>
+        figure(setting, `at ${mbit} Mbit/s`, Math.max(cpuSeconds, (megabytes * 8) / mbit), "s"),
+      ),
+    ];
+  });
+}
+
+function figure(
+  { format, level, memLevel }: Omit<CompressInput, "file">,
+  what: string,
+  value: number,
+  unit: string,
+): Figure {
+  const memory = memLevel === undefined ? "" : ` memLevel ${memLevel}`;
+  const section = "Compression of 100 MB of bodies: CPU, size, and time through an uplink";
+  return { section, what: `${format} ${level}${memory}: ${what}`, value, unit };
+}

@@ -1,0 +1,31 @@
+import type { Bench } from "../lib/bench.ts";
+import { runProgram } from "../lib/child.ts";
+import { type Figure, medianOf } from "../lib/figures.ts";
+import type { LoadResult } from "../programs/load.ts";
+
+/** Goal 7: the plugin is loaded by every Gateway and every command of the host. */
+export async function load(bench: Bench): Promise<Figure[]> {
+  const section = "Loading the plugin";
+  const runs: LoadResult[] = [];
+  for (let round = 0; round < 7; round++) runs.push(await runProgram<LoadResult>("load", null));
+  const modules = new Set(runs.flatMap((run) => run.modules));
+  bench.say(`modules loaded with the plugin: ${[...modules].join(", ")}`);
+  return [
+    {
+      section,
+      what: "register()",
+      value: medianOf(runs, (run) => run.registerMs),
+      unit: "ms",
+      goal: 5,
+    },
+    { section, what: "importing it", value: medianOf(runs, (run) => run.importMs), unit: "ms" },
+    // One is the plugin's own entry.
+    {
+      section,
+      what: "modules it loads besides itself",
+      value: modules.size - 1,
+      unit: "",
+      goal: 0,
+    },
+  ];
+}

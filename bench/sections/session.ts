@@ -1,0 +1,80 @@
+import { join } from "node:path";
+import { type Bench, makeState, STORES, sessionFile, writeBody } from "../lib/bench.ts";
+import { built } from "../lib/built.ts";
+import { runProgram } from "../lib/child.ts";
+import { type Figure, MB, medianOf } from "../lib/figures.ts";
+import { forgetUploads, NOW } from "../lib/upload.ts";
+import type { CompressResult } from "../programs/compress.ts";
+import type { UploadResult } from "../programs/upload.ts";
+
+const SECTION = "One session, from disk to a loopback sink, against gzip alone of the same bytes";
+
+/** Goals 1 and 2: interleaved rounds of gzip alone and of a run in each store. */
+export async function session(bench: Bench): Promise<Figure[]> {
+  const bytes = bench.quick ? 20 * MB : 200 * MB;
+  const rounds = bench.quick ? 3 : 5;
+  const options = { seed: 1, bytes };
+  const { level, memLevel } = (await built("upload/body")).GZIP;
+  const states = STORES.map((store) => ({ store, dir: makeState(bench, "one", store, [options]) }));
+  const body = join(bench.dir, "one.ndjson");
+  await writeBody(sessionFile(states[0]?.dir ?? "", 1), 1, body);
+
+  const upload = async (stateDir: string): Promise<UploadResult> => {
+    await forgetUploads(stateDir);
+    return runProgram<UploadResult>("upload", { stateDir, apiUrl: bench.sink.url, now: NOW });
+  };
+  // The sink counts lines the first time only.
+  for (const { dir } of states) await upload(dir);
+  const gzips: CompressResult[] = [];
+  const uploads = states.map((): UploadResult[] => []);
+  for (let round = 0; round < rounds; round++) {
+    gzips.push(
+      await runProgram<CompressResult>("compress", { file: body, format: "gzip", level, memLevel }),
+    );
+    for (const [index, { dir }] of states.entries()) uploads[index]?.push(await upload(dir));
+  }
+
+  const figures: Figure[] = [
+    figure("gzip alone: CPU per MB of transcript", medianOf(gzips, cpu) / (bytes / MB), "ms"),
+  ];
+  for (const [index, { store }] of states.entries()) {
+    const runs = uploads[index] ?? [];
+    const pairs = runs.map((run, round) => ({ run, gzip: gzips[round] as CompressResult }));
+    const source = runs[0]?.sourceBytes ?? 0;
+    figures.push(
+      figure(
+        `${store}: wall`,
+        medianOf(pairs, (p) => p.run.wallMs / p.gzip.wallMs),
+        "x gzip",
+        1.1,
+      ),
+      figure(
+        `${store}: CPU`,
+        medianOf(pairs, (p) => p.run.cpuMs / p.gzip.cpuMs),
+        "x gzip",
+        1.25,
+      ),
+      figure(`${store}: CPU per MB of transcript`, medianOf(runs, cpu) / (source / MB), "ms"),
+      figure(
+        `${store}: main thread's CPU per MB`,
+        medianOf(runs, (run) => run.mainMs) / (source / MB),
+        "ms",
+      ),
+      figure(`${store}: speed`, source / MB / (medianOf(runs, (run) => run.wallMs) / 1000), "MB/s"),
+      figure(
+        `${store}: bytes on the wire`,
+        medianOf(pairs, (p) => p.run.wireBytes / p.gzip.outBytes),
+        "x gzip",
+      ),
+    );
+  }
+  return figures;
+}
+
+function cpu({ cpuMs }: { cpuMs: number }): number {
+  return cpuMs;
+}
+
+function figure(what: string, value: number, unit: string, goal?: number): Figure {
+  return { section: SECTION, what, value, unit, ...(goal === undefined ? {} : { goal }) };
+}
