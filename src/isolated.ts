@@ -21,8 +21,13 @@ const LEDGER_FACTOR = 12;
 /** How long a run that is asked to end may take before its thread is ended, in ms. */
 const END_MS = 600;
 
-/** What the thread is given: everything of a run that can be copied. */
+/** What the thread is given for a run: everything of it that can be copied. */
 export type WorkerInput = Omit<RunOptions, "signal" | "now" | "random" | "events" | "lockWaitMs">;
+
+/** What the thread is told: do a run, or end the one that is going on. */
+export type WorkerCommand =
+  | { readonly kind: "run"; readonly input: WorkerInput }
+  | { readonly kind: "end" };
 
 /** What the thread tells. */
 export type WorkerMessage =
@@ -37,69 +42,92 @@ export type WorkerMessage =
   | { readonly kind: "failure"; readonly code: string | null; readonly message: string };
 
 /**
- * A run on a thread of its own, with a heap of its own: the Gateway's event loop
- * and memory do not feel it, and no transcript can take the Gateway down. The lock
- * stays with this thread, which outlives the run.
- *
- * @throws what {@link run} throws, and `OUT_OF_MEMORY` when the run outgrew its heap
+ * Does runs on a thread of its own, with a heap of its own: the Gateway's event loop
+ * and memory do not feel them, and no transcript can take the Gateway down. The
+ * thread begins with the first run and ends when the runner is disposed. The lock
+ * of each run stays with this thread, which outlives the other one.
  */
-export async function runIsolated(options: RunOptions): Promise<RunReport> {
-  await using _lock = await takeRunLock(options);
-  const { signal } = options;
-  signal.throwIfAborted();
-  const heapMb = HEAP_MB + (await ledgerMb(options.stateDir)) * LEDGER_FACTOR;
-  // Beside this module, as source or built.
-  const program = new URL(
-    import.meta.url.endsWith(".ts") ? "./worker.ts" : "./worker.js",
-    import.meta.url,
-  );
-  const worker = new Worker(program, {
-    workerData: inputOf(options),
-    resourceLimits: { maxOldGenerationSizeMb: heapMb, maxYoungGenerationSizeMb: YOUNG_MB },
-    // Flags of the host are the host's; most of them are not allowed here anyway.
-    execArgv: [],
-  });
-  try {
-    return await reportOf(worker, options, heapMb);
-  } finally {
-    await worker.terminate();
+export class IsolatedRunner implements AsyncDisposable {
+  #worker: Worker | undefined;
+  #heapMb = HEAP_MB;
+
+  /**
+   * One run; not more than one at a time.
+   * @throws what {@link run} throws, and `OUT_OF_MEMORY` when the run outgrew its heap
+   */
+  async run(options: RunOptions): Promise<RunReport> {
+    await using _lock = await takeRunLock(options);
+    options.signal.throwIfAborted();
+    const worker = this.#worker ?? (await this.#start(options.stateDir));
+    this.#worker = worker;
+    try {
+      return await this.#reportOf(worker, options);
+    } catch (error) {
+      // Whatever state it was left in, the next run has a new one.
+      this.#worker = undefined;
+      await worker.terminate();
+      throw error;
+    }
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#worker?.terminate();
+    this.#worker = undefined;
+  }
+
+  async #start(stateDir: string): Promise<Worker> {
+    this.#heapMb = Math.round(HEAP_MB + (await ledgerMb(stateDir)) * LEDGER_FACTOR);
+    // Beside this module, as source or built.
+    const file = import.meta.url.endsWith(".ts") ? "./worker.ts" : "./worker.js";
+    return new Worker(new URL(file, import.meta.url), {
+      resourceLimits: { maxOldGenerationSizeMb: this.#heapMb, maxYoungGenerationSizeMb: YOUNG_MB },
+      // Flags of the host are the host's; most of them are not allowed here anyway.
+      execArgv: [],
+    });
+  }
+
+  #reportOf(worker: Worker, options: RunOptions): Promise<RunReport> {
+    const { signal, events } = options;
+    return new Promise((resolve, reject) => {
+      let deadline: NodeJS.Timeout | undefined;
+      const send = (command: WorkerCommand): void => worker.postMessage(command);
+      const end = (): void => {
+        send({ kind: "end" });
+        deadline = setTimeout(() => settle(() => reject(signal.reason)), END_MS);
+      };
+      const onMessage = (message: WorkerMessage): void => {
+        if (message.kind === "report") {
+          settle(() => (signal.aborted ? reject(signal.reason) : resolve(message.report)));
+        } else if (message.kind === "failure") {
+          settle(() => reject(signal.aborted ? signal.reason : failureOf(message)));
+        } else {
+          tell(events, message);
+        }
+      };
+      const onError = (error: unknown): void => {
+        settle(() => reject(outOfMemory(error, this.#heapMb) ?? error));
+      };
+      const onExit = (): void => {
+        const ended = new InfluxionError("RUN_ENDED", "the upload's thread ended unexpectedly");
+        settle(() => reject(ended));
+      };
+      const settle = (settled: () => void): void => {
+        clearTimeout(deadline);
+        signal.removeEventListener("abort", end);
+        worker.off("message", onMessage).off("error", onError).off("exit", onExit);
+        settled();
+      };
+      signal.addEventListener("abort", end, { once: true });
+      worker.on("message", onMessage).on("error", onError).on("exit", onExit);
+      send({ kind: "run", input: inputOf(options) });
+    });
   }
 }
 
-function reportOf(
-  worker: Worker,
-  { signal, events }: RunOptions,
-  heapMb: number,
-): Promise<RunReport> {
-  return new Promise((resolve, reject) => {
-    let deadline: NodeJS.Timeout | undefined;
-    const end = (): void => {
-      worker.postMessage("end");
-      deadline = setTimeout(() => reject(signal.reason), END_MS);
-    };
-    const settle = (settled: () => void): void => {
-      clearTimeout(deadline);
-      signal.removeEventListener("abort", end);
-      settled();
-    };
-    signal.addEventListener("abort", end, { once: true });
-    worker.on("message", (message: WorkerMessage) => {
-      switch (message.kind) {
-        case "report":
-          return settle(() => (signal.aborted ? reject(signal.reason) : resolve(message.report)));
-        case "failure":
-          return settle(() => reject(signal.aborted ? signal.reason : failureOf(message)));
-        default:
-          return tell(events, message);
-      }
-    });
-    worker.on("error", (error) => settle(() => reject(outOfMemory(error, heapMb) ?? error)));
-    worker.on("exit", () => {
-      settle(() =>
-        reject(new InfluxionError("RUN_ENDED", "the upload's thread ended unexpectedly")),
-      );
-    });
-  });
+/** One run on a thread that ends with it. */
+export async function runIsolated(options: RunOptions): Promise<RunReport> {
+  await using runner = new IsolatedRunner();
+  return await runner.run(options);
 }
 
 /** Calls the event that was told; its arguments are those the thread called it with. */
@@ -131,7 +159,7 @@ function outOfMemory(error: unknown, heapMb: number): InfluxionError | null {
   return isIt
     ? new InfluxionError(
         "OUT_OF_MEMORY",
-        `the upload needed more than ${Math.round(heapMb)} MB and was ended; nothing is lost, and the Gateway goes on. Lower upload.concurrency, and tell us`,
+        `the upload needed more than ${heapMb} MB and was ended; nothing is lost, and the Gateway goes on. Lower upload.concurrency, and tell us`,
         { cause: error },
       )
     : null;

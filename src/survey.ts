@@ -5,10 +5,10 @@ import { errnoOf, type Problem, SourceChangedError, StoreError } from "./problem
 import { resolveStream } from "./resolve.ts";
 import type { Agent } from "./stores/agents.ts";
 import {
+  isAtRest,
   MAX_LINE_BYTES,
   MAX_PART_BYTES,
   type Reader,
-  SETTLE_MS,
   type Store,
   type Stream,
 } from "./stores/store.ts";
@@ -156,7 +156,7 @@ async function examine(
     const { held, passes } = await passesMessages(options, record, look.pending);
     if (!passes) {
       const first = look.pending[0]?.record;
-      if (first !== undefined) {
+      if (first !== undefined && group.every(({ stream }) => isAtRest(stream, now()))) {
         first.idle = { signature, held, bytes: size };
         options.ledger.changed();
       }
@@ -172,7 +172,7 @@ async function examine(
     if (reason === null) throw error;
     if (error instanceof StoreError && error.code === "NOT_A_SESSION") {
       // The first bytes of a session that is being (re)written look like nothing yet.
-      if (Math.abs(now() - changedAt) < SETTLE_MS) {
+      if (!isAtRest({ changedAt }, now())) {
         return session({ kind: "pending", bytes: size, settling: true });
       }
       if (begun) return session({ kind: "failing", reason });
@@ -246,7 +246,8 @@ async function lookAtStreams(
     if (cut.kind === "end") {
       growing ||= cut.torn;
       // A torn line may be whole once the file has come to rest, which no signature tells; but not one beyond the cap.
-      if (!cut.torn || left > MAX_LINE_BYTES) {
+      const settled = !cut.torn || left > MAX_LINE_BYTES;
+      if (settled && isAtRest(stream, options.now())) {
         resolved.idle = { signature: stream.signature, bytes: stream.bytes };
         options.ledger.changed();
       }

@@ -1,7 +1,7 @@
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { expect, test } from "vitest";
-import { runIsolated } from "../src/isolated.ts";
+import { IsolatedRunner, runIsolated } from "../src/isolated.ts";
 import { takeLock } from "../src/ledger/lock.ts";
 import type { RunEvents, RunOptions } from "../src/run.ts";
 import { startFaultServer } from "./support/fault-server.ts";
@@ -73,6 +73,22 @@ test("a failure keeps its code and its words", async () => {
     message: expect.stringContaining("update the plugin"),
   });
   expect(existsSync(lockOf(lab))).toBe(false);
+});
+
+test("several runs share a thread, and one that failed does not spoil the next", async () => {
+  await using lab = await Lab.start();
+  await using runner = new IsolatedRunner();
+  const path = lab.session("main", "abc");
+  expect((await runner.run(optionsOf(lab))).sent.lines).toBe(5);
+  lab.append(path, [message(9)]);
+  expect((await runner.run(optionsOf(lab))).sent.lines).toBe(1);
+  const { primary, copy } = lab.ledgerPaths;
+  const good = readFileSync(primary, "utf8");
+  for (const file of [primary, copy]) writeFileSync(file, '{"schemaVersion":9}');
+  await expect(runner.run(optionsOf(lab))).rejects.toMatchObject({ code: "LEDGER_NEWER" });
+  for (const file of [primary, copy]) writeFileSync(file, good);
+  lab.append(path, [message(10)]);
+  expect((await runner.run(optionsOf(lab))).sent.lines).toBe(1);
 });
 
 test("P9: it respects the lock of another", async () => {

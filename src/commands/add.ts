@@ -89,7 +89,7 @@ Examples:
 ${EXIT_CODES}`,
     )
     .action(async (flags: SyncFlags) => {
-      const [{ sync }, { runIsolated }, { readConfig }, { resolveApiKey, proxyUrlOf }] =
+      const [{ sync }, { IsolatedRunner }, { readConfig }, { resolveApiKey, proxyUrlOf }] =
         await Promise.all([
           import("./sync.ts"),
           import("../isolated.ts"),
@@ -97,6 +97,7 @@ ${EXIT_CODES}`,
           import("../host.ts"),
         ]);
       await interruptible(async (signal) => {
+        await using runner = new IsolatedRunner();
         process.exitCode = await sync({
           stateDir: context.stateDir(),
           config: readConfig(context.pluginConfig()),
@@ -106,7 +107,7 @@ ${EXIT_CODES}`,
           dryRun: flags.dryRun === true,
           all: flags.all === true,
           agentId: flags.agent,
-          run: runIsolated,
+          run: (options) => runner.run(options),
           terminal: TERMINAL,
           signal,
           now: Date.now,

@@ -4,7 +4,7 @@ import type { PlannedPart, SessionRecord, StreamRecord, Target } from "../ledger
 import type { PlannedSession, PlannedStream } from "../parts.ts";
 import { SourceChangedError } from "../problem.ts";
 import type { Tally } from "../report.ts";
-import type { Reader } from "../stores/store.ts";
+import { isAtRest, type Reader } from "../stores/store.ts";
 import { readFailure, type SurveyedSession } from "../survey.ts";
 import { sentLines } from "./entry.ts";
 import { type Delivered, type PartResult, type SendOptions, sendPart } from "./part.ts";
@@ -66,7 +66,8 @@ async function uploadStream(
     for (;;) {
       const part = streamRecord.parts?.[0];
       if (part === undefined) {
-        if (whole) streamRecord.idle = { signature: stream.signature, bytes: stream.bytes };
+        const { signature, bytes } = stream;
+        if (whole && isAtRest(stream, context.now())) streamRecord.idle = { signature, bytes };
         return "done";
       }
       const { agentId, sessionId } = session;

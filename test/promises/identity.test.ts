@@ -1,5 +1,6 @@
 import { readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
-import { expect, test } from "vitest";
+import { expect, test, vi } from "vitest";
+import { JsonlReader } from "../../src/stores/jsonl/reader.ts";
 import { SETTLE_MS } from "../../src/stores/store.ts";
 import { startFaultServer } from "../support/fault-server.ts";
 import { Lab } from "../support/lab.ts";
@@ -53,6 +54,21 @@ test("P13: in the middle of being rewritten it is looked at again, not believed"
     sent: { parts: 0 },
     left: { sessions: 0 },
   });
+});
+
+test("P13: what a run saw in the middle of a rewrite is looked at again, also within one tick of the clock", async () => {
+  await using lab = await Lab.start();
+  const path = lab.session("main", "abc", session("abc", 3));
+  await lab.run();
+  lab.append(path, [message(7), message(8)]);
+  touch(path);
+  // The host truncates after the folder was listed, and is done within the tick: size and time are as they were.
+  const end = { kind: "end", torn: false } as const;
+  const cut = vi.spyOn(JsonlReader.prototype, "cut").mockResolvedValue(end);
+  await lab.run();
+  cut.mockRestore();
+  lab.clockOffset = SETTLE_MS + 1000;
+  expect((await lab.run()).sent.lines).toBe(2);
 });
 
 test("P14: a session truncated and rewritten with other bytes starts a new generation", async () => {

@@ -6,11 +6,11 @@ import { errnoOf, SourceChangedError, StoreError } from "../../problem.ts";
 import {
   type Cut,
   type CutOptions,
+  isAtRest,
   MAX_LINE_BYTES,
   MAX_PART_BYTES,
   type Position,
   type Reader,
-  SETTLE_MS,
   type Stream,
   type Verdict,
 } from "../store.ts";
@@ -42,8 +42,8 @@ export async function openJsonl(
   const file = await openRegular(path, stream.source);
   try {
     const { size, mtimeMs } = await file.stat();
-    // Nobody writes to what a reset set aside. And a clock that was set back must not make a file "fresh" for ever.
-    const atRest = stream.rank !== LIVE_RANK || Math.abs(now() - mtimeMs) >= SETTLE_MS;
+    // Nobody writes to what a reset set aside.
+    const atRest = stream.rank !== LIVE_RANK || isAtRest({ changedAt: mtimeMs }, now());
     const reader = new JsonlReader(file, size, atRest);
     if (size > 0 && !looksLikeSession(await reader.bytes(0, Math.min(SCAN_BYTES, size)))) {
       throw new StoreError(
