@@ -57,10 +57,11 @@ export class IsolatedRunner implements AsyncDisposable {
    */
   async run(options: RunOptions): Promise<RunReport> {
     await using _lock = await takeRunLock(options);
-    options.signal.throwIfAborted();
     const worker = this.#worker ?? (await this.#start(options.stateDir));
     this.#worker = worker;
     try {
+      // After everything that was awaited, for the signal tells only once.
+      options.signal.throwIfAborted();
       return await this.#reportOf(worker, options);
     } catch (error) {
       // Whatever state it was left in, the next run has a new one.

@@ -1,6 +1,5 @@
-import { readFile } from "node:fs/promises";
-import { join } from "node:path";
-import { replaceFileAtomic } from "@openclaw/fs-safe/atomic";
+import { mkdir, readFile, rename, rm, writeFile } from "node:fs/promises";
+import { dirname, join } from "node:path";
 import * as v from "valibot";
 import type { RunReport } from "./report.ts";
 
@@ -68,11 +67,15 @@ export async function noteRun(
     nextAt: note.nextAt ?? before?.nextAt,
     lastUpload: delivered,
   };
-  await replaceFileAtomic({
-    filePath: pathOf(stateDir),
-    content: `${JSON.stringify(lastRun)}\n`,
-    mode: 0o600,
-    dirMode: 0o700,
-    tempPrefix: ".influxion-last-run",
-  }).catch(() => undefined);
+  // Not with fs-safe, which adds an exit listener to the process for every copy of itself:
+  // OpenClaw 2026.9 loads one with each reload, and warns of the eleventh.
+  const path = pathOf(stateDir);
+  const temporary = `${path}.${process.pid}.tmp`;
+  try {
+    await mkdir(dirname(path), { recursive: true, mode: 0o700 });
+    await writeFile(temporary, `${JSON.stringify(lastRun)}\n`, { mode: 0o600 });
+    await rename(temporary, path);
+  } catch {
+    await rm(temporary, { force: true }).catch(() => undefined);
+  }
 }

@@ -63,6 +63,22 @@ test("P51: ending it takes less than a second, leaves nothing behind and loses n
   expect((await runIsolated(optionsOf(lab))).sent.lines).toBe(5);
 });
 
+test("P51: a stop that comes while the thread is being started is not overheard", async () => {
+  await using lab = await Lab.start();
+  lab.session("main", "abc");
+  const server = await startFaultServer({ default: { kind: "stall" } });
+  const abort = new AbortController();
+  const options = optionsOf(lab, { apiUrl: server.url }, { signal: abort.signal });
+  await using runner = new IsolatedRunner();
+  const running = runner.run(options);
+  // The lock is there, the thread is not: what comes next is the start of it.
+  while (!existsSync(lockOf(lab))) await new Promise((done) => setImmediate(done));
+  abort.abort(new Error("stopped"));
+  await expect(running).rejects.toThrow("stopped");
+  expect(server.requests).toEqual([]);
+  await server.close();
+});
+
 test("a failure keeps its code and its words", async () => {
   await using lab = await Lab.start();
   const { primary } = lab.ledgerPaths;

@@ -39,8 +39,6 @@ const FILES = [
 
 export const request = (random: Random): string => random.pick(REQUESTS);
 
-export const file = (random: Random): string => random.pick(FILES);
-
 export function prose(random: Random, sentences: number): string {
   return Array.from({ length: sentences }, (_, i) => {
     const end = i % 5 === 4 ? "\n\n" : " ";
@@ -56,6 +54,6 @@ export function listing(random: Random, lines: number): string {
     const size = String(random.between(10, 9_999_999)).padStart(8);
     const time = `${random.between(10, 23)}:${random.between(10, 59)}`;
     const mark = i % 25 === 24 ? "\u001b[32m✓\u001b[0m " : "";
-    return `${mark}-rw-r--r-- 1 user user ${size} Nov ${random.between(1, 21)} ${time} ${file(random)}\n`;
+    return `${mark}-rw-r--r-- 1 user user ${size} Nov ${random.between(1, 21)} ${time} ${random.pick(FILES)}\n`;
   }).join("");
 }

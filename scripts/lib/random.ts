@@ -21,24 +21,7 @@ export class Random {
     return min + Math.floor(this.next() * (max - min + 1));
   }
 
-  chance(probability: number): boolean {
-    return this.next() < probability;
-  }
-
   pick<T>(items: readonly [T, ...T[]]): T {
     return items[this.between(0, items.length - 1)] ?? items[0];
-  }
-
-  hex(digits: number): string {
-    return Array.from({ length: digits }, () => this.between(0, 15).toString(16)).join("");
-  }
-
-  uuid(): string {
-    return `${this.hex(8)}-${this.hex(4)}-4${this.hex(3)}-a${this.hex(3)}-${this.hex(12)}`;
-  }
-
-  base64(length: number): string {
-    const bytes = Uint8Array.from({ length: Math.ceil(length * 0.75) }, () => this.between(0, 255));
-    return Buffer.from(bytes).toString("base64");
   }
 }

@@ -8,8 +8,12 @@ export interface Gateway extends AsyncDisposable {
   readonly log: () => string;
   /** `null` while it runs. */
   readonly exitCode: () => number | null;
-  /** Says something to the agent `main` in its main session and waits for the answer. */
-  turn(message: string): Promise<string>;
+  /**
+   * Says something and waits for the answer.
+   * @param sessionKey `agent:<agentId>:<name>`
+   * @default "agent:main:main"
+   */
+  turn(message: string, sessionKey?: string): Promise<string>;
   stop(): Promise<void>;
 }
 
@@ -41,7 +45,7 @@ export async function gatewayOf(
   return {
     log: () => log,
     exitCode: () => child.exitCode,
-    turn: (message) => turn(url, token, message),
+    turn: (message, sessionKey = "agent:main:main") => turn(url, token, sessionKey, message),
     stop,
     [Symbol.asyncDispose]: stop,
   };
@@ -66,13 +70,19 @@ async function ready(child: HostProcess, url: string, timeoutMs: number): Promis
 }
 
 /** Through the HTTP endpoint rather than `openclaw agent`, which costs a host's start for each turn. */
-async function turn(url: string, token: string, message: string): Promise<string> {
+async function turn(
+  url: string,
+  token: string,
+  sessionKey: string,
+  message: string,
+): Promise<string> {
   const response = await fetch(`${url}/v1/chat/completions`, {
     method: "POST",
     headers: {
       authorization: `Bearer ${token}`,
       "content-type": "application/json",
-      "x-openclaw-session-key": "agent:main:main",
+      "x-openclaw-agent-id": sessionKey.split(":")[1] ?? "main",
+      "x-openclaw-session-key": sessionKey,
     },
     body: JSON.stringify({ model: "openclaw", messages: [{ role: "user", content: message }] }),
     signal: AbortSignal.timeout(120_000),

@@ -9,20 +9,33 @@ export type Transcripts = Record<string, readonly unknown[]>;
 
 /** What is on disk, read without any of the plugin's code. For states that a host wrote. */
 export async function readTranscripts(stateDir: string): Promise<Transcripts> {
-  const found: Record<string, unknown[]> = {};
+  const events = Object.entries(await readEvents(stateDir));
+  const found: Record<string, unknown[]> = Object.fromEntries(
+    events.map(([session, texts]) => [session, texts.map((text) => JSON.parse(text) as unknown)]),
+  );
   const agents = join(stateDir, "agents");
   for (const agentId of await namesIn(agents)) {
-    const database = join(agents, agentId, "agent", "openclaw-agent.sqlite");
-    if (existsSync(database)) {
-      for (const [sessionId, entry] of readDatabase(database)) {
-        found[`${agentId}/${sessionId}`] = [...(found[`${agentId}/${sessionId}`] ?? []), entry];
-      }
-    }
     const folder = join(agents, agentId, "sessions");
     for (const name of await namesIn(folder)) {
       const sessionId = /^(.*?)\.jsonl(\.reset\.[^.]+\.[^.]+)?$/.exec(name)?.[1];
       if (sessionId === undefined || sessionId.endsWith(".trajectory")) continue;
       found[`${agentId}/${sessionId}`] = parseLines(await readFile(join(folder, name), "utf8"));
+    }
+  }
+  return found;
+}
+
+/** The events in the databases of all agents as the JSON text they hold, by `<agentId>/<sessionId>`. */
+export async function readEvents(stateDir: string): Promise<Record<string, string[]>> {
+  const found: Record<string, string[]> = {};
+  const agents = join(stateDir, "agents");
+  for (const agentId of await namesIn(agents)) {
+    const database = join(agents, agentId, "agent", "openclaw-agent.sqlite");
+    if (!existsSync(database)) continue;
+    for (const [sessionId, text] of readDatabase(database)) {
+      const session = `${agentId}/${sessionId}`;
+      found[session] ??= [];
+      found[session].push(text);
     }
   }
   return found;
@@ -40,7 +53,7 @@ interface EventRow {
   readonly event_zstd: Uint8Array | null;
 }
 
-function readDatabase(path: string): [sessionId: string, entry: unknown][] {
+function readDatabase(path: string): [sessionId: string, text: string][] {
   const database = new DatabaseSync(path, { readOnly: true, timeout: 5000 });
   try {
     const hasEvents = database
@@ -53,7 +66,7 @@ function readDatabase(path: string): [sessionId: string, entry: unknown][] {
       .all() as unknown as EventRow[];
     return rows.map(({ session_id, event_json, event_zstd }) => {
       const text = event_json ?? zstdDecompressSync(event_zstd ?? new Uint8Array()).toString();
-      return [session_id, JSON.parse(text) as unknown];
+      return [session_id, text];
     });
   } finally {
     database.close();

@@ -26,6 +26,10 @@ export interface OpenClawOptions {
   readonly host: OpenClawHost;
   /** Where the agents find their model, see {@link startStubModel}. */
   readonly modelUrl?: string;
+  /** @default the agent `main` alone */
+  readonly agentIds?: readonly string[];
+  /** The config's `session`. */
+  readonly session?: object;
   /** Added to the environment of every command and Gateway. */
   readonly env?: Readonly<Record<string, string>>;
 }
@@ -43,6 +47,10 @@ export interface OpenClaw extends AsyncDisposable {
   /** Writes `plugins.entries.influxion.config`; a running Gateway takes it up by itself. */
   configurePlugin(config: unknown): Promise<void>;
   startGateway(): Promise<Gateway>;
+  /** Starts one more on the same config and state, as a second login or a forgotten service does. */
+  startSecondGateway(): Promise<Gateway>;
+  /** From now on commands and Gateways are those of this OpenClaw, on the same state and config. */
+  upgrade(host: OpenClawHost): void;
   /** Ends everything that still runs and removes the folder. */
   close(): Promise<void>;
 }
@@ -50,7 +58,7 @@ export interface OpenClaw extends AsyncDisposable {
 const COMMAND_TIMEOUT_MS = 120_000;
 
 export async function createOpenClaw(options: OpenClawOptions): Promise<OpenClaw> {
-  const { host } = options;
+  let { host } = options;
   const dir = await mkdtemp(join(tmpdir(), "influxion-openclaw-"));
   const stateDir = join(dir, "state");
   const configFile = join(stateDir, "openclaw.json");
@@ -101,6 +109,14 @@ export async function createOpenClaw(options: OpenClawOptions): Promise<OpenClaw
       });
       return gatewayOf(start("gateway", "run"), { port, token });
     },
+    async startSecondGateway() {
+      // Its port is not written down, or the one that runs would move there.
+      const port = await freePort();
+      return gatewayOf(start("gateway", "run", "--port", String(port)), { port, token });
+    },
+    upgrade(newer) {
+      host = newer;
+    },
     close,
     [Symbol.asyncDispose]: close,
   };
@@ -118,7 +134,8 @@ function jsonlGeneration(version: string): boolean {
 }
 
 /** Bound to loopback, nothing fetched from the internet, no model but ours. */
-function initialConfig({ host, modelUrl }: OpenClawOptions, dir: string, token: string): object {
+function initialConfig(options: OpenClawOptions, dir: string, token: string): object {
+  const { host, modelUrl, agentIds, session } = options;
   return {
     gateway: {
       mode: "local",
@@ -128,6 +145,7 @@ function initialConfig({ host, modelUrl }: OpenClawOptions, dir: string, token: 
       http: { endpoints: { chatCompletions: { enabled: true } } },
     },
     logging: { file: join(dir, "openclaw.log") },
+    ...(session === undefined ? {} : { session }),
     update: { checkOnStart: false },
     plugins: { slots: { memory: "none" } },
     agents: {
@@ -136,7 +154,12 @@ function initialConfig({ host, modelUrl }: OpenClawOptions, dir: string, token: 
         heartbeat: { every: "0m" },
         workspace: join(dir, "workspace"),
         ...(modelUrl === undefined ? {} : { model: { primary: "stub/stub-1" } }),
+        // With several agents the newer hosts want to know whose plugins count.
+        ...(agentIds === undefined || jsonlGeneration(host.version)
+          ? {}
+          : { systemAgent: { agentId: agentIds[0] } }),
       },
+      ...(agentIds === undefined ? {} : agentsOf(host, agentIds)),
     },
     models: {
       mode: "replace",
@@ -146,6 +169,11 @@ function initialConfig({ host, modelUrl }: OpenClawOptions, dir: string, token: 
       providers: modelUrl === undefined ? {} : { stub: stubProvider(modelUrl) },
     },
   };
+}
+
+function agentsOf({ version }: OpenClawHost, ids: readonly string[]): object {
+  if (jsonlGeneration(version)) return { list: ids.map((id, i) => ({ id, default: i === 0 })) };
+  return { ownership: "explicit", entries: Object.fromEntries(ids.map((id) => [id, {}])) };
 }
 
 function stubProvider(baseUrl: string): object {
