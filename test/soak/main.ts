@@ -17,4 +17,5 @@ const verdict = violations.length === 0 ? "conserved" : `${violations.length} VI
 process.stdout.write(`soak seed ${seed}: ${verdict}; ${told.join(", ")}\n`);
 for (const violation of violations.slice(0, 40)) process.stderr.write(`  ${violation}\n`);
 if (values.outcomes) process.stderr.write(`${JSON.stringify(outcomes, null, 2)}\n`);
-process.exitCode = violations.length === 0 ? 0 : 1;
+// A connection that a fault left hanging must not keep the process.
+process.exit(violations.length === 0 ? 0 : 1);
