@@ -188,10 +188,12 @@ async function examine(
 
 /** Every stream was looked at before, as it is now, and left nothing to send. */
 function isIdle(record: SessionRecord, group: Found[]): boolean {
-  return group.every(({ stream }) => {
-    const known = record.streams[stream.source];
-    return known?.idle?.signature === stream.signature && known.idle.held === undefined;
-  });
+  return group.every(({ stream }) => isIdleStream(record, stream));
+}
+
+function isIdleStream(record: SessionRecord, { source, signature }: Stream): boolean {
+  const idle = record.streams[source]?.idle;
+  return idle?.signature === signature && idle.held === undefined;
 }
 
 /** The same look found too few messages before, and still does under today's filter. */
@@ -232,8 +234,7 @@ async function lookAtStreams(
     // A database continues a file where the file ended: that is known once the file has been delivered.
     const before = pending.at(-1);
     if (before !== undefined && before.store.kind !== store.kind) break;
-    const known = record.streams[stream.source];
-    if (known?.idle?.signature === stream.signature && known.idle.held === undefined) continue;
+    if (isIdleStream(record, stream)) continue;
 
     const reader = await store.open(stream);
     readers.push(reader);

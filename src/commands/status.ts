@@ -5,7 +5,7 @@ import { StoreError } from "../problem.ts";
 import { bytes, count, plain, when } from "../text.ts";
 import { VERSION } from "../version.ts";
 import { type Counts, readState, type UploadState } from "./state.ts";
-import { field, painter, type Terminal } from "./terminal.ts";
+import { field, painter, type Terminal, writeJson } from "./terminal.ts";
 
 export interface StatusOptions {
   readonly stateDir: string;
@@ -178,12 +178,8 @@ function lastRun({ lastRun: last }: UploadState, now: number, paint: Paint): str
       ? "nothing sent"
       : `${count(sent.sessions, "session")}, ${count(sent.lines, "line")}, ${bytes(sent.wireBytes)} on the wire`;
   const answer =
-    last.report.lastAnswer === undefined ? "" : `; the API ${apiSaid(last.report.lastAnswer)}`;
+    last.report.lastAnswer === undefined ? "" : `; the API ${plain(last.report.lastAnswer)}`;
   return `${ago} ${by}, ${words}${why}; ${what}${reason === undefined ? answer : ""}`;
-}
-
-function apiSaid(answer: string): string {
-  return plain(answer);
 }
 
 function table(counts: Counts, paint: Paint): string {
@@ -225,8 +221,4 @@ function notes(state: UploadState): string {
   if (state.omittedLines > 0)
     lines.push(`${count(state.omittedLines, "line")} too long to send; the API knows their length`);
   return lines.length === 0 ? "" : `\nNotes\n${lines.map((line) => `  ${line}\n`).join("")}`;
-}
-
-function writeJson({ out }: Terminal, document: unknown): void {
-  out.write(`${JSON.stringify(document, null, 2)}\n`);
 }

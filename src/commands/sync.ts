@@ -9,7 +9,7 @@ import { findAgents } from "../stores/agents.ts";
 import { SETTLE_MS } from "../stores/store.ts";
 import { bytes, count, plain } from "../text.ts";
 import { Progress, summary } from "./sync-words.ts";
-import { painter, type Terminal } from "./terminal.ts";
+import { painter, type Terminal, writeJson } from "./terminal.ts";
 
 /** What `openclaw influxion sync` ends with; documented in the README. */
 export const EXIT = { done: 0, usage: 1, partial: 2, unreachable: 3, interrupted: 130 } as const;
@@ -187,8 +187,4 @@ function toJson({ session, streams, bytes: size }: PlannedSession): unknown {
       });
     }),
   };
-}
-
-function writeJson({ out }: Terminal, document: unknown): void {
-  out.write(`${JSON.stringify(document, null, 2)}\n`);
 }

@@ -16,6 +16,11 @@ export function painter(stream: Terminal["out"]): (style: Style, text: string) =
   return (style, text) => (coloured ? styleText(style, text, { validateStream: false }) : text);
 }
 
+/** The one document of `--json`. */
+export function writeJson({ out }: Terminal, document: unknown): void {
+  out.write(`${JSON.stringify(document, null, 2)}\n`);
+}
+
 /** Left-aligned label and value under a common margin. */
 export function field(label: string, value: string): string {
   return `  ${label.padEnd(12)}${value}\n`;

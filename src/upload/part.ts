@@ -141,15 +141,11 @@ async function attempt(
   }
 }
 
-function bodyOf(
-  { reader, start, part, agentId, sessionId }: PartSource,
-  { deploymentId, projectId, signal }: SendOptions,
-): Body {
+function bodyOf(source: PartSource, { deploymentId, projectId, signal }: SendOptions): Body {
+  const { start, part, agentId, sessionId } = source;
   const { capturedAt } = part;
   const lines =
-    part.omitted !== undefined
-      ? { omittedBytes: part.omitted }
-      : readUnchanged({ reader, start, part, agentId, sessionId }, signal);
+    part.omitted !== undefined ? { omittedBytes: part.omitted } : readUnchanged(source, signal);
   const fields = { deploymentId, projectId, agentId, sessionId, capturedAt };
   return createBody({ lines, fields, firstLine: start.lines });
 }

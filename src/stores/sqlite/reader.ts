@@ -3,11 +3,11 @@ import { entryDigest } from "../entry-digest.ts";
 import {
   type Cut,
   type CutOptions,
+  isAtRest,
   MAX_LINE_BYTES,
   MAX_PART_BYTES,
   type Position,
   type Reader,
-  SETTLE_MS,
   type Stream,
   type Verdict,
 } from "../store.ts";
@@ -41,9 +41,8 @@ export class SqliteReader implements Reader {
     if (offset === 0) return "same";
     const { generation, changedAt } = await this.#source.state();
     if (await this.#holds(offset, fingerprint, generationMark(generation))) return "same";
-    const touched = Math.max(changedAt, this.#stream.changedAt);
-    // A clock that was set back must not make a session "fresh" for ever.
-    return Math.abs(this.#now() - touched) < SETTLE_MS ? "unsettled" : "changed";
+    const touched = { changedAt: Math.max(changedAt, this.#stream.changedAt) };
+    return isAtRest(touched, this.#now()) ? "changed" : "unsettled";
   }
 
   async bytesAfter(offset: number): Promise<number> {
