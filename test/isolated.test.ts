@@ -8,24 +8,11 @@ import { startFaultServer } from "./support/fault-server.ts";
 import { Lab } from "./support/lab.ts";
 import { lines, message, session, sessionPath, write } from "./support/transcripts.ts";
 
-function optionsOf(
+const optionsOf = (
   lab: Lab,
   overrides: Record<string, unknown> = {},
-  rest: Partial<RunOptions> = {},
-): RunOptions {
-  const config = lab.config(overrides);
-  return {
-    stateDir: lab.stateDir,
-    config,
-    apiKey: config.apiKey as string,
-    trigger: "command",
-    lockWaitMs: 0,
-    signal: new AbortController().signal,
-    now: Date.now,
-    random: Math.random,
-    ...rest,
-  };
-}
+  options: Partial<RunOptions> = {},
+): RunOptions => lab.options(overrides, { trigger: "command", ...options });
 
 const lockOf = (lab: Lab): string => join(lab.stateDir, "influxion", "uploads.lock");
 

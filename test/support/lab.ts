@@ -66,12 +66,10 @@ export class Lab implements AsyncDisposable {
     append(path, lines(entries));
   }
 
-  async run(
-    overrides: Record<string, unknown> = {},
-    options: Partial<RunOptions> = {},
-  ): Promise<RunReport> {
+  /** A run as the service does it, for this lab's receiver unless `overrides` says otherwise. */
+  options(overrides: Record<string, unknown> = {}, options: Partial<RunOptions> = {}): RunOptions {
     const config = this.config(overrides);
-    return run({
+    return {
       stateDir: this.stateDir,
       config,
       apiKey: config.apiKey as string,
@@ -81,7 +79,14 @@ export class Lab implements AsyncDisposable {
       now: this.now,
       random: Math.random,
       ...options,
-    });
+    };
+  }
+
+  run(
+    overrides: Record<string, unknown> = {},
+    options: Partial<RunOptions> = {},
+  ): Promise<RunReport> {
+    return run(this.options(overrides, options));
   }
 
   async sync(
