@@ -1,7 +1,12 @@
 import type { RunReport } from "./report.ts";
 
-/** The first run comes this long after the start, in ms, so that gateways restarted together do not strike together. */
-const FIRST_RUN_MS = { min: 5_000, max: 30_000 };
+/**
+ * The first run comes within this time of the start, in ms, and never later than an
+ * interval; not in its first sixth, while the Gateway is still busy with itself. The
+ * rest is random, so that gateways restarted together do not strike together.
+ */
+const FIRST_RUN_MS = 30_000;
+const FIRST_RUN_AFTER = 1 / 6;
 
 /** An interval is stretched by up to this share, and at most by this many ms. */
 const JITTER = { share: 0.1, maxMs: 60_000 };
@@ -60,7 +65,8 @@ export function createScheduler({ everyMs, run, now, random }: SchedulerOptions)
   return {
     start() {
       if (everyMs <= 0 || abort.signal.aborted) return;
-      wait(FIRST_RUN_MS.min + random() * (FIRST_RUN_MS.max - FIRST_RUN_MS.min));
+      const within = Math.min(FIRST_RUN_MS, everyMs);
+      wait(within * (FIRST_RUN_AFTER + random() * (1 - FIRST_RUN_AFTER)));
     },
     async stop() {
       abort.abort();

@@ -62,6 +62,14 @@ test("P50: starts and intervals are jittered", async () => {
   expect(starts[2]).toBeGreaterThan((starts[1] ?? 0) + 30_000);
 });
 
+test("P50: a first run does not wait longer than an interval", async () => {
+  const { state, scheduler } = counted(6000, 0, 0.999);
+  scheduler.start();
+  await vi.advanceTimersByTimeAsync(6000);
+  expect(state.runs).toBe(1);
+  await scheduler.stop();
+});
+
 test("P53: a laptop asleep for a night gives one catch-up run", async () => {
   const { state, scheduler } = counted(15 * MINUTE);
   scheduler.start();
