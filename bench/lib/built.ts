@@ -7,6 +7,7 @@ type Modules = {
   isolated: typeof import("../../src/isolated.ts");
   run: typeof import("../../src/run.ts");
   "upload/body": typeof import("../../src/upload/body.ts");
+  "upload/compressor": typeof import("../../src/upload/compressor.ts");
   "upload/entry": typeof import("../../src/upload/entry.ts");
   "upload/envelope": typeof import("../../src/upload/envelope.ts");
   "upload/guard": typeof import("../../src/upload/guard.ts");

@@ -14,7 +14,7 @@ export async function session(bench: Bench): Promise<Figure[]> {
   const bytes = bench.quick ? 20 * MB : 200 * MB;
   const rounds = bench.quick ? 3 : 5;
   const options = { seed: 1, bytes };
-  const { level, memLevel } = (await built("upload/body")).GZIP;
+  const { level, memLevel } = (await built("upload/compressor")).GZIP;
   const states = STORES.map((store) => ({ store, dir: makeState(bench, "one", store, [options]) }));
   const body = join(bench.dir, "one.ndjson");
   await writeBody(sessionFile(states[0]?.dir ?? "", 1), 1, body);

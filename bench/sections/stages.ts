@@ -23,7 +23,7 @@ const FIELDS = {
 /** MB/s of each stage on 8 MiB of transcript, which is one part. */
 export async function stages(bench: Bench): Promise<Figure[]> {
   const [{ GZIP }, { wholeLines }, { toPayload, noLines }, { EnvelopeWriter }] = await Promise.all([
-    built("upload/body"),
+    built("upload/compressor"),
     built("upload/guard"),
     built("upload/entry"),
     built("upload/envelope"),

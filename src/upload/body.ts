@@ -1,21 +1,10 @@
-import { Readable, type Transform } from "node:stream";
-import { pipeline } from "node:stream/promises";
-import { createGzip } from "node:zlib";
 import split2 from "split2";
 import { entryDigest } from "../stores/entry-digest.ts";
 import { MAX_LINE_BYTES } from "../stores/store.ts";
+import { Compressor } from "./compressor.ts";
 import { type LineCounts, noLines, toPayload } from "./entry.ts";
-import { BLOCK_BYTES, type EnvelopeFields, EnvelopeWriter } from "./envelope.ts";
+import { type EnvelopeFields, EnvelopeWriter } from "./envelope.ts";
 import { omittedLine, wholeLines } from "./guard.ts";
-
-/** See docs/performance.md for how these were chosen. */
-export const GZIP = {
-  level: 5,
-  memLevel: 9,
-  chunkSize: 64 * 1024,
-  // Blocks wait in front of zlib, so that its thread need not wait for this one.
-  highWaterMark: 3 * BLOCK_BYTES,
-};
 
 export interface BodySource {
   /** Raw bytes of the part's range, or the size of the one line that is left out. */
@@ -57,49 +46,45 @@ export function createBody({ lines, fields, firstLine }: BodySource): Body {
     }
   }
 
-  const toBlock = (line: string): Buffer | undefined => {
+  const full: Buffer[] = [];
+  const toBlock = (line: string): undefined => {
     const payload = toPayload(line, counts);
-    if (payload === null) return undefined;
+    if (payload === null) return;
     last = payload;
-    return writer.add(payload);
+    const block = writer.add(payload);
+    if (block !== undefined) full.push(block);
   };
-
-  const source =
-    "omittedBytes" in lines
-      ? Readable.from([omittedLine(lines.omittedBytes)])
-      : Readable.from(
-          wholeLines(watched(lines), {
-            maxLineBytes: MAX_LINE_BYTES,
-            onInvalidUtf8: (count) => {
-              counts.invalidUtf8 += count;
-            },
-          }),
-          { highWaterMark: 1 },
-        );
   // `decodeStrings: false` hands the guard's binary strings to split2 as they are.
-  const splitter: Transform = split2("\n", toBlock, {
-    decodeStrings: false,
-    readableHighWaterMark: 1,
-    writableHighWaterMark: 1,
+  const splitter = split2("\n", toBlock, { decodeStrings: false });
+  const compressor = new Compressor((block) => writer.reuse(block));
+  splitter.on("error", (error) => compressor.output.destroy(error));
+
+  const chunks =
+    "omittedBytes" in lines
+      ? [omittedLine(lines.omittedBytes)]
+      : wholeLines(watched(lines), {
+          maxLineBytes: MAX_LINE_BYTES,
+          onInvalidUtf8: (count) => {
+            counts.invalidUtf8 += count;
+          },
+        });
+  const pump = async (): Promise<void> => {
+    for await (const chunk of chunks) {
+      // Every line of the chunk has been through `toBlock` when this returns.
+      splitter.write(chunk);
+      for (const block of full.splice(0)) await compressor.add(block);
+      if (compressor.ended) return;
+    }
+    const rest = writer.flush();
+    if (rest !== undefined) await compressor.add(rest);
+    compressor.output.end();
+  };
+  const done = pump().catch((error: unknown) => {
+    compressor.output.destroy(error instanceof Error ? error : new Error(String(error)));
   });
-  const gzip = createGzip(GZIP);
-  const abort = new AbortController();
-  const done = pipeline(
-    source,
-    splitter,
-    async function* lastBlock(blocks: AsyncIterable<Buffer>) {
-      yield* blocks;
-      const rest = writer.flush();
-      if (rest !== undefined) yield rest;
-    },
-    gzip,
-    { signal: abort.signal },
-  );
-  // The failure also reaches whoever reads `chunks`; this only keeps it from counting as unhandled.
-  done.catch(() => undefined);
 
   return {
-    chunks: gzip,
+    chunks: compressor.output,
     counts,
     get sourceError() {
       return sourceError;
@@ -107,9 +92,9 @@ export function createBody({ lines, fields, firstLine }: BodySource): Body {
     lastEntry: () =>
       last === undefined ? undefined : entryDigest(Buffer.from(last, "latin1").toString("utf8")),
     async [Symbol.asyncDispose]() {
-      abort.abort();
-      gzip.destroy();
-      await done.catch(() => undefined);
+      compressor.output.destroy();
+      splitter.destroy();
+      await done;
     },
   };
 }

@@ -9,7 +9,7 @@ export interface EnvelopeFields {
 }
 
 /** Body bytes are handed to zlib in blocks of this size; small writes halve its speed. */
-export const BLOCK_BYTES = 64 * 1024;
+const BLOCK_BYTES = 128 * 1024;
 
 /**
  * Packs payloads into envelope lines and these into blocks. The constant bytes
@@ -18,7 +18,8 @@ export const BLOCK_BYTES = 64 * 1024;
 export class EnvelopeWriter {
   readonly #before: Buffer;
   readonly #after: Buffer;
-  #block = Buffer.allocUnsafe(BLOCK_BYTES);
+  readonly #free: Buffer[] = [];
+  #block: Buffer = Buffer.allocUnsafe(BLOCK_BYTES);
   #used = 0;
   #lineIndex: number;
 
@@ -58,9 +59,14 @@ export class EnvelopeWriter {
   flush(): Buffer | undefined {
     if (this.#used === 0) return undefined;
     const block = this.#block.subarray(0, this.#used);
-    this.#block = Buffer.allocUnsafe(BLOCK_BYTES);
+    this.#block = this.#free.pop() ?? Buffer.allocUnsafe(BLOCK_BYTES);
     this.#used = 0;
     return block;
+  }
+
+  /** Takes a block back that nobody reads any more. One made for a long line is left to the collector. */
+  reuse({ buffer }: Buffer): void {
+    if (buffer.byteLength === BLOCK_BYTES) this.#free.push(Buffer.from(buffer));
   }
 
   #write(bytes: Buffer): void {
