@@ -2,6 +2,7 @@ import { formatConfigProblem, MINIMAL_CONFIG, readConfig } from "./config.ts";
 import { type HostConfig, proxyUrlOf, resolveApiKey } from "./host.ts";
 import { noteRun } from "./last-run.ts";
 import { InfluxionError } from "./problem.ts";
+import type { QuietRuns } from "./quiet.ts";
 import type { RunReport } from "./report.ts";
 import { createScheduler, describeRun, type Scheduler } from "./service.ts";
 
@@ -34,6 +35,7 @@ export function startUploads(context: GatewayContext, pluginConfig: unknown): Sc
   if (config.everyMs === 0) {
     logger.info('influxion: upload.every is "0"; uploads only with "openclaw influxion sync"');
   }
+  let runs: QuietRuns | undefined;
   return createScheduler({
     everyMs: config.everyMs,
     now: Date.now,
@@ -44,9 +46,8 @@ export function startUploads(context: GatewayContext, pluginConfig: unknown): Sc
         failure: null,
       };
       try {
-        // Loaded with the first run, so that a Gateway that starts does not wait for it.
-        const { runIsolated } = await import("./isolated.ts");
-        note.report = await runIsolated({
+        runs ??= await createRuns();
+        note.report = await runs.run({
           stateDir,
           config,
           apiKey: await resolveApiKey(config.apiKey, context.config),
@@ -70,6 +71,12 @@ export function startUploads(context: GatewayContext, pluginConfig: unknown): Sc
       await noteRun(stateDir, { ...note, at: new Date(at).toISOString(), nextAt: next });
     },
   });
+}
+
+/** Loaded with the first run, and a thread only when there is something to do: a Gateway that starts does not wait for them. */
+async function createRuns(): Promise<QuietRuns> {
+  const { QuietRuns } = await import("./quiet.ts");
+  return new QuietRuns(async (options) => (await import("./isolated.ts")).runIsolated(options));
 }
 
 function tell(

@@ -32,6 +32,8 @@ export interface RunReport {
   /** Why the run ended early. */
   readonly reason?: string;
   readonly trigger: "interval" | "command";
+  /** There was nothing to do, and will be nothing as long as no transcript changes. */
+  readonly settled: boolean;
   /** ISO 8601 */
   readonly startedAt: string;
   readonly endedAt: string;
@@ -160,8 +162,11 @@ export class Tally {
     }
   }
 
-  /** @param held why nothing was tried at all */
-  finish(held: Tally["stop"], endedAt: number): RunReport {
+  /**
+   * @param held why nothing was tried at all
+   * @param settled see {@link RunReport}
+   */
+  finish(held: Tally["stop"], endedAt: number, settled: boolean): RunReport {
     const stop = held ?? this.stop ?? this.#neverArrived();
     const counts = this.#counts;
     const { raw, omitted, untyped, invalidUtf8, blank } = counts;
@@ -171,6 +176,7 @@ export class Tally {
       outcome: stop?.kind ?? (trouble ? "partial" : "done"),
       ...(stop === null ? {} : { reason: stop.reason }),
       trigger: this.#trigger,
+      settled,
       startedAt: new Date(this.#startedAt).toISOString(),
       endedAt: new Date(endedAt).toISOString(),
       sent: {

@@ -9,7 +9,7 @@ import { type PlannedSession, planParts } from "./parts.ts";
 import { prune } from "./prune.ts";
 import { type RunReport, Tally } from "./report.ts";
 import { findAgents } from "./stores/agents.ts";
-import { MAX_PART_BYTES } from "./stores/store.ts";
+import { isAtRest, MAX_PART_BYTES } from "./stores/store.ts";
 import { type Survey, type SurveyedSession, survey } from "./survey.ts";
 import { Pacer, type SendOptions } from "./upload/part.ts";
 import { uploadSession } from "./upload/session.ts";
@@ -86,7 +86,7 @@ export async function runLocked(options: Omit<RunOptions, "lockWaitMs">): Promis
   const target = ledger.target(config);
   const tally = new Tally(startedAt, trigger, ledger.problems);
   const heldBack = trigger === "interval" ? reasonToHold(target, options) : null;
-  if (heldBack !== null) return tally.finish(heldBack, now());
+  if (heldBack !== null) return tally.finish(heldBack, now(), false);
 
   await using agents = await findAgents({ stateDir, now, knownBytes: knownBytes(target) });
   tally.problems.push(...agents.problems);
@@ -110,7 +110,8 @@ export async function runLocked(options: Omit<RunOptions, "lockWaitMs">): Promis
     await ledger.save();
   }
   tally.countStates(found);
-  return tally.finish(null, now());
+  const settled = ledger.problems.length === 0 && isSettled(found, target, startedAt);
+  return tally.finish(null, now(), settled);
 }
 
 /** What a run would send now. Touches neither network, ledger nor lock. */
@@ -123,6 +124,19 @@ export async function dryRun(
   await using agents = await findAgents({ stateDir, now, knownBytes: knownBytes(target) });
   const found = await look(options, ledger, target, agents.agents);
   return { plan: await planParts(planOptions(options, target, found.sessions)), survey: found };
+}
+
+/** Whether the same look at any later time would find the same, and nothing to do. */
+function isSettled({ sessions, failedAgents }: Survey, target: Target, now: number): boolean {
+  return (
+    failedAgents.length === 0 &&
+    sessions.every(({ state, changedAt }) => {
+      const isDone = state.kind === "skipped" || (state.kind === "uploaded" && !state.growing);
+      return isDone && isAtRest({ changedAt }, now);
+    }) &&
+    // One that vanished is forgotten in the end.
+    Object.values(target.sessions).every(({ missingSince }) => missingSince === undefined)
+  );
 }
 
 const nameOf = ({ agentId, sessionId }: SessionName): SessionName => ({ agentId, sessionId });

@@ -17,6 +17,11 @@ export function openJsonlStore({ agentId, dir, now }: JsonlStoreOptions): Store 
     kind: "jsonl",
     agentId,
     list: (signal) => listSessions(agentId, dir, signal),
+    async mark(signal) {
+      const { streams, problems } = await listSessions(agentId, dir, signal);
+      const looks = streams.map(({ source, signature }) => `${source}/${signature}`);
+      return [...looks, ...problems.map(({ message }) => message)].join("/");
+    },
     open: (stream) => openJsonl(join(dir, stream.source), stream, now),
     close: () => Promise.resolve(),
   };

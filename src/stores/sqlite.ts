@@ -1,4 +1,5 @@
 import { StoreError } from "../problem.ts";
+import { fileMark } from "./mark.ts";
 import { COLD_ROW_SQL, type ColdRow, ColdSource } from "./sqlite/cold.ts";
 import { Connection } from "./sqlite/connection.ts";
 import { type KnownBytes, listSessions, type OpenDatabase } from "./sqlite/list.ts";
@@ -44,6 +45,12 @@ class SqliteStore implements Store {
   async list(signal?: AbortSignal): Promise<Listing> {
     const known = this.#options.knownBytes ?? (() => undefined);
     return listSessions(this.agentId, await this.#connect(), known, signal);
+  }
+
+  /** Every commit changes the log or, where a checkpoint has emptied it, the file. */
+  async mark(): Promise<string> {
+    const { path } = this.#options;
+    return `${await fileMark(path)}/${await fileMark(`${path}-wal`)}`;
   }
 
   async open(stream: Stream): Promise<Reader> {

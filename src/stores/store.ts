@@ -125,6 +125,11 @@ export interface Store {
    * @throws {StoreError} when the agent cannot be read as a whole.
    */
   list(signal?: AbortSignal): Promise<Listing>;
+  /**
+   * Equal between two looks only if nothing that {@link list} would find has changed
+   * in between, given that it was at rest at the first. Cheaper than listing where it can be.
+   */
+  mark(signal?: AbortSignal): Promise<string>;
   /** @throws {StoreError} when the stream cannot be opened. */
   open(stream: Stream): Promise<Reader>;
   close(): Promise<void>;

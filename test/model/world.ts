@@ -3,6 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { readConfig } from "../../src/config.ts";
 import { ledgerPaths } from "../../src/ledger/files.ts";
+import { QuietRuns } from "../../src/quiet.ts";
 import type { RunReport } from "../../src/report.ts";
 import { run } from "../../src/run.ts";
 import { compare } from "../soak/conservation.ts";
@@ -19,6 +20,7 @@ export class World implements Disposable {
   readonly #dir = mkdtempSync(join(tmpdir(), "influxion-model-"));
   readonly #ingest: Ingest;
   readonly #sessions: readonly SessionFile[];
+  readonly #runs = new QuietRuns(run);
   #offset = 0;
 
   constructor(ingest: Ingest) {
@@ -108,7 +110,7 @@ export class World implements Disposable {
       filter: { minMessages: 0, minBytes: 0 },
     });
     if (!result.ok) throw new Error(JSON.stringify(result.problems));
-    return run({
+    return this.#runs.run({
       stateDir: this.#dir,
       config: result.config,
       apiKey: "key",

@@ -28,17 +28,19 @@ else await loop(options.mode);
 
 async function loop(trigger: "interval" | "command"): Promise<never> {
   const { run } = await load<typeof import("../../src/run.ts")>("run");
+  const { QuietRuns } = await load<typeof import("../../src/quiet.ts")>("quiet");
   const { readConfig } = await load<typeof import("../../src/config.ts")>("config");
   const { InfluxionError } = await load<typeof import("../../src/problem.ts")>("problem");
   const result = readConfig(options.config);
   if (!result.ok) throw new Error(JSON.stringify(result.problems));
   const dice = new Dice(options.seed);
+  const runs = new QuietRuns(run);
   // It would be written at the end of a process that has one.
   flushCompileCache();
   tell({ kind: "ready" });
   for (;;) {
     try {
-      const report = await run({
+      const report = await runs.run({
         stateDir: options.stateDir,
         config: result.config,
         apiKey: String(result.config.apiKey),
