@@ -1,6 +1,7 @@
 import { rm } from "node:fs/promises";
 import { join } from "node:path";
 import type { RunReport } from "../../src/report.ts";
+import type { RunOptions } from "../../src/run.ts";
 import { built } from "./built.ts";
 
 export interface UploadInput {
@@ -22,10 +23,9 @@ export interface UploadInput {
 /** A day after the corpus was touched: nothing is still being written. */
 export const NOW = Date.parse("2026-01-03T00:00:00Z");
 
-/** Loads what a run needs, uploads the warm-up if there is one, and returns the run. */
-export async function prepareRun(input: UploadInput): Promise<() => Promise<RunReport>> {
+/** What a run is called with. */
+export async function runOptions(input: UploadInput, stateDir: string): Promise<RunOptions> {
   const { readConfig } = await built("config");
-  const run = input.isolated ? (await built("isolated")).runIsolated : (await built("run")).run;
   const result = readConfig({
     apiKey: "bench",
     deploymentId: "bench-deployment",
@@ -38,18 +38,23 @@ export async function prepareRun(input: UploadInput): Promise<() => Promise<RunR
     },
   });
   if (!result.ok) throw new Error(JSON.stringify(result.problems));
-  const { config } = result;
+  return {
+    stateDir,
+    config: result.config,
+    apiKey: "bench",
+    trigger: "command",
+    lockWaitMs: 0,
+    signal: new AbortController().signal,
+    now: () => input.now,
+    random: () => 0,
+  };
+}
+
+/** Loads what a run needs, uploads the warm-up if there is one, and returns the run. */
+export async function prepareRun(input: UploadInput): Promise<() => Promise<RunReport>> {
+  const run = input.isolated ? (await built("isolated")).runIsolated : (await built("run")).run;
   const upload = async (stateDir: string): Promise<RunReport> => {
-    const report = await run({
-      stateDir,
-      config,
-      apiKey: "bench",
-      trigger: "command",
-      lockWaitMs: 0,
-      signal: new AbortController().signal,
-      now: () => input.now,
-      random: () => 0,
-    });
+    const report = await run(await runOptions(input, stateDir));
     if (report.outcome !== "done") throw new Error(`the run ended ${JSON.stringify(report)}`);
     return report;
   };

@@ -22,11 +22,11 @@ export interface EventRow {
 /** Up to here decompressing takes less time than a trip to the thread pool. */
 const SYNC_BYTES = 64 * 1024;
 
-/** Longer texts are not parsed here: that would block the event loop, and whoever sends them parses them anyway. */
-const PARSED_BYTES = 1024 * 1024;
-
 /** Longer events are told apart by their length alone. */
 export const DIGESTED_BYTES = 1024 * 1024;
+
+/** Least that zlib takes, `zlib.constants.Z_MIN_CHUNK`. */
+const MIN_CHUNK_BYTES = 64;
 
 const NEWLINE = 0x0a;
 const RETURN = 0x0d;
@@ -50,17 +50,24 @@ export async function decodeEvent(sessionId: string, row: EventRow): Promise<Eve
   return { seq, text };
 }
 
-/** The event's text as one line: newlines between JSON tokens become spaces, so that no byte count changes. */
-export function lineOf(text: Buffer): Buffer {
-  const line = Buffer.allocUnsafe(text.length + 1);
-  text.copy(line);
-  line[text.length] = NEWLINE;
-  for (const byte of [NEWLINE, RETURN]) {
-    for (let at = line.indexOf(byte); at !== -1 && at < text.length; at = line.indexOf(byte, at)) {
-      line[at] = SPACE;
+/** The events' texts as lines: newlines between JSON tokens become spaces, so that no byte count changes. */
+export function linesOf(events: readonly Event[]): Buffer {
+  const bytes = events.reduce((sum, { text }) => sum + text.length + 1, 0);
+  const lines = Buffer.allocUnsafe(bytes);
+  let at = 0;
+  for (const { text } of events) {
+    text.copy(lines, at);
+    const end = at + text.length;
+    if (text.includes(NEWLINE) || text.includes(RETURN)) {
+      const line = lines.subarray(at, end);
+      for (const [index, byte] of line.entries()) {
+        if (byte === NEWLINE || byte === RETURN) line[index] = SPACE;
+      }
     }
+    lines[end] = NEWLINE;
+    at = end + 1;
   }
-  return line;
+  return lines;
 }
 
 /** Short digest of one event, the same whether it is stored as text, compressed or in an archive. */
@@ -92,8 +99,12 @@ export function damaged(
 async function unpack(sessionId: string, { seq, bytes, zstd }: EventRow): Promise<Buffer> {
   if (zstd === null || bytes < 1)
     throw damaged(sessionId, seq, "its recorded length is impossible");
-  // A blob that promises little and unpacks to much fails instead of filling the memory.
-  const options = { maxOutputLength: bytes };
+  const options = {
+    // A blob that promises little and unpacks to much fails instead of filling the memory.
+    maxOutputLength: bytes,
+    // All of it at once and one byte to spare. zlib's own 16 KiB for each of many small events keep the collector busy.
+    chunkSize: Math.max(MIN_CHUNK_BYTES, bytes + 1),
+  };
   try {
     return bytes <= SYNC_BYTES
       ? zstdDecompressSync(zstd, options)
@@ -103,10 +114,9 @@ async function unpack(sessionId: string, { seq, bytes, zstd }: EventRow): Promis
   }
 }
 
+/** By its edges, since whoever sends it parses it; what is no object is parsed here. */
 function looksLikeJson(text: Buffer): boolean {
-  if (text.length > PARSED_BYTES) {
-    return text[0] === OPEN_BRACE && text[text.length - 1] === CLOSE_BRACE;
-  }
+  if (text[0] === OPEN_BRACE && text[text.length - 1] === CLOSE_BRACE) return true;
   try {
     JSON.parse(text.toString("utf8"));
     return true;

@@ -11,7 +11,7 @@ import {
   type Stream,
   type Verdict,
 } from "../store.ts";
-import { type Event, lineOf, unknownEncoding } from "./event.ts";
+import { linesOf, unknownEncoding } from "./event.ts";
 import {
   firstDigest,
   formatFingerprint,
@@ -165,10 +165,6 @@ export class SqliteReader implements Reader {
 /** Bytes as lines: each text and its newline. */
 export function sourceBytes({ count, bytes }: Totals): number {
   return count + bytes;
-}
-
-function linesOf(page: readonly Event[]): Buffer {
-  return Buffer.concat(page.map(({ text }) => lineOf(text)));
 }
 
 function sum(a: Totals, b: Totals): Totals {
