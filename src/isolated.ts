@@ -3,7 +3,8 @@ import { Worker } from "node:worker_threads";
 import { ledgerPaths } from "./ledger/files.ts";
 import { InfluxionError } from "./problem.ts";
 import type { RunReport } from "./report.ts";
-import { type RunEvents, type RunOptions, takeRunLock } from "./run.ts";
+import type { RunEvents, RunOptions } from "./run.ts";
+import { takeRunLock } from "./run-lock.ts";
 
 /**
  * Most heap of a run, in MB; the ledger's records come on top. A run needs a tenth

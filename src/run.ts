@@ -3,11 +3,12 @@ import pLimit from "p-limit";
 import type { Config } from "./config.ts";
 import { createFilter } from "./filter.ts";
 import { knownBytes, Ledger } from "./ledger/ledger.ts";
-import { type LockOwner, takeLock } from "./ledger/lock.ts";
+import type { LockOwner } from "./ledger/lock.ts";
 import type { Target } from "./ledger/schema.ts";
 import { type PlannedSession, planParts } from "./parts.ts";
 import { prune } from "./prune.ts";
 import { type RunReport, Tally } from "./report.ts";
+import { takeRunLock } from "./run-lock.ts";
 import { findAgents } from "./stores/agents.ts";
 import { isAtRest, MAX_PART_BYTES } from "./stores/store.ts";
 import { type Survey, type SurveyedSession, survey } from "./survey.ts";
@@ -62,20 +63,6 @@ export async function run(options: RunOptions): Promise<RunReport> {
   await using _lock = await takeRunLock(options);
   // Awaited here, because the lock is given back when this function returns.
   return await runLocked(options);
-}
-
-/** The lock of a run, to be held around {@link runLocked}. */
-export function takeRunLock(
-  options: Pick<RunOptions, "stateDir" | "trigger" | "lockWaitMs" | "signal" | "events">,
-): Promise<AsyncDisposable> {
-  const { stateDir, trigger, lockWaitMs, signal, events } = options;
-  return takeLock({
-    stateDir,
-    role: trigger === "interval" ? "gateway" : "command",
-    waitMs: lockWaitMs,
-    signal,
-    ...(events?.onWait === undefined ? {} : { onWait: events.onWait }),
-  });
 }
 
 /** {@link run} for a caller that holds the lock. */

@@ -2,7 +2,6 @@ import { readFile, rmdir, stat, utimes } from "node:fs/promises";
 import { hostname } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
-import { acquireFileLock } from "@openclaw/fs-safe/file-lock";
 import * as v from "valibot";
 import { InfluxionError } from "../problem.ts";
 
@@ -86,6 +85,8 @@ export function describeOwner(owner: LockOwner | null): string {
 async function tryLock(stateDir: string, role: LockOwner["role"]): Promise<AsyncDisposable | null> {
   const path = lockPath(stateDir);
   await removeDeadGuard(path);
+  // Loaded by whoever takes the lock; neither `status` nor the thread of a run does.
+  const { acquireFileLock } = await import("@openclaw/fs-safe/file-lock");
   try {
     const handle = await acquireFileLock(join(stateDir, "influxion", "uploads"), {
       lockPath: path,

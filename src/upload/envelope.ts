@@ -9,7 +9,10 @@ export interface EnvelopeFields {
 }
 
 /** Body bytes are handed to zlib in blocks of this size; small writes halve its speed. */
-const BLOCK_BYTES = 128 * 1024;
+const BLOCK_BYTES = 256 * 1024;
+
+/** The first block: most parts are a turn or two, which fit. */
+const FIRST_BYTES = 32 * 1024;
 
 /**
  * Packs payloads into envelope lines and these into blocks. The constant bytes
@@ -19,7 +22,7 @@ export class EnvelopeWriter {
   readonly #before: Buffer;
   readonly #after: Buffer;
   readonly #free: Buffer[] = [];
-  #block: Buffer = Buffer.allocUnsafe(BLOCK_BYTES);
+  #block: Buffer = Buffer.allocUnsafe(FIRST_BYTES);
   #used = 0;
   #lineIndex: number;
 

@@ -1,0 +1,29 @@
+/** Runs with nothing to do, one after the other in one process, as the Gateway's interval does them. */
+import { built } from "../lib/built.ts";
+import { programInput, programResult } from "../lib/child.ts";
+import { runOptions, type UploadInput } from "../lib/upload.ts";
+
+export interface IdleInput extends UploadInput {
+  readonly runs: number;
+}
+
+export interface IdleResult {
+  /** CPU of the whole process in each run, in ms. */
+  readonly cpuMs: readonly number[];
+  /** Parts that all the runs have sent. */
+  readonly parts: number;
+}
+
+const input = programInput<IdleInput>();
+const [{ QuietRuns }, { runIsolated }] = await Promise.all([built("quiet"), built("isolated")]);
+const options = await runOptions(input, input.stateDir);
+const runs = new QuietRuns(runIsolated);
+const cpuMs: number[] = [];
+let parts = 0;
+for (let n = 0; n < input.runs; n++) {
+  const from = process.cpuUsage();
+  parts += (await runs.run(options)).sent.parts;
+  const { user, system } = process.cpuUsage(from);
+  cpuMs.push((user + system) / 1000);
+}
+programResult({ cpuMs, parts } satisfies IdleResult);
