@@ -8,14 +8,19 @@ export interface SinkCounts {
   readonly wireBytes: number;
 }
 
+export interface SinkOptions {
+  /** What its receipts have as `Accept-Encoding`, e.g. `zstd`. @default none, as an API that never heard of it */
+  readonly advertise?: string;
+}
+
 /** A server in a process of its own that answers receipts and keeps nothing. */
 export interface Sink extends AsyncDisposable {
   readonly url: string;
   takeCounts(): Promise<SinkCounts>;
 }
 
-export async function startSink(): Promise<Sink> {
-  const child = spawn(process.execPath, [programPath("sink")], {
+export async function startSink(options: SinkOptions = {}): Promise<Sink> {
+  const child = spawn(process.execPath, [programPath("sink"), JSON.stringify(options)], {
     stdio: ["pipe", "pipe", "inherit"],
   });
   const [first] = (await once(child.stdout, "data")) as [Buffer];

@@ -1,7 +1,6 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
 import { finished } from "node:stream/promises";
 import { setTimeout as sleep } from "node:timers/promises";
-import { ACCEPTED_CODINGS } from "./body.ts";
 
 /** How long a client that was refused may go on sending before it is cut off. */
 const LINGER_MS = 2000;
@@ -25,7 +24,6 @@ export async function answer(
   res.writeHead(status, {
     "content-type": "application/json",
     "content-length": Buffer.byteLength(text),
-    "accept-encoding": ACCEPTED_CODINGS,
     ...(early ? { connection: "close" } : {}),
     ...headers,
   });

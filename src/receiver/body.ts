@@ -1,10 +1,10 @@
 import { createHash } from "node:crypto";
 import { type FileHandle, open } from "node:fs/promises";
-import { PassThrough, type Readable, type Transform } from "node:stream";
+import type { Readable } from "node:stream";
 import { finished, pipeline } from "node:stream/promises";
-import * as zlib from "node:zlib";
 import split2 from "split2";
 import { errnoOf } from "../problem.ts";
+import type { Decoder } from "./codings.ts";
 import { wholeLines } from "./lines.ts";
 import { type PartContent, PartTally } from "./part.ts";
 import { Refusal } from "./refusal.ts";
@@ -18,30 +18,6 @@ export interface StagedPart extends PartContent {
   readonly wireBytes: number;
   /** Bytes of the body after decompression. */
   readonly decodedBytes: number;
-}
-
-/** `bytesWritten` is how much input a zlib stream has used up. */
-type Decoder = Transform & { readonly bytesWritten?: number };
-
-const DECODERS: ReadonlyMap<string, () => Decoder> = new Map([
-  ["identity", () => new PassThrough()],
-  ["gzip", () => zlib.createGunzip({ chunkSize: 64 * 1024 })],
-  // Some runtimes that load plugins have no zstd.
-  ...("createZstdDecompress" in zlib
-    ? [["zstd", () => zlib.createZstdDecompress({ chunkSize: 64 * 1024 })] as const]
-    : []),
-]);
-
-/** The content codings a body may have, for `Accept-Encoding` (RFC 9110, 12.5.3). */
-export const ACCEPTED_CODINGS = [...DECODERS.keys()]
-  .filter((name) => name !== "identity")
-  .join(", ");
-
-/** @throws {Refusal} 415 for a coding that cannot be undone here. */
-export function createDecoder(coding: string): Decoder {
-  const create = DECODERS.get(coding.trim().toLowerCase());
-  if (create !== undefined) return create();
-  throw new Refusal(415, "CONTENT_ENCODING", `Content-Encoding must be one of ${ACCEPTED_CODINGS}`);
 }
 
 /**
@@ -88,7 +64,7 @@ export async function stageBody(
   } finally {
     await staging.close();
   }
-  // Node stops after the first frame of zstd, silently, when another one follows in the same chunk.
+  // Node passes over what follows a gzip stream if it begins with a zero byte.
   if ((decoder.bytesWritten ?? wireBytes) < wireBytes) throw notIntact();
   return { ...tally.finish(), file, sha256: hash.digest("hex"), wireBytes, decodedBytes };
 }

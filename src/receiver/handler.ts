@@ -3,7 +3,8 @@ import type { IncomingMessage, ServerResponse } from "node:http";
 import { errnoOf } from "../problem.ts";
 import { plain } from "../text.ts";
 import { answer } from "./answer.ts";
-import { createDecoder, stageBody } from "./body.ts";
+import { stageBody } from "./body.ts";
+import { type Coding, createDecoder } from "./codings.ts";
 import { Refusal } from "./refusal.ts";
 import { checkHeaders, keyCheck } from "./request.ts";
 import type { Storage } from "./storage.ts";
@@ -14,6 +15,8 @@ export type Handler = (req: IncomingMessage, res: ServerResponse) => Promise<voi
 /** What the answers to requests depend on. */
 export interface HandlerOptions {
   readonly key: string;
+  /** Content codings that a body may have; told in answers. */
+  readonly codings: readonly Coding[];
   readonly maxLineBytes: number;
   readonly log: (line: string) => void;
 }
@@ -21,19 +24,21 @@ export interface HandlerOptions {
 /** Takes one part per request; the promise ends when its answer is out, and never fails. */
 export function createHandler(
   storage: Storage,
-  { key, maxLineBytes, log }: HandlerOptions,
+  { key, codings, maxLineBytes, log }: HandlerOptions,
 ): Handler {
   const isKey = keyCheck(key);
+  /** What a client may use for its next request (RFC 9110, 12.5.3). */
+  const advertised = { "accept-encoding": codings.join(", ") };
 
   async function receive(req: IncomingMessage, res: ServerResponse): Promise<void> {
     const { idempotencyKey, coding } = checkHeaders(req, isKey);
-    const decoder = createDecoder(coding);
+    const decoder = createDecoder(coding, codings);
     const file = storage.stagingFile();
     try {
       const staged = await stageBody(req, decoder, file, maxLineBytes);
       const stored = await storage.commit(idempotencyKey, staged);
       log(describe(staged, stored));
-      await answer(req, res, 200, stored.part.receipt);
+      await answer(req, res, 200, stored.part.receipt, advertised);
     } finally {
       await rm(file, { force: true });
     }
@@ -44,7 +49,11 @@ export function createHandler(
     storage.countRefusal(refusal.code, refusal.message);
     log(`refused with ${refusal.status} ${refusal.code}: ${plain(refusal.message)}`);
     const body = { error: { code: refusal.code, message: refusal.message } };
-    await answer(req, res, refusal.status, body, refusal.headers);
+    // In a 415 the header says that the coding was the trouble, so one for another reason
+    // must not have it (RFC 9110, 12.5.3).
+    const headers =
+      refusal.code === "CONTENT_TYPE" ? refusal.headers : { ...advertised, ...refusal.headers };
+    await answer(req, res, refusal.status, body, headers);
   }
 
   return async (req, res) => {

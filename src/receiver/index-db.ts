@@ -199,8 +199,9 @@ export class Index {
   countRefusal(code: string, message: string, at: string): void {
     this.#db
       .prepare(
-        `INSERT INTO refusals VALUES (?1, 1, ?2, ?3) ON CONFLICT (code)
-         DO UPDATE SET count = count + 1, last_at = ?2, last_message = ?3`,
+        `INSERT INTO refusals (code, count, last_at, last_message) VALUES (?, 1, ?, ?)
+         ON CONFLICT (code) DO UPDATE SET count = count + 1, last_at = excluded.last_at,
+         last_message = excluded.last_message`,
       )
       .run(code, at, message);
   }

@@ -4,6 +4,7 @@ import { resolve } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { errnoOf, InfluxionError } from "../problem.ts";
 import { MAX_LINE_BYTES } from "../stores/store.ts";
+import { CODINGS, type Coding } from "./codings.ts";
 import { createHandler } from "./handler.ts";
 import type { ReceiverStats } from "./index-db.ts";
 import { type SessionSummary, Storage } from "./storage.ts";
@@ -29,6 +30,8 @@ export interface ReceiverOptions {
   readonly host?: string;
   /** 0 picks a free one. @default 8787 */
   readonly port?: number;
+  /** Content codings that are taken and advertised; a body without one always is. @default zstd and gzip */
+  readonly codings?: readonly Coding[];
   /** Longest line of a body in bytes, which is also the bound of memory. @default about 48 MiB */
   readonly maxLineBytes?: number;
   /** Gets one line for each part or refusal; without control characters, secrets and content. */
@@ -61,6 +64,7 @@ export async function startReceiver(options: ReceiverOptions): Promise<Receiver>
   const running = new Set<Promise<void>>();
   const handle = createHandler(storage, {
     key,
+    codings: options.codings ?? CODINGS,
     maxLineBytes: options.maxLineBytes ?? DEFAULT_MAX_LINE_BYTES,
     log: options.log ?? (() => undefined),
   });

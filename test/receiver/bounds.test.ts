@@ -5,7 +5,7 @@ import { request } from "node:http";
 import { join } from "node:path";
 import { Readable } from "node:stream";
 import { pipeline } from "node:stream/promises";
-import { createGzip } from "node:zlib";
+import { createGzip, createZstdCompress } from "node:zlib";
 import fc from "fast-check";
 import { expect, onTestFinished, test } from "vitest";
 import { wholeLines } from "../../src/receiver/lines.ts";
@@ -67,26 +67,40 @@ test("a line of 8 MiB is taken", async () => {
   expect(await fileOf(receiver)).toBe(`${payload}\n`);
 });
 
-test("memory stays flat whatever the size of a body", { timeout: 60_000 }, async () => {
-  const dir = await tempDir();
-  const { child, url } = await receiverProcess(dir);
-  await send(url, "warm", body(0, 10, { sessionId: "warm" }));
-  const before = await peak(child);
+const encoders = {
+  gzip: () => createGzip({ level: 1 }),
+  zstd: () => createZstdCompress(),
+};
 
-  const payload = `{"text":"${"x".repeat(1000)}"}`;
-  const lines = 200_000;
-  async function* generate() {
-    for (let from = 0; from < lines; from += 100) yield body(from, from + 100, { payload });
-  }
-  const req = request(url + INGEST_PATH, { method: "POST", headers: headersFor("big") });
-  const answered = once(req, "response");
-  await pipeline(generate, createGzip({ level: 1 }), req);
-  const [response] = await answered;
-  expect(response.statusCode).toBe(200);
-  response.resume();
-  expect((await stat(join(dir, "sessions/main/s1.jsonl"))).size).toBe(lines * (payload.length + 1));
-  expect((await peak(child)) - before).toBeLessThan(100e6);
-});
+test.for(["gzip", "zstd"] as const)(
+  "memory stays flat whatever the size of a body in %s",
+  {
+    timeout: 60_000,
+  },
+  async (coding) => {
+    const dir = await tempDir();
+    const { child, url } = await receiverProcess(dir);
+    await send(url, "warm", body(0, 10, { sessionId: "warm" }));
+    const before = await peak(child);
+
+    const payload = `{"text":"${"x".repeat(1000)}"}`;
+    const lines = 200_000;
+    async function* generate() {
+      for (let from = 0; from < lines; from += 100) yield body(from, from + 100, { payload });
+    }
+    const headers = { ...headersFor("big"), "content-encoding": coding };
+    const req = request(url + INGEST_PATH, { method: "POST", headers });
+    const answered = once(req, "response");
+    await pipeline(generate, encoders[coding](), req);
+    const [response] = await answered;
+    expect(response.statusCode).toBe(200);
+    response.resume();
+    expect((await stat(join(dir, "sessions/main/s1.jsonl"))).size).toBe(
+      lines * (payload.length + 1),
+    );
+    expect((await peak(child)) - before).toBeLessThan(100e6);
+  },
+);
 
 async function peak(child: ChildProcess): Promise<number> {
   child.send("peak");

@@ -1,8 +1,10 @@
 import { basename } from "node:path";
-import { zstdCompressSync } from "node:zlib";
+import { gzipSync, zstdCompressSync } from "node:zlib";
 import { expect, test } from "vitest";
 import { fileOf, receiverIn, send, tempDir } from "./support.ts";
 import { body, entries, line } from "./wire.ts";
+
+const ENCODERS = { gzip: gzipSync, zstd: zstdCompressSync };
 
 test("a repeated key with an equal body is answered from the record and stores nothing twice", async () => {
   const receiver = await receiverIn(await tempDir());
@@ -15,14 +17,26 @@ test("a repeated key with an equal body is answered from the record and stores n
   expect(receiver.stats()).toMatchObject({ parts: 2, repeats: 1, accepted: 3, rejected: 1 });
 });
 
-test("the same body in another content coding is the same part", async () => {
+test.for([
+  ["gzip", "zstd"],
+  ["zstd", "gzip"],
+] as const)("a part that came as %s and comes again as %s is a repetition", async (codings) => {
   const receiver = await receiverIn(await tempDir());
-  const first = await send(receiver.url, "k1", body(0, 2));
-  const again = await send(receiver.url, "k1", zstdCompressSync(body(0, 2)), {
+  const sendAs = (coding: "gzip" | "zstd") =>
+    send(receiver.url, "k1", ENCODERS[coding](body(0, 2)), { "content-encoding": coding });
+  const first = await sendAs(codings[0]);
+  expect(await sendAs(codings[1])).toMatchObject({ status: 200, json: first.json });
+  expect(await fileOf(receiver)).toBe(entries(0, 2));
+  expect(receiver.stats()).toMatchObject({ parts: 1, repeats: 1 });
+});
+
+test("another body under a repeated key is refused, whatever its coding", async () => {
+  const receiver = await receiverIn(await tempDir());
+  await send(receiver.url, "k1", body(0, 2));
+  const other = await send(receiver.url, "k1", zstdCompressSync(body(0, 3)), {
     "content-encoding": "zstd",
   });
-  expect(again.json).toEqual(first.json);
-  expect(receiver.stats().repeats).toBe(1);
+  expect(other.json.error.code).toBe("KEY_REUSED");
 });
 
 test("a repeated key with another body is refused and counted, also after a restart", async () => {

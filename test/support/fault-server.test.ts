@@ -1,5 +1,5 @@
 import { Readable } from "node:stream";
-import { gzipSync } from "node:zlib";
+import { gzipSync, zstdCompressSync } from "node:zlib";
 import { Agent, request } from "undici";
 import { expect, onTestFinished, test } from "vitest";
 import { type Behaviour, type FaultServerOptions, startFaultServer } from "./fault-server.ts";
@@ -18,11 +18,12 @@ async function faultServer(options: FaultServerOptions | Behaviour) {
   async function post(
     key = "k1",
     body: Buffer | AsyncIterable<Buffer> = gzipSync(LINES.join("\n")),
+    coding = "gzip",
   ) {
     const answer = await request(server.url, {
       method: "POST",
       body: Buffer.isBuffer(body) ? body : Readable.from(body),
-      headers: { "idempotency-key": key, "content-encoding": "gzip" },
+      headers: { "idempotency-key": key, "content-encoding": coding },
       dispatcher: agent,
       bodyTimeout: 300,
       headersTimeout: 300,
@@ -48,6 +49,55 @@ test("it accepts, records and stores unless told otherwise", async () => {
   expect(server.requests).toMatchObject([
     { index: 0, attempt: 1, idempotencyKey: "k1", socketId: 0, complete: true, lines: LINES },
   ]);
+});
+
+test("a zstd body is stored as its gzip twin, and each is recorded with its coding", async () => {
+  const { server, post } = await faultServer({});
+  const frames = [LINES.slice(0, 2), LINES.slice(2)].map((lines) =>
+    zstdCompressSync(lines.map((line) => `${line}\n`).join("")),
+  );
+  await post("k1", gzipSync(`${LINES.join("\n")}\n`));
+  await post("k2", Buffer.concat(frames), "zstd");
+  await post("k3", Buffer.from(`${LINES.join("\n")}\n`), "identity");
+  expect(server.stored.get("k2")).toEqual(LINES);
+  const [gzip, zstd, plain] = server.requests;
+  expect(server.requests.map((request) => request.contentEncoding)).toEqual([
+    "gzip",
+    "zstd",
+    "identity",
+  ]);
+  expect(zstd?.decodedSha256).toBe(plain?.sha256);
+  expect(gzip?.decodedSha256).toBe(plain?.sha256);
+  expect(zstd?.sha256).not.toBe(gzip?.sha256);
+});
+
+test("a body that is not in its coding has neither lines nor a decoded digest", async () => {
+  const { server, post } = await faultServer({});
+  const whole = zstdCompressSync(LINES.join("\n"));
+  const broken = [
+    whole.subarray(0, -1),
+    Buffer.concat([whole, Buffer.from("more")]),
+    gzipSync(LINES.join("\n")),
+  ];
+  for (const body of broken) await post("k1", body, "zstd");
+  expect(
+    server.requests.map(({ complete, lines, decodedSha256 }) => [complete, lines, decodedSha256]),
+  ).toEqual(broken.map(() => [true, undefined, undefined]));
+});
+
+test("receipts, and nothing else, carry the headers they were told to", async () => {
+  const { post } = await faultServer({
+    script: ({ index }) => (index === 0 ? { kind: "status", status: 503 } : undefined),
+    receiptHeaders: ({ attempt }) => ({ "accept-encoding": attempt === 2 ? "zstd" : "gzip" }),
+  });
+  expect((await post()).headers["accept-encoding"]).toBeUndefined();
+  expect((await post()).headers["accept-encoding"]).toBe("zstd");
+  expect((await post()).headers).toMatchObject({
+    "accept-encoding": "gzip",
+    "content-type": "application/json",
+  });
+  const fixed = await faultServer({ receiptHeaders: { "accept-encoding": "zstd, gzip" } });
+  expect((await fixed.post()).headers["accept-encoding"]).toBe("zstd, gzip");
 });
 
 test("the script sees each attempt and chooses for it", async () => {

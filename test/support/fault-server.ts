@@ -1,4 +1,3 @@
-import { createHash } from "node:crypto";
 import { once } from "node:events";
 import {
   createServer,
@@ -10,8 +9,8 @@ import {
 import type { AddressInfo, Socket } from "node:net";
 import { finished, pipeline } from "node:stream/promises";
 import { setTimeout as sleep } from "node:timers/promises";
-import { gunzipSync, zstdDecompressSync } from "node:zlib";
 import type { Receipt } from "../../src/wire.ts";
+import { readBody, readSlowly, readUntil } from "./fault-body.ts";
 
 /** An answer made by hand. */
 export interface Answer {
@@ -68,6 +67,8 @@ export interface RequestInfo {
   readonly method: string;
   readonly path: string;
   readonly headers: IncomingHttpHeaders;
+  /** `identity` when the header is absent. */
+  readonly contentEncoding: string;
   /** Equal for requests on one connection; counts from 0. */
   readonly socketId: number;
   /** Milliseconds since the epoch. */
@@ -88,6 +89,8 @@ export interface RecordedRequest extends RequestInfo {
   lines?: readonly string[];
   /** Digest of the body as sent, once it is complete: equal bytes on every attempt? */
   sha256?: string;
+  /** Digest of the decoded body, once {@link lines} are known: equal whatever the coding? */
+  decodedSha256?: string;
 }
 
 export interface FaultServerOptions {
@@ -95,6 +98,8 @@ export interface FaultServerOptions {
   readonly script?: (request: RequestInfo, attempt: number) => Behaviour | undefined;
   /** @default { kind: "accept" } */
   readonly default?: Behaviour;
+  /** Added to every receipt, e.g. `{ "accept-encoding": "zstd" }`. */
+  readonly receiptHeaders?: OutgoingHttpHeaders | ((request: RequestInfo) => OutgoingHttpHeaders);
 }
 
 export interface FaultServer {
@@ -110,7 +115,7 @@ export interface FaultServer {
 
 /** A server on loopback that goes wrong as told, request by request. */
 export async function startFaultServer(options: FaultServerOptions = {}): Promise<FaultServer> {
-  const fallback = options.default ?? { kind: "accept" };
+  const { default: fallback = { kind: "accept" }, receiptHeaders: extra } = options;
   const requests: RecordedRequest[] = [];
   const stored = new Map<string, readonly string[]>();
   const sockets = new Map<Socket, number>();
@@ -130,6 +135,10 @@ export async function startFaultServer(options: FaultServerOptions = {}): Promis
       req,
       res,
       request,
+      receiptHeaders: {
+        "content-type": "application/json",
+        ...(typeof extra === "function" ? extra(request) : extra),
+      },
       store: () => stored.set(request.idempotencyKey, request.lines ?? []),
       doom: () => doomed.add(req.socket),
     };
@@ -159,6 +168,7 @@ interface Scene {
   readonly req: IncomingMessage;
   readonly res: ServerResponse;
   readonly request: RecordedRequest;
+  readonly receiptHeaders: OutgoingHttpHeaders;
   /** Keeps the lines of the request. */
   readonly store: () => void;
   /** The next request on this connection is dropped. */
@@ -178,6 +188,7 @@ function record(
     method,
     path: url,
     headers,
+    contentEncoding: headers["content-encoding"] ?? "identity",
     socketId,
     startedAt: Date.now(),
     behaviour: "dropped",
@@ -278,23 +289,25 @@ async function sendAndClose({ req, res }: Scene, { status, headers, body = "" }:
   hangUp(req);
 }
 
-function sendReceipt({ res, request }: Scene, changes: Partial<Receipt> = {}): void {
+function sendReceipt(
+  { res, request, receiptHeaders }: Scene,
+  changes: Partial<Receipt> = {},
+): void {
   const receipt: Receipt = {
     accepted: request.lines?.length ?? 0,
     rejected: 0,
     batchId: `batch-${request.index}`,
     ...changes,
   };
-  send(res, {
-    status: 200,
-    headers: { "content-type": "application/json" },
-    body: JSON.stringify(receipt),
-  });
+  send(res, { status: 200, headers: receiptHeaders, body: JSON.stringify(receipt) });
 }
 
 /** Names a longer body than is sent, so that no client takes it for a whole one. */
-function cutAnswer({ req, res }: Scene, at: "after-answer-headers" | "in-answer"): void {
-  res.writeHead(200, { "content-type": "application/json", "content-length": 1000 });
+function cutAnswer(
+  { req, res, receiptHeaders }: Scene,
+  at: "after-answer-headers" | "in-answer",
+): void {
+  res.writeHead(200, { ...receiptHeaders, "content-length": 1000 });
   if (at === "in-answer") res.write('{"accepted":');
   else res.flushHeaders();
   req.socket.end();
@@ -306,60 +319,4 @@ function sendForever(res: ServerResponse): Promise<void> {
   return pipeline(function* () {
     for (;;) yield block;
   }, res);
-}
-
-async function readBody({ req, request }: Scene): Promise<void> {
-  const chunks: Buffer[] = [];
-  for await (const chunk of req as AsyncIterable<Buffer>) {
-    chunks.push(chunk);
-    request.wireBytes += chunk.length;
-  }
-  complete(request, Buffer.concat(chunks));
-}
-
-/** Reads about `bytes` and then no more, leaving the connection open. */
-async function readUntil({ req, request }: Scene, bytes: number): Promise<void> {
-  if (bytes <= 0) return;
-  await new Promise<void>((done) => {
-    const onData = (chunk: Buffer) => {
-      request.wireBytes += chunk.length;
-      if (request.wireBytes < bytes) return;
-      req.off("data", onData);
-      req.pause();
-      done();
-    };
-    req.on("data", onData);
-    req.once("close", done);
-  });
-}
-
-async function readSlowly({ req, request }: Scene, bytes: number, everyMs: number): Promise<void> {
-  const chunks: Buffer[] = [];
-  while (!req.readableEnded) {
-    await sleep(everyMs);
-    if (req.destroyed && !req.complete) throw new Error("the client went away");
-    const chunk: Buffer | null = req.read(Math.min(bytes, Math.max(1, req.readableLength)));
-    if (chunk === null) continue;
-    chunks.push(chunk);
-    request.wireBytes += chunk.length;
-  }
-  complete(request, Buffer.concat(chunks));
-}
-
-function complete(request: RecordedRequest, body: Buffer): void {
-  request.complete = true;
-  request.completedAt = Date.now();
-  request.sha256 = createHash("sha256").update(body).digest("hex");
-  const text = decode(body, request.headers["content-encoding"]);
-  if (text !== undefined) request.lines = text.split("\n").filter((line) => line !== "");
-}
-
-function decode(body: Buffer, coding = "identity"): string | undefined {
-  try {
-    if (coding === "gzip") return gunzipSync(body).toString();
-    if (coding === "zstd") return zstdDecompressSync(body).toString();
-    return body.toString();
-  } catch {
-    return undefined;
-  }
 }
