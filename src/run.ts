@@ -12,6 +12,7 @@ import { takeRunLock } from "./run-lock.ts";
 import { findAgents } from "./stores/agents.ts";
 import { isAtRest, MAX_PART_BYTES } from "./stores/store.ts";
 import { type Survey, type SurveyedSession, survey } from "./survey.ts";
+import { CodingChoice, type KnownCoding } from "./upload/coding.ts";
 import { Pacer, type SendOptions } from "./upload/part.ts";
 import { uploadSession } from "./upload/session.ts";
 import { VERSION } from "./version.ts";
@@ -206,11 +207,13 @@ async function upload(
     proxyUrl,
   });
   const pacer = new Pacer();
+  const codings = new CodingChoice(target.coding);
   const limit = pLimit(compressors(config.upload.concurrency));
   const running = AbortSignal.any([signal, stop.signal]);
   const send = (session: SurveyedSession): SendOptions => ({
     client,
     pacer,
+    codings,
     deploymentId: config.deploymentId,
     projectId: config.projectId,
     retryAttempts,
@@ -244,6 +247,7 @@ async function upload(
     await Promise.all(uploads);
   } finally {
     await client.close();
+    rememberCoding(ledger, target, codings.known);
   }
   signal.throwIfAborted();
   if (tally.stop === null && failures.length > 0) throw failures[0];
@@ -255,6 +259,13 @@ async function upload(
     delete target.refused;
     delete target.notBefore;
   }
+}
+
+function rememberCoding(ledger: Ledger, target: Target, known: KnownCoding): void {
+  if (known === target.coding) return;
+  if (known === undefined) delete target.coding;
+  else target.coding = known;
+  ledger.changed();
 }
 
 /** libuv's pool has four threads unless the environment says otherwise; half of them stay with the Gateway. */

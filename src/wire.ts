@@ -3,6 +3,9 @@ import * as v from "valibot";
 /** Path of the one endpoint, appended to `apiUrl`. */
 export const INGEST_PATH = "/v1/openclaw/ingest/sessions";
 
+/** Content codings of a body, `Content-Encoding`. Every API takes gzip. */
+export type Coding = "zstd" | "gzip";
+
 /** Longest answer that is read; an honest receipt is far smaller. */
 export const MAX_ANSWER_BYTES = 1024 * 1024;
 

@@ -77,6 +77,11 @@ export async function writeBody(transcript: string, seed: number, path: string):
     sessionId: sessionIdOf(seed),
     capturedAt: new Date(NOW).toISOString(),
   };
-  await using body = createBody({ lines: createReadStream(transcript), fields, firstLine: 0 });
+  await using body = createBody({
+    lines: createReadStream(transcript),
+    fields,
+    firstLine: 0,
+    coding: "gzip",
+  });
   await pipeline(Readable.from(body.chunks), createGunzip(), createWriteStream(path));
 }

@@ -94,6 +94,8 @@ const TargetSchema = v.object({
   refused: v.exactOptional(v.object({ reason: v.string(), at: Count, credential: v.string() })),
   /** The API asked not to be called before, in ms since the epoch. */
   notBefore: v.exactOptional(Count),
+  /** The content coding the API said it takes besides gzip, or "gzip" when it refused that one. */
+  coding: v.exactOptional(v.picklist(["zstd", "gzip"])),
   /** Largest part the API has taken after it had refused a larger one, in source bytes. */
   partLimit: v.exactOptional(Count),
 });

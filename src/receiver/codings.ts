@@ -1,10 +1,8 @@
 import { type Duplex, PassThrough } from "node:stream";
 import * as zlib from "node:zlib";
+import type { Coding } from "../wire.ts";
 import { Refusal } from "./refusal.ts";
 import { ZstdDecoder } from "./zstd.ts";
-
-/** A content coding that can be undone here. */
-export type Coding = "zstd" | "gzip";
 
 /** Some runtimes that load plugins have no zstd. */
 export const CODINGS: readonly Coding[] =

@@ -1,6 +1,7 @@
 import split2 from "split2";
 import { entryDigest } from "../stores/entry-digest.ts";
 import { MAX_LINE_BYTES } from "../stores/store.ts";
+import type { Coding } from "../wire.ts";
 import { Compressor } from "./compressor.ts";
 import { type LineCounts, noLines, toPayload } from "./entry.ts";
 import { type EnvelopeFields, EnvelopeWriter } from "./envelope.ts";
@@ -12,10 +13,12 @@ export interface BodySource {
   readonly fields: EnvelopeFields;
   /** `lineIndex` of the first line. */
   readonly firstLine: number;
+  readonly coding: Coding;
 }
 
 /** One part's request body: read it once, then ask what was in it. */
 export interface Body extends AsyncDisposable {
+  readonly coding: Coding;
   /** The compressed bytes. Rejects with what went wrong in any stage. */
   readonly chunks: AsyncIterable<Buffer>;
   /** Valid once `chunks` has ended. */
@@ -27,11 +30,11 @@ export interface Body extends AsyncDisposable {
 }
 
 /**
- * range -> whole lines -> split2 -> entry check and count -> envelope -> 64 KiB
- * blocks -> gzip. Backpressure goes all the way: nothing is read ahead of what the
+ * range -> whole lines -> split2 -> entry check and count -> envelope -> blocks ->
+ * gzip or zstd. Backpressure goes all the way: nothing is read ahead of what the
  * socket takes beyond a few blocks. Disposing closes every stage at any moment.
  */
-export function createBody({ lines, fields, firstLine }: BodySource): Body {
+export function createBody({ lines, fields, firstLine, coding }: BodySource): Body {
   const counts = noLines();
   const writer = new EnvelopeWriter(fields, firstLine);
   let last: string | undefined;
@@ -56,7 +59,7 @@ export function createBody({ lines, fields, firstLine }: BodySource): Body {
   };
   // `decodeStrings: false` hands the guard's binary strings to split2 as they are.
   const splitter = split2("\n", toBlock, { decodeStrings: false });
-  const compressor = new Compressor((block) => writer.reuse(block));
+  const compressor = new Compressor(coding, (block) => writer.reuse(block));
   splitter.on("error", (error) => compressor.output.destroy(error));
 
   const chunks =
@@ -77,13 +80,14 @@ export function createBody({ lines, fields, firstLine }: BodySource): Body {
     }
     const rest = writer.flush();
     if (rest !== undefined) await compressor.add(rest);
-    compressor.output.end();
+    await compressor.end();
   };
   const done = pump().catch((error: unknown) => {
     compressor.output.destroy(error instanceof Error ? error : new Error(String(error)));
   });
 
   return {
+    coding,
     chunks: compressor.output,
     counts,
     get sourceError() {

@@ -8,6 +8,7 @@ export interface Answer {
   readonly retryAfter?: string | undefined;
   readonly contentType?: string | undefined;
   readonly location?: string | undefined;
+  readonly acceptEncoding?: string | undefined;
   /** The body, cut at {@link MAX_ANSWER_BYTES}. */
   readonly body: string;
   /** The body was longer than what was read. */

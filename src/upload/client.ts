@@ -61,7 +61,6 @@ export function createClient(options: ClientOptions): Client {
   const headers = {
     authorization: `Bearer ${apiKey}`,
     "content-type": "application/x-ndjson",
-    "content-encoding": "gzip",
     accept: "application/json",
     "user-agent": `influxion-openclaw/${version} node/${process.versions.node}`,
   };
@@ -80,7 +79,11 @@ export function createClient(options: ClientOptions): Client {
           origin: url.origin,
           path: url.pathname,
           method: "POST",
-          headers: { ...headers, "idempotency-key": idempotencyKey },
+          headers: {
+            ...headers,
+            "content-encoding": body.coding,
+            "idempotency-key": idempotencyKey,
+          },
           body: watched(body, idle, onBytes, () => {
             bodySent = true;
           }) as unknown as Dispatcher.DispatchOptions["body"] & null,
@@ -145,6 +148,7 @@ async function readAnswer({ statusCode, headers, body }: Dispatcher.ResponseData
     retryAfter: single(headers["retry-after"]),
     contentType: single(headers["content-type"]),
     location: single(headers.location),
+    acceptEncoding: all(headers["accept-encoding"]),
     body: Buffer.concat(chunks).toString("utf8", 0, MAX_ANSWER_BYTES),
     endless: bytes > MAX_ANSWER_BYTES,
   };
@@ -152,6 +156,10 @@ async function readAnswer({ statusCode, headers, body }: Dispatcher.ResponseData
 
 function single(value: string | string[] | undefined): string | undefined {
   return Array.isArray(value) ? value[0] : value;
+}
+
+function all(value: string | string[] | undefined): string | undefined {
+  return Array.isArray(value) ? value.join() : value;
 }
 
 /** Aborts its signal when nothing moved for `ms`. */

@@ -2,10 +2,11 @@ import { setTimeout as sleep } from "node:timers/promises";
 import type { PlannedPart } from "../ledger/schema.ts";
 import { errnoOf, SourceChangedError } from "../problem.ts";
 import type { Position, Reader } from "../stores/store.ts";
-import type { Receipt } from "../wire.ts";
+import type { Coding, Receipt } from "../wire.ts";
 import { type Body, createBody } from "./body.ts";
 import { classifyAnswer, classifyFailure, type Outcome } from "./classify.ts";
 import type { Client } from "./client.ts";
+import type { CodingChoice } from "./coding.ts";
 import { type LineCounts, sentLines } from "./entry.ts";
 import { backoffMs } from "./retry.ts";
 
@@ -24,6 +25,7 @@ export interface PartSource {
 export interface SendOptions {
   readonly client: Client;
   readonly pacer: Pacer;
+  readonly codings: CodingChoice;
   readonly deploymentId: string;
   readonly projectId: string;
   /** Retries after the first attempt. */
@@ -64,16 +66,23 @@ const STALE = new Set(["ECONNRESET", "EPIPE", "UND_ERR_SOCKET"]);
  * @throws the signal's reason, or what reading the transcript threw
  */
 export async function sendPart(source: PartSource, options: SendOptions): Promise<PartResult> {
-  const { client, pacer, signal } = options;
+  const { client, pacer, codings, signal } = options;
+  let coding = codings.next;
   // A connection that was answered before may be one that the server has closed since: once per attempt that is no failure.
   let mayBeStale = true;
   for (let retry = 0; ; ) {
     await pacer.wait(signal);
     await checkSource(source);
-    await using body = bodyOf(source, options);
+    await using body = bodyOf(source, coding, options);
     const outcome = await attempt(source.part, body, options);
     if (outcome.kind === "delivered") {
       return { ...outcome, counts: body.counts, lastEntry: body.lastEntry() };
+    }
+    if (outcome.kind === "aside" && coding === "zstd") {
+      // It may be the coding, whatever the status says: not everything between here and the API knows zstd.
+      codings.refused();
+      coding = "gzip";
+      continue;
     }
     if (outcome.kind !== "retry") return outcome;
     if (mayBeStale && client.hasConnected && STALE.has(outcome.code ?? "")) {
@@ -120,7 +129,7 @@ async function* readUnchanged(source: PartSource, signal: AbortSignal): AsyncGen
 async function attempt(
   part: PlannedPart,
   body: Body,
-  { client, signal, now, onBytes }: SendOptions,
+  { client, codings, signal, now, onBytes }: SendOptions,
 ): Promise<Outcome & { code?: string }> {
   try {
     const { answer, bodySent } = await client.send({
@@ -133,6 +142,7 @@ async function attempt(
     if (outcome.kind === "delivered" && !bodySent) {
       return { kind: "retry", reason: "answered before the whole part had been sent" };
     }
+    if (outcome.kind === "delivered") codings.advertised(answer.acceptEncoding);
     return outcome;
   } catch (error) {
     signal.throwIfAborted();
@@ -141,13 +151,17 @@ async function attempt(
   }
 }
 
-function bodyOf(source: PartSource, { deploymentId, projectId, signal }: SendOptions): Body {
+function bodyOf(
+  source: PartSource,
+  coding: Coding,
+  { deploymentId, projectId, signal }: SendOptions,
+): Body {
   const { start, part, agentId, sessionId } = source;
   const { capturedAt } = part;
   const lines =
     part.omitted !== undefined ? { omittedBytes: part.omitted } : readUnchanged(source, signal);
   const fields = { deploymentId, projectId, agentId, sessionId, capturedAt };
-  return createBody({ lines, fields, firstLine: start.lines });
+  return createBody({ lines, fields, firstLine: start.lines, coding });
 }
 
 /** Holds back every part of a run while the API asked not to be called. */

@@ -1,4 +1,4 @@
-import { gunzipSync } from "node:zlib";
+import { gunzipSync, zstdDecompressSync } from "node:zlib";
 import fc from "fast-check";
 import * as v from "valibot";
 import { expect, test } from "vitest";
@@ -58,12 +58,19 @@ async function* inChunks(bytes: Buffer, size: number): AsyncGenerator<Buffer> {
 test("P28 P29: any bytes become whole envelopes, numbered without gaps and counted right", async () => {
   const size = fc.integer({ min: 1, max: 50_000 });
   const firstLine = fc.integer({ min: 0, max: 2 ** 40 });
+  const codings = fc.constantFrom("gzip" as const, "zstd" as const);
   await fc.assert(
-    fc.asyncProperty(content, size, firstLine, async (bytes, chunk, first) => {
-      await using body = createBody({ lines: inChunks(bytes, chunk), fields, firstLine: first });
+    fc.asyncProperty(content, size, firstLine, codings, async (bytes, chunk, first, coding) => {
+      await using body = createBody({
+        lines: inChunks(bytes, chunk),
+        fields,
+        firstLine: first,
+        coding,
+      });
       const chunks: Buffer[] = [];
       for await (const piece of body.chunks) chunks.push(piece);
-      const text = gunzipSync(Buffer.concat(chunks)).toString("utf8");
+      const decode = coding === "gzip" ? gunzipSync : zstdDecompressSync;
+      const text = decode(Buffer.concat(chunks)).toString("utf8");
       const envelopes = text
         .split("\n")
         .slice(0, -1)
@@ -95,6 +102,7 @@ test("P29: an entry nested deeper than the stack does not end the run", async ()
     lines: inChunks(Buffer.from(deep), 65_536),
     fields,
     firstLine: 0,
+    coding: "gzip",
   });
   for await (const piece of body.chunks) expect(piece.length).toBeGreaterThan(0);
   expect(body.counts.messages).toBe(1);
@@ -117,7 +125,12 @@ test("P29: an entry whose id or timestamp is anything at all does not end the ru
   await fc.assert(
     fc.asyncProperty(text, async (line) => {
       const bytes = Buffer.from(`${typeof line === "number" ? nested(line) : line}\n`);
-      await using body = createBody({ lines: inChunks(bytes, 65_536), fields, firstLine: 0 });
+      await using body = createBody({
+        lines: inChunks(bytes, 65_536),
+        fields,
+        firstLine: 0,
+        coding: "gzip",
+      });
       for await (const piece of body.chunks) expect(piece.length).toBeGreaterThan(0);
       expect(body.lastEntry()).toBeTypeOf("string");
     }),

@@ -8,6 +8,7 @@ import { openJsonl } from "../../src/stores/jsonl/reader.ts";
 import { START } from "../../src/stores/store.ts";
 import type { Body } from "../../src/upload/body.ts";
 import { type Client, createClient } from "../../src/upload/client.ts";
+import { CodingChoice } from "../../src/upload/coding.ts";
 import { noLines } from "../../src/upload/entry.ts";
 import { Pacer, sendPart } from "../../src/upload/part.ts";
 import { type Behaviour, startFaultServer } from "../support/fault-server.ts";
@@ -309,6 +310,7 @@ test("P44: a receipt that comes before the whole part has been sent is no receip
     {
       client,
       pacer: new Pacer(),
+      codings: new CodingChoice(undefined),
       deploymentId: "d",
       projectId: "p",
       retryAttempts: 1,
@@ -352,6 +354,7 @@ test("P46: a server that never answers is given up by the idle limit", async () 
 
 /** A body made by hand, to decide when its chunks come. */
 const bodyOf = (chunks: AsyncIterable<Buffer>): Body => ({
+  coding: "gzip",
   chunks,
   counts: noLines(),
   sourceError: undefined,

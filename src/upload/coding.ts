@@ -1,0 +1,48 @@
+import * as zlib from "node:zlib";
+import type { Coding } from "../wire.ts";
+
+/** What is known of a destination: that it takes zstd, or that it refused what it had said it takes. */
+export type KnownCoding = Coding | undefined;
+
+/** Some runtimes that load plugins have no zstd. */
+const HAS_ZSTD = "createZstdCompress" in zlib;
+
+/**
+ * Which content coding the next part has: gzip until a receipt says that the API takes
+ * zstd, and gzip again, for good, when it then refuses it: trying twice would send twice.
+ */
+export class CodingChoice {
+  #known: KnownCoding;
+
+  /** @param known what was known at the end of the last run */
+  constructor(known: KnownCoding) {
+    this.#known = known;
+  }
+
+  get known(): KnownCoding {
+    return this.#known;
+  }
+
+  get next(): Coding {
+    return this.#known === "zstd" && HAS_ZSTD ? "zstd" : "gzip";
+  }
+
+  /** Takes in the `Accept-Encoding` of a receipt; without one nothing is learnt (RFC 9110, 12.5.3). */
+  advertised(acceptEncoding: string | undefined): void {
+    if (acceptEncoding === undefined || this.#known === "gzip") return;
+    this.#known = takesZstd(acceptEncoding) ? "zstd" : undefined;
+  }
+
+  /** A part in zstd was refused. */
+  refused(): void {
+    this.#known = "gzip";
+  }
+}
+
+/** Whether zstd is named and not excluded by a weight of 0. `*` names what nobody has to know. */
+function takesZstd(acceptEncoding: string): boolean {
+  return acceptEncoding
+    .split(",")
+    .map((item) => item.split(";").map((part) => part.trim().toLowerCase()))
+    .some(([name, ...weights]) => name === "zstd" && !weights.some((w) => /^q=0(\.0*)?$/.test(w)));
+}
