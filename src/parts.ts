@@ -1,5 +1,5 @@
 import { digest } from "./ledger/ledger.ts";
-import type { PlannedPart, SessionRecord, StreamRecord } from "./ledger/schema.ts";
+import type { PlannedPart, SessionRecord, StreamRecord } from "./ledger/records.ts";
 import { type Candidate, inOrder, shareOut } from "./plan.ts";
 import { SourceChangedError } from "./problem.ts";
 import { MAX_PART_BYTES, type Reader, type Store, type Stream } from "./stores/store.ts";

@@ -1,4 +1,4 @@
-import type { PlannedPart } from "./ledger/schema.ts";
+import type { PlannedPart } from "./ledger/records.ts";
 import type { Problem } from "./problem.ts";
 import type { Survey, SurveyedSession } from "./survey.ts";
 import { addCounts, type LineCounts, noLines, sentLines } from "./upload/entry.ts";

@@ -1,5 +1,5 @@
 import type { Ledger } from "./ledger/ledger.ts";
-import type { SessionRecord, StreamRecord } from "./ledger/schema.ts";
+import type { SessionRecord, StreamRecord } from "./ledger/records.ts";
 import { entryDigest } from "./stores/entry-digest.ts";
 import { type Position, type Reader, START, type Store, type Stream } from "./stores/store.ts";
 import { sentLines } from "./upload/entry.ts";

@@ -1,6 +1,7 @@
 import type { Filter, FilterName } from "./filter.ts";
 import { type Ledger, recordOf, sessionKey } from "./ledger/ledger.ts";
-import type { SessionRecord, StreamRecord, Target } from "./ledger/schema.ts";
+import type { SessionRecord, StreamRecord } from "./ledger/records.ts";
+import type { Target } from "./ledger/schema.ts";
 import { errnoOf, type Problem, SourceChangedError, StoreError } from "./problem.ts";
 import { resolveStream } from "./resolve.ts";
 import type { Agent } from "./stores/agents.ts";

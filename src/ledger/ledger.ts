@@ -9,13 +9,8 @@ import {
   setAside,
   writeLedgerFile,
 } from "./files.ts";
-import {
-  type LedgerData,
-  type LegacyRecord,
-  SCHEMA_VERSION,
-  type SessionRecord,
-  type Target,
-} from "./schema.ts";
+import type { SessionRecord } from "./records.ts";
+import { type LedgerData, type LegacyRecord, SCHEMA_VERSION, type Target } from "./schema.ts";
 
 /** Shortest time between two writes while confirmations come in, in ms. */
 const SAVE_EVERY_MS = 100;

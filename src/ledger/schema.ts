@@ -1,4 +1,5 @@
 import * as v from "valibot";
+import { areSessionRecords, type SessionRecord } from "./records.ts";
 
 /** The version this plugin writes; a higher one belongs to a newer plugin. */
 export const SCHEMA_VERSION = 2;
@@ -14,82 +15,12 @@ const dictionary = <const Schema extends v.GenericSchema>(schema: Schema) =>
     v.record(v.string(), schema),
   );
 
-const PositionSchema = v.object({
-  offset: Count,
-  lines: Count,
-  messages: Count,
-  fingerprint: v.string(),
-  entry: v.exactOptional(v.string()),
-});
-
-/** A part that was written down before it was sent; see docs/guarantees.md. */
-const PlannedPartSchema = v.object({
-  /** In units of the position's offset; parts of a stream follow each other. */
-  end: Count,
-  /** Bytes of source in the range. */
-  bytes: Count,
-  /** Fingerprint at `end`. */
-  fingerprint: v.string(),
-  /** Equal on every attempt. */
-  idempotencyKey: v.string(),
-  capturedAt: v.string(),
-  /** The range is one line, of which only this is sent: its length in bytes, without the newline. */
-  omitted: v.exactOptional(Count),
-});
-export type PlannedPart = v.InferOutput<typeof PlannedPartSchema>;
-
-const StreamRecordSchema = v.object({
-  store: v.picklist(["jsonl", "sqlite"]),
-  /** Counts how often the session began anew; part of the idempotency key. */
-  generation: Count,
-  position: PositionSchema,
-  /** The look at which there was nothing (more) to send, so that an equal one need not be repeated. */
-  idle: v.exactOptional(
-    v.object({
-      signature: v.string(),
-      /** Size of what was looked at, in bytes. */
-      bytes: Count,
-      /** Messages that `filter.minMessages` held back then. */
-      held: v.exactOptional(Count),
-    }),
-  ),
-  /** Parts that were planned and not confirmed, in order. */
-  parts: v.exactOptional(v.array(PlannedPartSchema)),
-});
-export type StreamRecord = v.InferOutput<typeof StreamRecordSchema>;
-
-/** Why and until when a session is put aside. */
-const AsideSchema = v.object({
-  reason: v.string(),
-  /** ms since the epoch */
-  since: Count,
-  attempts: Count,
-  /** ms since the epoch */
-  retryAt: Count,
-});
-export type Aside = v.InferOutput<typeof AsideSchema>;
-
-const SessionRecordSchema = v.object({
-  /** The next generation to give out. */
-  generations: Count,
-  streams: dictionary(StreamRecordSchema),
-  /** When a part of the session was last planned, in ms since the epoch. */
-  servedAt: v.exactOptional(Count),
-  aside: v.exactOptional(AsideSchema),
-  /** When the session was first found missing, in ms since the epoch. */
-  missingSince: v.exactOptional(Count),
-  /** Lines that arrived and were not taken, and lines of which only the length was sent. */
-  rejected: v.exactOptional(Count),
-  omitted: v.exactOptional(Count),
-});
-export type SessionRecord = v.InferOutput<typeof SessionRecordSchema>;
-
 const TargetSchema = v.object({
   apiUrl: v.string(),
   deploymentId: v.string(),
   projectId: v.string(),
   /** By `<agentId>/<sessionId>`. */
-  sessions: dictionary(SessionRecordSchema),
+  sessions: v.custom<Record<string, SessionRecord>>(areSessionRecords),
   /** Set when the API refused the credentials; nothing is sent on the interval until they change. */
   refused: v.exactOptional(v.object({ reason: v.string(), at: Count, credential: v.string() })),
   /** The API asked not to be called before, in ms since the epoch. */

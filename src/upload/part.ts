@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import type { PlannedPart } from "../ledger/schema.ts";
+import type { PlannedPart } from "../ledger/records.ts";
 import { errnoOf, SourceChangedError } from "../problem.ts";
 import type { Position, Reader } from "../stores/store.ts";
 import type { Coding, Receipt } from "../wire.ts";

@@ -1,6 +1,7 @@
 import type { Ledger } from "../ledger/ledger.ts";
 import { digest, recordOf } from "../ledger/ledger.ts";
-import type { PlannedPart, SessionRecord, StreamRecord, Target } from "../ledger/schema.ts";
+import type { PlannedPart, SessionRecord, StreamRecord } from "../ledger/records.ts";
+import type { Target } from "../ledger/schema.ts";
 import type { PlannedSession, PlannedStream } from "../parts.ts";
 import { SourceChangedError } from "../problem.ts";
 import type { Tally } from "../report.ts";

@@ -17,6 +17,7 @@ const position = fc.record({
   lines: count,
   messages: count,
   fingerprint: fc.stringMatching(/^[0-9a-f]{0,32}$/),
+  entry: fc.string(),
 });
 const part = fc.record({
   end: count,
@@ -24,6 +25,7 @@ const part = fc.record({
   fingerprint: fc.string(),
   idempotencyKey: fc.string(),
   capturedAt: fc.string(),
+  omitted: count,
 });
 const stream = fc.record(
   {
@@ -38,13 +40,22 @@ const busyStream = fc.record({
   generation: count,
   position,
   parts: fc.array(part, { minLength: 1, maxLength: 3 }),
-  idle: fc.record({ signature: fc.string(), bytes: count }),
+  idle: fc.record({ signature: fc.string(), bytes: count, held: count }),
 });
 const name = fc.stringMatching(/^[a-z]{1,6}$/);
-const session = fc.record({
-  generations: count,
-  streams: fc.dictionary(name, fc.oneof(stream, busyStream), { noNullPrototype: true }),
-});
+const aside = fc.record({ reason: fc.string(), since: count, attempts: count, retryAt: count });
+const session = fc.record(
+  {
+    generations: count,
+    streams: fc.dictionary(name, fc.oneof(stream, busyStream), { noNullPrototype: true }),
+    servedAt: count,
+    aside,
+    missingSince: count,
+    rejected: count,
+    omitted: count,
+  },
+  { requiredKeys: ["generations", "streams"], noNullPrototype: true },
+);
 const ledger = fc.record({
   schemaVersion: fc.constant(2 as const),
   revision: count,
@@ -54,6 +65,7 @@ const ledger = fc.record({
       apiUrl: fc.webUrl(),
       deploymentId: fc.string(),
       projectId: fc.string(),
+      coding: fc.constantFrom("gzip" as const, "zstd" as const),
       sessions: fc.dictionary(name, session, { maxKeys: 4, noNullPrototype: true }),
     }),
     { maxKeys: 2, noNullPrototype: true },

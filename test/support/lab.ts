@@ -7,7 +7,7 @@ import { type SyncOptions, sync } from "../../src/commands/sync.ts";
 import { type Config, readConfig } from "../../src/config.ts";
 import { ledgerPaths } from "../../src/ledger/files.ts";
 import { Ledger } from "../../src/ledger/ledger.ts";
-import type { SessionRecord } from "../../src/ledger/schema.ts";
+import type { SessionRecord } from "../../src/ledger/records.ts";
 import { type Receiver, startReceiver } from "../../src/receiver/server.ts";
 import type { RunReport } from "../../src/report.ts";
 import { type RunOptions, run } from "../../src/run.ts";

@@ -1,0 +1,159 @@
+import type { Position } from "../stores/store.ts";
+
+/** A part that was written down before it was sent; see docs/guarantees.md. */
+export interface PlannedPart {
+  /** In units of the position's offset; parts of a stream follow each other. */
+  end: number;
+  /** Bytes of source in the range. */
+  bytes: number;
+  /** Fingerprint at `end`. */
+  fingerprint: string;
+  /** Equal on every attempt. */
+  idempotencyKey: string;
+  capturedAt: string;
+  /** The range is one line, of which only this is sent: its length in bytes, without the newline. */
+  omitted?: number;
+}
+
+export interface StreamRecord {
+  store: "jsonl" | "sqlite";
+  /** Counts how often the session began anew; part of the idempotency key. */
+  generation: number;
+  position: Position;
+  /** The look at which there was nothing (more) to send, so that an equal one need not be repeated. */
+  idle?: {
+    signature: string;
+    /** Size of what was looked at, in bytes. */
+    bytes: number;
+    /** Messages that `filter.minMessages` held back then. */
+    held?: number;
+  };
+  /** Parts that were planned and not confirmed, in order. */
+  parts?: PlannedPart[];
+}
+
+/** Why and until when a session is put aside. */
+export interface Aside {
+  reason: string;
+  /** ms since the epoch */
+  since: number;
+  attempts: number;
+  /** ms since the epoch */
+  retryAt: number;
+}
+
+export interface SessionRecord {
+  /** The next generation to give out. */
+  generations: number;
+  streams: Record<string, StreamRecord>;
+  /** When a part of the session was last planned, in ms since the epoch. */
+  servedAt?: number;
+  aside?: Aside;
+  /** When the session was first found missing, in ms since the epoch. */
+  missingSince?: number;
+  /** Lines that arrived and were not taken, and lines of which only the length was sent. */
+  rejected?: number;
+  omitted?: number;
+}
+
+/**
+ * Whether `value`, which came out of JSON, is the records of sessions. By hand and not
+ * with a schema: there may be a hundred thousand, and a schema would copy each of them.
+ */
+export function areSessionRecords(value: unknown): value is Record<string, SessionRecord> {
+  return isRecordOf(value, isSessionRecord);
+}
+
+function isSessionRecord(value: unknown): value is SessionRecord {
+  return (
+    isObject(value) &&
+    isCount(value.generations) &&
+    isRecordOf(value.streams, isStreamRecord) &&
+    isOptional(value.servedAt, isCount) &&
+    isOptional(value.aside, isAside) &&
+    isOptional(value.missingSince, isCount) &&
+    isOptional(value.rejected, isCount) &&
+    isOptional(value.omitted, isCount)
+  );
+}
+
+function isStreamRecord(value: unknown): value is StreamRecord {
+  return (
+    isObject(value) &&
+    (value.store === "jsonl" || value.store === "sqlite") &&
+    isCount(value.generation) &&
+    isPosition(value.position) &&
+    isOptional(value.idle, isIdle) &&
+    isOptional(value.parts, areParts)
+  );
+}
+
+function isPosition(value: unknown): value is Position {
+  return (
+    isObject(value) &&
+    isCount(value.offset) &&
+    isCount(value.lines) &&
+    isCount(value.messages) &&
+    isString(value.fingerprint) &&
+    isOptional(value.entry, isString)
+  );
+}
+
+function isIdle(value: unknown): boolean {
+  return (
+    isObject(value) &&
+    isString(value.signature) &&
+    isCount(value.bytes) &&
+    isOptional(value.held, isCount)
+  );
+}
+
+function areParts(value: unknown): boolean {
+  return Array.isArray(value) && value.every(isPart);
+}
+
+function isPart(value: unknown): value is PlannedPart {
+  return (
+    isObject(value) &&
+    isCount(value.end) &&
+    isCount(value.bytes) &&
+    isString(value.fingerprint) &&
+    isString(value.idempotencyKey) &&
+    isString(value.capturedAt) &&
+    isOptional(value.omitted, isCount)
+  );
+}
+
+function isAside(value: unknown): value is Aside {
+  return (
+    isObject(value) &&
+    isString(value.reason) &&
+    isCount(value.since) &&
+    isCount(value.attempts) &&
+    isCount(value.retryAt)
+  );
+}
+
+/** A list is an object, too, and would pass for an empty record. */
+function isObject(value: unknown): value is Record<string, unknown> {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
+}
+
+function isRecordOf(value: unknown, isItem: (item: unknown) => boolean): boolean {
+  if (!isObject(value)) return false;
+  for (const key in value) if (!isItem(value[key])) return false;
+  return true;
+}
+
+function isCount(value: unknown): boolean {
+  return Number.isSafeInteger(value) && (value as number) >= 0;
+}
+
+function isString(value: unknown): boolean {
+  return typeof value === "string";
+}
+
+/** JSON has no `undefined`: what is that is not there. */
+function isOptional(value: unknown, check: (value: unknown) => boolean): boolean {
+  return value === undefined || check(value);
+}
