@@ -1,4 +1,5 @@
 import type { Ledger } from "./ledger/ledger.ts";
+import type { SessionRecord } from "./ledger/records.ts";
 import type { Target } from "./ledger/schema.ts";
 import type { Agent } from "./stores/agents.ts";
 import type { Survey } from "./survey.ts";
@@ -37,4 +38,27 @@ export function prune({ ledger, target, survey, agents, now }: PruneOptions): vo
       ledger.changed();
     }
   }
+}
+
+/**
+ * Leaves sessions out of the ledger that were looked at and are not begun: of ten
+ * thousand that wait, one run plans a few, and the next one finds the others again.
+ */
+export function leaveOutUnbegun({ sessions }: Target): void {
+  for (const [key, record] of Object.entries(sessions)) {
+    if (!isBegun(record)) delete sessions[key];
+  }
+}
+
+/** Whether anything of a session was sent, planned, or found not to be worth another look. */
+function isBegun({ generations, streams, servedAt, aside }: SessionRecord): boolean {
+  return (
+    generations > 1 ||
+    servedAt !== undefined ||
+    aside !== undefined ||
+    Object.values(streams).some(
+      ({ position, parts, idle }) =>
+        position.offset > 0 || parts !== undefined || idle !== undefined,
+    )
+  );
 }

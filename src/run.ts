@@ -6,7 +6,7 @@ import { knownBytes, Ledger } from "./ledger/ledger.ts";
 import type { LockOwner } from "./ledger/lock.ts";
 import type { Target } from "./ledger/schema.ts";
 import { type PlannedSession, planParts } from "./parts.ts";
-import { prune } from "./prune.ts";
+import { leaveOutUnbegun, prune } from "./prune.ts";
 import { type RunReport, Tally } from "./report.ts";
 import { takeRunLock } from "./run-lock.ts";
 import { findAgents } from "./stores/agents.ts";
@@ -91,6 +91,7 @@ export async function runLocked(options: Omit<RunOptions, "lockWaitMs">): Promis
     }
     ledger.changed();
   }
+  leaveOutUnbegun(target);
   await ledger.save();
   try {
     await upload(options, ledger, target, plan, tally);

@@ -163,7 +163,9 @@ async function examine(
       }
       return session({ kind: "skipped", filter: "filter.minMessages" });
     }
-    return session({ kind: "pending", bytes: look.bytes, settling: false }, look.pending);
+    // Without the readers: a survey of ten thousand sessions does not keep as many of them.
+    const pending = look.pending.map(({ reader: _, ...rest }) => rest);
+    return session({ kind: "pending", bytes: look.bytes, settling: false }, pending);
   } catch (error) {
     // Rewritten or removed while it was looked at: look again later.
     if (error instanceof SourceChangedError) {

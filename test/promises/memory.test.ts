@@ -34,6 +34,18 @@ test("P32: ten thousand sessions need no more memory than ten, within what their
   expect(many - few).toBeLessThan(48 * MB);
 }, 240_000);
 
+test("P32: sessions that wait are not in the ledger before a part of them is planned, and come in their turn", async () => {
+  await using lab = await Lab.start();
+  const ids = ["a", "b", "c", "d"];
+  for (const id of ids) lab.session("main", id);
+  for (let n = 1; n <= ids.length; n++) {
+    await lab.run({ upload: { maxFilesPerRun: 1 } });
+    const records = await Promise.all(ids.map((id) => lab.record("main", id)));
+    expect(records.filter((record) => record !== undefined)).toHaveLength(n);
+  }
+  expect(lab.receivedSessions()).toEqual(ids.map((id) => `main/${id}`));
+});
+
 test("P26, P37: memory stays flat for a session of 200 MB and a line of 64 MiB", async () => {
   await using lab = await Lab.start();
   const block = lines(
