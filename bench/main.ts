@@ -17,6 +17,7 @@ import { memory } from "./sections/memory.ts";
 import { session } from "./sections/session.ts";
 import { shippers } from "./sections/shippers.ts";
 import { stages } from "./sections/stages.ts";
+import { status } from "./sections/status.ts";
 
 const SECTIONS: Readonly<Record<string, Section>> = {
   stages,
@@ -27,6 +28,7 @@ const SECTIONS: Readonly<Record<string, Section>> = {
   idle,
   append,
   load,
+  status,
   levels,
 };
 
