@@ -45,7 +45,7 @@ export async function decodeEvent(sessionId: string, row: EventRow): Promise<Eve
       ? await unpack(sessionId, row)
       : Buffer.from(row.json.buffer, row.json.byteOffset, row.json.byteLength);
   if (text.length !== row.bytes || !isUtf8(text) || !looksLikeJson(text)) {
-    throw damaged(sessionId, seq, "its content is not JSON text of the recorded length");
+    throw notJson(sessionId, seq);
   }
   return { seq, text };
 }
@@ -94,6 +94,10 @@ export function damaged(
     `event ${seq} of session ${sessionId} is damaged: ${reason}; run "openclaw doctor", or restore the agent's database from a backup. The session waits until then`,
     { cause },
   );
+}
+
+export function notJson(sessionId: string, seq: number): StoreError {
+  return damaged(sessionId, seq, "its content is not JSON text of the recorded length");
 }
 
 async function unpack(sessionId: string, { seq, bytes, zstd }: EventRow): Promise<Buffer> {

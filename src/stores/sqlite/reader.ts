@@ -11,7 +11,7 @@ import {
   type Stream,
   type Verdict,
 } from "../store.ts";
-import { linesOf, unknownEncoding } from "./event.ts";
+import { linesOf, notJson, unknownEncoding } from "./event.ts";
 import {
   firstDigest,
   formatFingerprint,
@@ -101,7 +101,7 @@ export class SqliteReader implements Reader {
     const seq = await this.#source.seqAt(lines - 1);
     if (seq === null) return null;
     const text = await this.#source.text(seq);
-    if (text === null || entryDigest(text.toString("utf8")) !== entry) return null;
+    if (text === null || this.#entryDigest(seq, text) !== entry) return null;
     const offset = seq + 1;
     return { offset, lines, messages, fingerprint: await this.#fingerprint(offset), entry };
   }
@@ -140,6 +140,15 @@ export class SqliteReader implements Reader {
     const [first, last] = [await firstDigest(this.#source), await this.#source.digest(offset - 1)];
     if (first === null || last === null) throw this.#changed();
     return formatFingerprint({ generation: generationMark(generation), before, first, last });
+  }
+
+  #entryDigest(seq: number, text: Buffer): string {
+    try {
+      return entryDigest(text.toString("utf8"));
+    } catch {
+      // Without the cause, whose words hold a piece of the text.
+      throw notJson(this.#stream.sessionId, seq);
+    }
   }
 
   async #before(offset: number): Promise<Totals> {
