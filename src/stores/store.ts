@@ -1,4 +1,4 @@
-import type { Problem } from "../problem.ts";
+import type { InfluxionError, Problem } from "../problem.ts";
 
 /**
  * How far into one stream uploads have come. What `offset` counts is the store's
@@ -113,6 +113,13 @@ export interface Reader {
     sizeBytes: number,
     sha256: string,
   ): Promise<{ readonly offset: number; readonly fingerprint: string } | null>;
+  /**
+   * Where each line is JSON by contract: the failure to raise when the line with this
+   * many before it in the range from `start` is not, because then the store is damaged
+   * and the line must not be sent. Without it such a line is sent as `raw`. Whoever
+   * reads a line parses it anyway, so the store need not do so before.
+   */
+  notJson?(start: number, index: number): Promise<InfluxionError>;
   close(): Promise<void>;
 }
 

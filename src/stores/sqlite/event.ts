@@ -58,7 +58,7 @@ export function linesOf(events: readonly Event[]): Buffer {
   for (const { text } of events) {
     text.copy(lines, at);
     const end = at + text.length;
-    if (text.includes(NEWLINE) || text.includes(RETURN)) {
+    if (hasLineBreak(text)) {
       const line = lines.subarray(at, end);
       for (const [index, byte] of line.entries()) {
         if (byte === NEWLINE || byte === RETURN) line[index] = SPACE;
@@ -118,13 +118,22 @@ async function unpack(sessionId: string, { seq, bytes, zstd }: EventRow): Promis
   }
 }
 
-/** By its edges, since whoever sends it parses it; what is no object is parsed here. */
+/**
+ * By its edges, since whoever sends it parses it. Parsed here is what is no object,
+ * and what is about to be put on one line: a line break within a string is damage,
+ * which would not be seen afterwards.
+ */
 function looksLikeJson(text: Buffer): boolean {
-  if (text[0] === OPEN_BRACE && text[text.length - 1] === CLOSE_BRACE) return true;
+  const isObject = text[0] === OPEN_BRACE && text[text.length - 1] === CLOSE_BRACE;
+  if (isObject && !hasLineBreak(text)) return true;
   try {
     JSON.parse(text.toString("utf8"));
     return true;
   } catch {
     return false;
   }
+}
+
+function hasLineBreak(text: Buffer): boolean {
+  return text.includes(NEWLINE) || text.includes(RETURN);
 }

@@ -1,4 +1,4 @@
-import { SourceChangedError } from "../../problem.ts";
+import { type InfluxionError, SourceChangedError } from "../../problem.ts";
 import { entryDigest } from "../entry-digest.ts";
 import {
   type Cut,
@@ -104,6 +104,12 @@ export class SqliteReader implements Reader {
     if (text === null || this.#entryDigest(seq, text) !== entry) return null;
     const offset = seq + 1;
     return { offset, lines, messages, fingerprint: await this.#fingerprint(offset), entry };
+  }
+
+  async notJson(start: number, index: number): Promise<InfluxionError> {
+    const { count } = await this.#before(start);
+    const seq = await this.#source.seqAt(count + index);
+    return seq === null ? this.#changed() : notJson(this.#stream.sessionId, seq);
   }
 
   /** The connection belongs to the store. */
