@@ -139,6 +139,11 @@ export interface Store {
   mark(signal?: AbortSignal): Promise<string>;
   /** @throws {StoreError} when the stream cannot be opened. */
   open(stream: Stream): Promise<Reader>;
+  /**
+   * What may be the file in another store that the stream was imported from, where the
+   * host keeps it. Each reader is closed when the next is asked for.
+   */
+  originals?(stream: Stream): AsyncIterable<Reader>;
   close(): Promise<void>;
 }
 
