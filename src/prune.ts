@@ -50,15 +50,15 @@ export function leaveOutUnbegun({ sessions }: Target): void {
   }
 }
 
-/** Whether anything of a session was sent, planned, or found not to be worth another look. */
+/** Whether anything of a session was sent, planned, counted, or found not to be worth another look. */
 function isBegun({ generations, streams, servedAt, aside }: SessionRecord): boolean {
   return (
     generations > 1 ||
     servedAt !== undefined ||
     aside !== undefined ||
     Object.values(streams).some(
-      ({ position, parts, idle }) =>
-        position.offset > 0 || parts !== undefined || idle !== undefined,
+      ({ position, parts, idle, counted }) =>
+        position.offset > 0 || parts !== undefined || idle !== undefined || counted !== undefined,
     )
   );
 }

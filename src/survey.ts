@@ -2,6 +2,7 @@ import type { Filter, FilterName } from "./filter.ts";
 import { type Ledger, recordOf, sessionKey } from "./ledger/ledger.ts";
 import type { SessionRecord, StreamRecord } from "./ledger/records.ts";
 import type { Target } from "./ledger/schema.ts";
+import { deliveredMessages, hasEnoughMessages } from "./messages.ts";
 import { errnoOf, type Problem, SourceChangedError, StoreError } from "./problem.ts";
 import { resolveStream } from "./resolve.ts";
 import type { Agent } from "./stores/agents.ts";
@@ -13,7 +14,6 @@ import {
   type Store,
   type Stream,
 } from "./stores/store.ts";
-import { scan } from "./upload/scan.ts";
 
 /** A session is in exactly one of these states. */
 export type SessionState =
@@ -160,7 +160,12 @@ async function examine(
     const look = await lookAtStreams(options, record, group, readers);
     if (look.settling) return session({ kind: "pending", bytes: look.bytes, settling: true });
     if (look.pending.length === 0) return session({ kind: "uploaded", growing: look.growing });
-    const { held, passes } = await passesMessages(options, record, look.pending);
+    const { minMessages } = filter;
+    const { held, passes } = await hasEnoughMessages(
+      { ...options, minMessages },
+      record,
+      look.pending,
+    );
     if (!passes) {
       const first = look.pending[0]?.record;
       if (first !== undefined && group.every(({ stream }) => isAtRest(stream, now()))) {
@@ -215,10 +220,6 @@ function isHeld(record: SessionRecord, signature: string, minMessages: number): 
   );
 }
 
-function deliveredMessages(record: SessionRecord): number {
-  return Object.values(record.streams).reduce((sum, { position }) => sum + position.messages, 0);
-}
-
 interface OpenStream extends PendingStream {
   readonly reader: Reader;
 }
@@ -268,23 +269,6 @@ async function lookAtStreams(
     pending.push({ store, stream, record: resolved, bytes: left, reader });
   }
   return { pending, bytes, growing, settling: false };
-}
-
-/** Whether the session has enough messages, counting on from what is known only as far as needed. */
-async function passesMessages(
-  { filter, signal }: SurveyOptions,
-  record: SessionRecord,
-  pending: OpenStream[],
-): Promise<{ passes: boolean; held: number }> {
-  const delivered = deliveredMessages(record);
-  let held = 0;
-  for (const { record: stream, reader } of pending) {
-    const enough = filter.minMessages - delivered - held;
-    if (enough <= 0) break;
-    const from = stream.position.offset;
-    held += (await scan(reader, { from, enough, signal })).counts.messages;
-  }
-  return { passes: delivered + held >= filter.minMessages, held };
 }
 
 /** Words for a failure to read one session; null when it is not about that session. */

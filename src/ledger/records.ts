@@ -28,6 +28,11 @@ export interface StreamRecord {
     /** Messages that `filter.minMessages` held back then. */
     held?: number;
   };
+  /**
+   * How far messages behind the position were counted while `filter.minMessages` held the
+   * session back, and how many, so that counting goes on from there.
+   */
+  counted?: { offset: number; fingerprint: string; messages: number };
   /** Parts that were planned and not confirmed, in order. */
   parts?: PlannedPart[];
 }
@@ -84,6 +89,7 @@ function isStreamRecord(value: unknown): value is StreamRecord {
     isCount(value.generation) &&
     isPosition(value.position) &&
     isOptional(value.idle, isIdle) &&
+    isOptional(value.counted, isCounted) &&
     isOptional(value.parts, areParts)
   );
 }
@@ -105,6 +111,15 @@ function isIdle(value: unknown): boolean {
     isString(value.signature) &&
     isCount(value.bytes) &&
     isOptional(value.held, isCount)
+  );
+}
+
+function isCounted(value: unknown): boolean {
+  return (
+    isObject(value) &&
+    isCount(value.offset) &&
+    isString(value.fingerprint) &&
+    isCount(value.messages)
   );
 }
 

@@ -1,4 +1,4 @@
-import { MAX_LINE_BYTES, MAX_PART_BYTES, type Reader } from "../stores/store.ts";
+import { MAX_LINE_BYTES, MAX_PART_BYTES, type Position, type Reader } from "../stores/store.ts";
 import { addCounts, type LineCounts, noLines, sentLines, toPayload } from "./entry.ts";
 import { wholeLines } from "./guard.ts";
 
@@ -15,6 +15,8 @@ export interface Scan {
   readonly counts: LineCounts;
   /** The last payload, as a binary string. */
   readonly last: string | undefined;
+  /** How far whole ranges were counted; undefined when it stopped within one, or found none. */
+  readonly end: Pick<Position, "offset" | "fingerprint"> | undefined;
 }
 
 /** Counts what is in a range of a stream, as an upload would, in bounded memory. */
@@ -22,6 +24,7 @@ export async function scan(reader: Reader, options: ScanOptions): Promise<Scan> 
   const { until, enough = Number.POSITIVE_INFINITY, signal } = options;
   const counts = noLines();
   let last: string | undefined;
+  let end: Scan["end"];
   let from = options.from;
   while (until === undefined || from < until) {
     const room = until === undefined ? MAX_PART_BYTES : until - from;
@@ -46,14 +49,15 @@ export async function scan(reader: Reader, options: ScanOptions): Promise<Scan> 
             throw await reader.notJson(from, notJson);
           }
           if (payload !== null) last = payload;
-          if (counts.messages >= enough) return { counts, last };
+          if (counts.messages >= enough) return { counts, last, end: undefined };
         }
       }
     }
     from = cut.end;
+    end = { offset: from, fingerprint: cut.fingerprint };
   }
   // The piece after each chunk's last newline was counted as a blank line.
-  return { counts, last };
+  return { counts, last, end };
 }
 
 function abortable(signal: AbortSignal | undefined): { signal?: AbortSignal } {

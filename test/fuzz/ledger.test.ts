@@ -41,6 +41,7 @@ const busyStream = fc.record({
   position,
   parts: fc.array(part, { minLength: 1, maxLength: 3 }),
   idle: fc.record({ signature: fc.string(), bytes: count, held: count }),
+  counted: fc.record({ offset: count, fingerprint: fc.string(), messages: count }),
 });
 const name = fc.stringMatching(/^[a-z]{1,6}$/);
 const aside = fc.record({ reason: fc.string(), since: count, attempts: count, retryAt: count });
