@@ -11,9 +11,11 @@ import { type RunReport, Tally } from "./report.ts";
 import { takeRunLock } from "./run-lock.ts";
 import { findAgents } from "./stores/agents.ts";
 import { isAtRest, MAX_PART_BYTES } from "./stores/store.ts";
-import { type Survey, type SurveyedSession, survey } from "./survey.ts";
+import { isAhead, type Survey, type SurveyedSession, survey } from "./survey.ts";
+import { giveTurnsBack, settleSpent, takeTurns } from "./turns.ts";
 import { CodingChoice, type KnownCoding } from "./upload/coding.ts";
 import { Pacer, type SendOptions } from "./upload/part.ts";
+import { MAX_RETRY_AFTER_MS } from "./upload/retry.ts";
 import { uploadSession } from "./upload/session.ts";
 import { VERSION } from "./version.ts";
 
@@ -84,18 +86,16 @@ export async function runLocked(options: Omit<RunOptions, "lockWaitMs">): Promis
 
   const plan = await planParts(planOptions(options, target, found.sessions));
   events?.onPlan?.(plan.map(({ session, bytes }) => ({ ...nameOf(session), bytes })));
-  if (plan.length > 0) {
-    for (const { session } of plan) {
-      const record = target.sessions[session.key];
-      if (record !== undefined) record.servedAt = now();
-    }
-    ledger.changed();
-  }
+  const turns = takeTurns(target, plan, now());
+  if (plan.length > 0) ledger.changed();
   leaveOutUnbegun(target);
   await ledger.save();
   try {
-    await upload(options, ledger, target, plan, tally);
+    await upload(options, ledger, target, plan, tally, (key) => turns.delete(key));
+    settleSpent(target, tally, now());
   } finally {
+    giveTurnsBack(target, turns);
+    if (plan.length > 0) ledger.changed();
     await ledger.save();
   }
   tally.countStates(found);
@@ -171,7 +171,7 @@ function reasonToHold(
   if (refused !== undefined && refused.credential === credentialOf(apiKey)) {
     return { kind: "refused", reason: refused.reason };
   }
-  if (notBefore !== undefined && notBefore > now()) {
+  if (notBefore !== undefined && isAhead(notBefore, now(), MAX_RETRY_AFTER_MS)) {
     const until = new Date(notBefore).toISOString();
     return { kind: "unreachable", reason: `the API asked not to be called before ${until}` };
   }
@@ -193,8 +193,15 @@ async function upload(
   target: Target,
   plan: readonly PlannedSession[],
   tally: Tally,
+  onBegin: (key: string) => void,
 ): Promise<void> {
+  // A user who syncs asks for another try, whatever there is to send.
+  if (options.trigger === "command" && target.refused !== undefined) {
+    delete target.refused;
+    ledger.changed();
+  }
   if (plan.length === 0) return;
+  delete target.notBefore;
   const { config, apiKey, proxyUrl, signal, now, random, events } = options;
   const { timeoutMs, retryAttempts, retryBackoffMs } = config.upload;
   const stop = new AbortController();
@@ -233,6 +240,7 @@ async function upload(
     limit(async () => {
       if (running.aborted) return;
       const { session } = planned;
+      onBegin(session.key);
       const context = { ledger, target, tally, now, send: send(session) };
       try {
         const result = await uploadSession(planned, context);
@@ -255,10 +263,9 @@ async function upload(
   if (tally.stop?.kind === "refused") {
     target.refused = { reason: tally.stop.reason, at: now(), credential: credentialOf(apiKey) };
     ledger.changed();
-  } else if (tally.parts > 0) {
-    if (target.refused !== undefined || target.notBefore !== undefined) ledger.changed();
+  } else if (tally.parts > 0 && target.refused !== undefined) {
     delete target.refused;
-    delete target.notBefore;
+    ledger.changed();
   }
 }
 
