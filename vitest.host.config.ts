@@ -4,7 +4,7 @@ import { defineConfig } from "vitest/config";
 export default defineConfig({
   test: {
     include: ["test/host/**/*.test.ts"],
-    globalSetup: ["test/host/pack.ts"],
+    globalSetup: ["test/host/setup.ts"],
     // One Gateway at a time: it needs most of a gigabyte, and starting two makes both slow.
     fileParallelism: false,
     testTimeout: 240_000,

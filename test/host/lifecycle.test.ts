@@ -21,16 +21,16 @@ import {
 } from "../support/fault-server.ts";
 import { createOpenClaw, type OpenClaw } from "../support/openclaw.ts";
 import type { Gateway } from "../support/openclaw-gateway.ts";
-import { openclawHost } from "../support/openclaw-host.ts";
+import { JSONL_VERSION, openclawHost, SQLITE_VERSION } from "../support/openclaw-host.ts";
 import { finish } from "../support/openclaw-process.ts";
 import { readTranscripts, type Transcripts } from "../support/openclaw-transcripts.ts";
 import { type StubModel, startStubModel } from "../support/stub-model.ts";
 
 /** The two differ in how they reload plugins, and in whether a second Gateway may start. */
-const VERSIONS = ["2026.7.35", "2026.9.6"];
+const VERSIONS = [JSONL_VERSION, SQLITE_VERSION];
 
 /** Takes a lock on the state directory; an earlier one can be told to run beside another. */
-const REFUSING = new Set(["2026.9.6"]);
+const REFUSING = new Set([SQLITE_VERSION]);
 
 /** Longer than the jittered wait for the first run, and than the interval. */
 const NEXT_RUN = { timeout: 100_000, interval: 250 };

@@ -9,7 +9,7 @@ import { type Receiver, startReceiver } from "../../src/receiver/server.ts";
 import { type FaultServer, startFaultServer } from "../support/fault-server.ts";
 import { createOpenClaw, type OpenClaw } from "../support/openclaw.ts";
 import type { Gateway } from "../support/openclaw-gateway.ts";
-import { ownOpenclawHost } from "../support/openclaw-host.ts";
+import { openclawHost, SQLITE_VERSION } from "../support/openclaw-host.ts";
 import { finish } from "../support/openclaw-process.ts";
 import { readEvents } from "../support/openclaw-transcripts.ts";
 import { type StubModel, startStubModel } from "../support/stub-model.ts";
@@ -56,7 +56,7 @@ describe("sessions in databases, as today's OpenClaw writes them", { timeout: 48
           : { text: `Done: ${said.slice(0, 500)} – ✓` },
     });
     openclaw = await createOpenClaw({
-      host: await ownOpenclawHost(),
+      host: await openclawHost(SQLITE_VERSION),
       modelUrl: model.baseUrl,
       agentIds: AGENT_IDS,
       session: { reset: { mode: "idle", idleMinutes: IDLE_MINUTES } },

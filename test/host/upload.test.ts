@@ -15,12 +15,11 @@ import {
 import { type Receiver, startReceiver } from "../../src/receiver/server.ts";
 import { createOpenClaw, type OpenClaw } from "../support/openclaw.ts";
 import type { Gateway } from "../support/openclaw-gateway.ts";
-import { openclawHost } from "../support/openclaw-host.ts";
+import { JSONL_VERSION, openclawHost, SQLITE_VERSION } from "../support/openclaw-host.ts";
 import { parseLines, readTranscripts, type Transcripts } from "../support/openclaw-transcripts.ts";
 import { type StubModel, startStubModel } from "../support/stub-model.ts";
 
-/** The last release of each way to keep transcripts: JSONL files, and SQLite. */
-const VERSIONS = ["2026.7.35", "2026.9.6"];
+const VERSIONS = [JSONL_VERSION, SQLITE_VERSION];
 
 /** Looked for in everything the plugin prints. */
 const API_KEY = "sentinel-of-the-api-key-4711";
