@@ -1,5 +1,6 @@
 import type { Ledger } from "./ledger/ledger.ts";
 import type { SessionRecord, StreamRecord } from "./ledger/records.ts";
+import type { LegacyRecord } from "./ledger/schema.ts";
 import { entryDigest } from "./stores/entry-digest.ts";
 import { type Position, type Reader, START, type Store, type Stream } from "./stores/store.ts";
 import { sentLines } from "./upload/entry.ts";
@@ -60,13 +61,13 @@ async function verify(
 /** A reset renames `X.jsonl`: the file under its new name is continued where it was. */
 async function continueRenamed(options: ResolveOptions): Promise<StreamRecord | null> {
   const { record, stream, reader, store } = options;
-  const liveName = `${stream.sessionId}.jsonl`;
-  const live = record.streams[liveName];
-  if (store.kind !== "jsonl" || stream.source === liveName || live === undefined) return null;
+  const name = liveName(stream);
+  const live = record.streams[name];
+  if (store.kind !== "jsonl" || stream.source === name || live === undefined) return null;
   if (live.position.offset === 0 && live.parts === undefined) return null;
   // Nobody writes to a file that was set aside by a reset: what differs is another file.
   if ((await verify(reader, live)) !== "same") return null;
-  delete record.streams[liveName];
+  delete record.streams[name];
   record.streams[stream.source] = live;
   return live;
 }
@@ -74,7 +75,7 @@ async function continueRenamed(options: ResolveOptions): Promise<StreamRecord | 
 /** A host upgrade moves a session from its file into the agent's database. */
 async function continueMoved(options: ResolveOptions): Promise<StreamRecord | null> {
   const { record, stream, reader, store } = options;
-  const before = record.streams[`${stream.sessionId}.jsonl`];
+  const before = record.streams[liveName(stream)];
   if (before === undefined || before.store === store.kind || before.parts !== undefined)
     return null;
   const position = await reader.continueFrom?.(before.position);
@@ -82,23 +83,54 @@ async function continueMoved(options: ResolveOptions): Promise<StreamRecord | nu
   return keep(options, position, before.generation);
 }
 
+/** What version 1 sent of the file, also when a reset renamed it since. */
 async function continueLegacy(options: ResolveOptions): Promise<StreamRecord | null> {
-  const { ledger, stream, reader, signal } = options;
-  const legacy = ledger.legacy(stream.agentId, stream.source);
+  const { ledger, store, stream, reader } = options;
+  if (store.kind === "sqlite") return continueImported(options);
+  for (const name of new Set([stream.source, liveName(stream)])) {
+    const legacy = ledger.legacy(stream.agentId, name);
+    if (legacy === undefined) continue;
+    const position = await legacyPosition(options, reader, legacy);
+    // The record of another name may be that of the file which has this name now.
+    if (position !== null || name === stream.source) ledger.forgetLegacy(stream.agentId, name);
+    if (position !== null) return keep(options, position);
+  }
+  return null;
+}
+
+/** What version 1 sent of the file that a host upgrade moved into the agent's database before we saw it. */
+async function continueImported(options: ResolveOptions): Promise<StreamRecord | null> {
+  const { ledger, store, stream, reader } = options;
+  const legacy = ledger.legacy(stream.agentId, liveName(stream));
   if (legacy === undefined) return null;
-  const sha256 = legacy.etag.slice("sha256:".length);
-  const end = await reader.legacyEnd?.(legacy.uploadedSizeBytes, sha256);
-  ledger.forgetLegacy(stream.agentId, stream.source);
+  let position: Position | null = null;
+  for await (const original of store.originals?.(stream) ?? []) {
+    const before = await legacyPosition(options, original, legacy);
+    if (before !== null) position = (await reader.continueFrom?.(before)) ?? null;
+    if (position !== null) break;
+  }
+  ledger.forgetLegacy(stream.agentId, liveName(stream));
+  return position === null ? null : keep(options, position);
+}
+
+/** The position behind what version 1 sent, if that is how the stream begins. */
+async function legacyPosition(
+  { ledger, signal }: ResolveOptions,
+  reader: Reader,
+  { uploadedSizeBytes, etag }: LegacyRecord,
+): Promise<Position | null> {
+  const end = await reader.legacyEnd?.(uploadedSizeBytes, etag.slice("sha256:".length));
   if (end === undefined || end === null || end.offset === 0) return null;
   const { counts, last } = await scan(reader, { from: 0, until: end.offset, signal });
-  const position: Position = {
+  // Finding this out again would mean to read all of it again.
+  ledger.changed();
+  return {
     offset: end.offset,
     lines: sentLines(counts),
     messages: counts.messages,
     fingerprint: end.fingerprint,
     ...(last === undefined ? {} : { entry: entryDigest(fromBinary(last)) }),
   };
-  return keep(options, position);
 }
 
 /** A generation of its own, from line 0. */
@@ -115,5 +147,8 @@ function keep(
   record.streams[stream.source] = made;
   return made;
 }
+
+/** The name a session's file has while it is written to. */
+const liveName = ({ sessionId }: Stream): string => `${sessionId}.jsonl`;
 
 const fromBinary = (text: string): string => Buffer.from(text, "latin1").toString("utf8");

@@ -50,6 +50,8 @@ export interface Survey {
   readonly problems: Problem[];
   /** Agents that were listed completely; only their vanished sessions can be told. */
   readonly listed: ReadonlySet<string>;
+  /** Stores with sessions in them, by agent. */
+  readonly filled: ReadonlyMap<string, readonly Store[]>;
   /** Agents, or one store of theirs, that could not be read at all. */
   readonly failedAgents: readonly Problem[];
 }
@@ -79,15 +81,19 @@ export async function survey(options: SurveyOptions): Promise<Survey> {
   const sessions: SurveyedSession[] = [];
   const problems: Problem[] = [];
   const listed = new Set<string>();
+  const filled = new Map<string, Store[]>();
   const failedAgents: Problem[] = [];
   for (const agent of options.agents) {
     const groups = new Map<string, Found[]>();
+    const stores: Store[] = [];
+    filled.set(agent.agentId, stores);
     let whole = agent.failures.length === 0;
     failedAgents.push(...agent.failures);
     for (const store of agent.stores) {
       try {
         const listing = await store.list(options.signal);
         problems.push(...listing.problems);
+        if (listing.streams.length > 0) stores.push(store);
         for (const stream of listing.streams) {
           const group = groups.get(stream.sessionId);
           if (group === undefined) groups.set(stream.sessionId, [{ store, stream }]);
@@ -106,7 +112,7 @@ export async function survey(options: SurveyOptions): Promise<Survey> {
       if (session !== null) sessions.push(session);
     }
   }
-  return { sessions, problems, listed, failedAgents };
+  return { sessions, problems, listed, filled, failedAgents };
 }
 
 async function examine(

@@ -24,6 +24,7 @@ export interface Counts {
 
 export interface AgentState {
   readonly agentId: string;
+  /** Kinds of store that its sessions were found in. */
   readonly stores: readonly string[];
   readonly counts: Counts;
   /** Why the agent, or one of its stores, cannot be read. */
@@ -75,9 +76,12 @@ export async function readState(
   return {
     counts: countStates(found.sessions),
     agents: agents.agents.map(({ agentId, stores }) => {
+      const filled = found.filled.get(agentId) ?? [];
+      // Where nothing was found and nothing failed, all that is there is empty.
+      const named = filled.length > 0 || !found.listed.has(agentId) ? filled : stores;
       return {
         agentId,
-        stores: stores.map((store) => store.kind),
+        stores: named.map((store) => store.kind),
         counts: countStates(found.sessions.filter((session) => session.agentId === agentId)),
         failures: found.failedAgents
           .filter((problem) => problem.agentId === agentId)

@@ -142,7 +142,8 @@ function render(
   lines.push(`\n${table(counts, paint)}`);
   if (verbose) {
     for (const agent of state.agents) {
-      lines.push(`\nAgent ${plain(agent.agentId)} (${agent.stores.join(" and ")})\n`);
+      const stores = agent.stores.join(" and ") || "no readable store";
+      lines.push(`\nAgent ${plain(agent.agentId)} (${stores})\n`);
       lines.push(rows(agent.counts, paint));
     }
   }

@@ -45,11 +45,12 @@ export async function findAgents({ stateDir, now, knownBytes }: FindOptions): Pr
     found.set(agentId, known);
     return known;
   };
-  for (const { name } of await agentFolders(stateDir)) {
+  const folders = (await agentFolders(stateDir)).map(({ name }) => name);
+  for (const name of folders) {
     const dir = join(stateDir, "agents", name, "sessions");
     if (existsSync(dir)) agent(name).stores.push(openJsonlStore({ agentId: name, dir, now }));
   }
-  const { databases, problems } = await findAgentDatabases(stateDir);
+  const { databases, problems } = await findAgentDatabases(stateDir, folders);
   for (const database of databases) {
     const { agentId, path } = database;
     const { stores, failures } = agent(agentId);

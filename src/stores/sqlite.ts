@@ -4,6 +4,7 @@ import { COLD_ROW_SQL, type ColdRow, ColdSource } from "./sqlite/cold.ts";
 import { Connection } from "./sqlite/connection.ts";
 import { type KnownBytes, listSessions, type OpenDatabase } from "./sqlite/list.ts";
 import { LiveSource } from "./sqlite/live.ts";
+import { Originals } from "./sqlite/originals.ts";
 import { SqliteReader } from "./sqlite/reader.ts";
 import { probeShape } from "./sqlite/shape.ts";
 import type { EventSource } from "./sqlite/source.ts";
@@ -35,11 +36,13 @@ class SqliteStore implements Store {
   readonly kind = "sqlite";
   readonly agentId: string;
   readonly #options: SqliteStoreOptions;
+  readonly #originals: Originals;
   #open: Promise<OpenDatabase> | undefined;
 
   constructor(options: SqliteStoreOptions) {
     this.agentId = options.agentId;
     this.#options = options;
+    this.#originals = new Originals(options.sessionsDir, options.now);
   }
 
   async list(signal?: AbortSignal): Promise<Listing> {
@@ -55,6 +58,10 @@ class SqliteStore implements Store {
 
   async open(stream: Stream): Promise<Reader> {
     return new SqliteReader(await this.#sourceOf(stream), stream, this.#options.now);
+  }
+
+  originals(stream: Stream): AsyncIterable<Reader> {
+    return this.#originals.of(stream);
   }
 
   async close(): Promise<void> {

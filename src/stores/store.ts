@@ -1,4 +1,4 @@
-import type { Problem } from "../problem.ts";
+import type { InfluxionError, Problem } from "../problem.ts";
 
 /**
  * How far into one stream uploads have come. What `offset` counts is the store's
@@ -113,6 +113,13 @@ export interface Reader {
     sizeBytes: number,
     sha256: string,
   ): Promise<{ readonly offset: number; readonly fingerprint: string } | null>;
+  /**
+   * Where each line is JSON by contract: the failure to raise when the line with this
+   * many before it in the range from `start` is not, because then the store is damaged
+   * and the line must not be sent. Without it such a line is sent as `raw`. Whoever
+   * reads a line parses it anyway, so the store need not do so before.
+   */
+  notJson?(start: number, index: number): Promise<InfluxionError>;
   close(): Promise<void>;
 }
 
@@ -132,6 +139,11 @@ export interface Store {
   mark(signal?: AbortSignal): Promise<string>;
   /** @throws {StoreError} when the stream cannot be opened. */
   open(stream: Stream): Promise<Reader>;
+  /**
+   * What may be the file in another store that the stream was imported from, where the
+   * host keeps it. Each reader is closed when the next is asked for.
+   */
+  originals?(stream: Stream): AsyncIterable<Reader>;
   close(): Promise<void>;
 }
 

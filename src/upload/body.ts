@@ -3,7 +3,7 @@ import { entryDigest } from "../stores/entry-digest.ts";
 import { MAX_LINE_BYTES } from "../stores/store.ts";
 import type { Coding } from "../wire.ts";
 import { Compressor } from "./compressor.ts";
-import { type LineCounts, noLines, toPayload } from "./entry.ts";
+import { type LineCounts, noLines, sentLines, toPayload } from "./entry.ts";
 import { type EnvelopeFields, EnvelopeWriter } from "./envelope.ts";
 import { omittedLine, wholeLines } from "./guard.ts";
 
@@ -14,6 +14,11 @@ export interface BodySource {
   /** `lineIndex` of the first line. */
   readonly firstLine: number;
   readonly coding: Coding;
+  /**
+   * The failure to end with at a line that is not JSON, which has this many before it
+   * in the part. Without it such a line is sent as `raw`.
+   */
+  readonly notJson?: ((index: number) => Promise<Error>) | undefined;
 }
 
 /** One part's request body: read it once, then ask what was in it. */
@@ -23,7 +28,7 @@ export interface Body extends AsyncDisposable {
   readonly chunks: AsyncIterable<Buffer>;
   /** Valid once `chunks` has ended. */
   readonly counts: LineCounts;
-  /** What reading the transcript threw, as opposed to what the network did. */
+  /** What reading the transcript threw, or found in it, as opposed to what the network did. */
   readonly sourceError: unknown;
   /** {@link entryDigest} of the last entry that was sent, if there was one. */
   lastEntry(): string | undefined;
@@ -34,7 +39,8 @@ export interface Body extends AsyncDisposable {
  * gzip or zstd. Backpressure goes all the way: nothing is read ahead of what the
  * socket takes beyond a few blocks. Disposing closes every stage at any moment.
  */
-export function createBody({ lines, fields, firstLine, coding }: BodySource): Body {
+export function createBody(source: BodySource): Body {
+  const { lines, fields, firstLine, coding, notJson } = source;
   const counts = noLines();
   const writer = new EnvelopeWriter(fields, firstLine);
   let last: string | undefined;
@@ -50,8 +56,12 @@ export function createBody({ lines, fields, firstLine, coding }: BodySource): Bo
   }
 
   const full: Buffer[] = [];
+  let damagedAt: number | undefined;
+  const onNotJson = (): void => {
+    damagedAt ??= sentLines(counts);
+  };
   const toBlock = (line: string): undefined => {
-    const payload = toPayload(line, counts);
+    const payload = toPayload(line, counts, onNotJson);
     if (payload === null) return;
     last = payload;
     const block = writer.add(payload);
@@ -75,6 +85,10 @@ export function createBody({ lines, fields, firstLine, coding }: BodySource): Bo
     for await (const chunk of chunks) {
       // Every line of the chunk has been through `toBlock` when this returns.
       splitter.write(chunk);
+      if (damagedAt !== undefined && notJson !== undefined) {
+        sourceError = await notJson(damagedAt).catch((error: unknown) => error);
+        throw sourceError;
+      }
       for (const block of full.splice(0)) await compressor.add(block);
       if (compressor.ended) return;
     }

@@ -46,8 +46,10 @@ const BINARY_BOM = "\u00ef\u00bb\u00bf";
 /**
  * The payload for one line from the guard, as a binary string, or null for a
  * blank line. Counts what it saw.
+ *
+ * @param onNotJson told about a line that is not JSON at all, before it is counted
  */
-export function toPayload(line: string, counts: LineCounts): string | null {
+export function toPayload(line: string, counts: LineCounts, onNotJson?: () => void): string | null {
   if (line.startsWith(OMITTED_MARK)) {
     counts.omitted++;
     return `{"omitted":{"reason":"line-too-long","bytes":${line.slice(OMITTED_MARK.length)}}}`;
@@ -59,6 +61,7 @@ export function toPayload(line: string, counts: LineCounts): string | null {
   }
   const value = parse(text);
   if (typeof value !== "object" || value === null || Array.isArray(value)) {
+    if (value === undefined) onNotJson?.();
     counts.raw++;
     const raw = Buffer.from(text, "latin1").toString("utf8");
     return Buffer.from(JSON.stringify({ raw })).toString("latin1");

@@ -156,12 +156,13 @@ function bodyOf(
   coding: Coding,
   { deploymentId, projectId, signal }: SendOptions,
 ): Body {
-  const { start, part, agentId, sessionId } = source;
+  const { reader, start, part, agentId, sessionId } = source;
   const { capturedAt } = part;
+  const notJson = reader.notJson?.bind(reader, start.offset);
   const lines =
     part.omitted !== undefined ? { omittedBytes: part.omitted } : readUnchanged(source, signal);
   const fields = { deploymentId, projectId, agentId, sessionId, capturedAt };
-  return createBody({ lines, fields, firstLine: start.lines, coding });
+  return createBody({ lines, fields, firstLine: start.lines, coding, notJson });
 }
 
 /** Holds back every part of a run while the API asked not to be called. */

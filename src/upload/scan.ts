@@ -1,5 +1,5 @@
 import { MAX_LINE_BYTES, MAX_PART_BYTES, type Reader } from "../stores/store.ts";
-import { addCounts, type LineCounts, noLines, toPayload } from "./entry.ts";
+import { addCounts, type LineCounts, noLines, sentLines, toPayload } from "./entry.ts";
 import { wholeLines } from "./guard.ts";
 
 export interface ScanOptions {
@@ -34,9 +34,17 @@ export async function scan(reader: Reader, options: ScanOptions): Promise<Scan> 
       addCounts(counts, { ...noLines(), omitted: 1 });
     } else {
       const lines = reader.read(from, cut.end, signal);
+      const before = sentLines(counts);
+      let notJson: number | undefined;
+      const onNotJson = (): void => {
+        notJson ??= sentLines(counts) - before;
+      };
       for await (const chunk of wholeLines(lines, { maxLineBytes: MAX_LINE_BYTES })) {
         for (const line of chunk.split("\n")) {
-          const payload = toPayload(line, counts);
+          const payload = toPayload(line, counts, onNotJson);
+          if (notJson !== undefined && reader.notJson !== undefined) {
+            throw await reader.notJson(from, notJson);
+          }
           if (payload !== null) last = payload;
           if (counts.messages >= enough) return { counts, last };
         }

@@ -189,6 +189,24 @@ test("P21: a database that is replaced is read anew by the next look", async () 
   expect((await drain(await readerOf(store, "s"))).lines).toHaveLength(5);
 });
 
+test("P21: a reader of a database that another look replaced ends its part, not the run", async () => {
+  const { agent, store, stateDir } = openAgent();
+  agent.addSession("s", conversation("s", 10));
+  agent.db.exec("PRAGMA wal_checkpoint(TRUNCATE); PRAGMA journal_mode = DELETE;");
+  const reader = await readerOf(store, "s");
+  agent.close();
+  copyFileSync(agent.path, `${stateDir}/copy.sqlite`);
+  renameSync(`${stateDir}/copy.sqlite`, agent.path);
+  await store.list();
+  const uses: (() => Promise<unknown>)[] = [
+    () => reader.bytesAfter(0),
+    () => reader.cut(0, { maxBytes: 5000 }),
+    () => reader.verify({ offset: 3, lines: 3, messages: 2, fingerprint: "x" }),
+    () => reader.read(0, 10)[Symbol.asyncIterator]().next(),
+  ];
+  for (const use of uses) await expect(use()).rejects.toThrow(SourceChangedError);
+});
+
 const happenings: [string, (agent: AgentDb) => void][] = [
   ["deleted", (agent) => agent.deleteSession("s")],
   ["rewritten", (agent) => agent.renumber("s", conversation("t", 1000))],

@@ -175,7 +175,7 @@ test("databases are found at their usual places and where the host's registry sa
     ["gone", "agents/gone/agent/openclaw-agent.sqlite"],
   ]);
   for (const agent of [main, relative, absolute]) agent.close();
-  expect(await findAgentDatabases(stateDir)).toEqual({
+  expect(await findAgentDatabases(stateDir, ["main"])).toEqual({
     databases: [
       { agentId: "main", path: main.path, sessionsDir: main.sessionsDir },
       { agentId: "lab", path: absolute.path, sessionsDir: join(elsewhere, "sessions") },
@@ -191,11 +191,11 @@ test("a database of that name without transcripts, as older hosts have it, is no
   const db = new DatabaseSync(join(stateDir, "agents", "main", "agent", "openclaw-agent.sqlite"));
   db.exec("CREATE TABLE auth_profile_store (store_key TEXT)");
   db.close();
-  expect(await findAgentDatabases(stateDir)).toEqual({ databases: [], problems: [] });
+  expect(await findAgentDatabases(stateDir, ["main"])).toEqual({ databases: [], problems: [] });
 });
 
 test("a host without databases has none, and no problem", async () => {
-  expect(await findAgentDatabases(newStateDir())).toEqual({ databases: [], problems: [] });
+  expect(await findAgentDatabases(newStateDir(), [])).toEqual({ databases: [], problems: [] });
 });
 
 test("what is named like a database and is none is reported", async () => {
@@ -207,7 +207,7 @@ test("what is named like a database and is none is reported", async () => {
     "x".repeat(5000),
   );
   writeFileSync(join(stateDir, "state", "openclaw.sqlite"), "x".repeat(5000));
-  const { databases, problems } = await findAgentDatabases(stateDir);
+  const { databases, problems } = await findAgentDatabases(stateDir, ["main"]);
   expect(databases).toEqual([]);
   expect(problems.map(({ code }) => code).sort()).toEqual(["DB_DAMAGED", "REGISTRY_UNREADABLE"]);
 });
@@ -218,7 +218,7 @@ test("one database under two names is one store", async () => {
   agent.close();
   symlinkSync(agent.path, join(stateDir, "alias.sqlite"));
   registry(stateDir, [["main", "alias.sqlite"]]);
-  expect((await findAgentDatabases(stateDir)).databases).toHaveLength(1);
+  expect((await findAgentDatabases(stateDir, ["main"])).databases).toHaveLength(1);
 });
 
 function registry(stateDir: string, rows: readonly [string, string][]): void {

@@ -49,6 +49,7 @@ export class Connection {
 
   /** All rows of one statement, which is finished when this returns. */
   all<Row>(sql: string, ...parameters: SQLInputValue[]): Row[] {
+    this.#assertOpen();
     try {
       return this.#prepare(sql).all(...parameters) as Row[];
     } catch (error) {
@@ -87,11 +88,18 @@ export class Connection {
   }
 
   #run(sql: string): void {
+    this.#assertOpen();
     try {
       this.#db.exec(sql);
     } catch (error) {
       throw storeErrorOf(error, this.#path, this.label);
     }
+  }
+
+  /** A look that found the file replaced closes the connection under readers that were opened before. */
+  #assertOpen(): void {
+    if (this.#db.isOpen) return;
+    throw new SourceChangedError(`${this.label} was replaced or closed while it was read`);
   }
 
   #prepare(sql: string): StatementSync {

@@ -45,7 +45,7 @@ export async function decodeEvent(sessionId: string, row: EventRow): Promise<Eve
       ? await unpack(sessionId, row)
       : Buffer.from(row.json.buffer, row.json.byteOffset, row.json.byteLength);
   if (text.length !== row.bytes || !isUtf8(text) || !looksLikeJson(text)) {
-    throw damaged(sessionId, seq, "its content is not JSON text of the recorded length");
+    throw notJson(sessionId, seq);
   }
   return { seq, text };
 }
@@ -58,7 +58,7 @@ export function linesOf(events: readonly Event[]): Buffer {
   for (const { text } of events) {
     text.copy(lines, at);
     const end = at + text.length;
-    if (text.includes(NEWLINE) || text.includes(RETURN)) {
+    if (hasLineBreak(text)) {
       const line = lines.subarray(at, end);
       for (const [index, byte] of line.entries()) {
         if (byte === NEWLINE || byte === RETURN) line[index] = SPACE;
@@ -96,6 +96,10 @@ export function damaged(
   );
 }
 
+export function notJson(sessionId: string, seq: number): StoreError {
+  return damaged(sessionId, seq, "its content is not JSON text of the recorded length");
+}
+
 async function unpack(sessionId: string, { seq, bytes, zstd }: EventRow): Promise<Buffer> {
   if (zstd === null || bytes < 1)
     throw damaged(sessionId, seq, "its recorded length is impossible");
@@ -114,13 +118,22 @@ async function unpack(sessionId: string, { seq, bytes, zstd }: EventRow): Promis
   }
 }
 
-/** By its edges, since whoever sends it parses it; what is no object is parsed here. */
+/**
+ * By its edges, since whoever sends it parses it. Parsed here is what is no object,
+ * and what is about to be put on one line: a line break within a string is damage,
+ * which would not be seen afterwards.
+ */
 function looksLikeJson(text: Buffer): boolean {
-  if (text[0] === OPEN_BRACE && text[text.length - 1] === CLOSE_BRACE) return true;
+  const isObject = text[0] === OPEN_BRACE && text[text.length - 1] === CLOSE_BRACE;
+  if (isObject && !hasLineBreak(text)) return true;
   try {
     JSON.parse(text.toString("utf8"));
     return true;
   } catch {
     return false;
   }
+}
+
+function hasLineBreak(text: Buffer): boolean {
+  return text.includes(NEWLINE) || text.includes(RETURN);
 }

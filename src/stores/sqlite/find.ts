@@ -1,4 +1,4 @@
-import { readdir, realpath } from "node:fs/promises";
+import { realpath } from "node:fs/promises";
 import { basename, dirname, isAbsolute, join } from "node:path";
 import { errnoOf, InfluxionError, type Problem } from "../../problem.ts";
 import { Connection } from "./connection.ts";
@@ -24,11 +24,16 @@ export interface FoundDatabases {
 /**
  * Finds the databases that hold transcripts: at the usual place of each agent, and
  * where the host's own registry says, since a configured `session.store` moves them.
+ *
+ * @param agentIds names of the folders in `agents/`
  */
-export async function findAgentDatabases(stateDir: string): Promise<FoundDatabases> {
+export async function findAgentDatabases(
+  stateDir: string,
+  agentIds: readonly string[],
+): Promise<FoundDatabases> {
   const problems: Problem[] = [];
   const candidates = [
-    ...(await usualPlaces(stateDir, problems)),
+    ...agentIds.map((agentId) => usualPlace(stateDir, agentId)),
     ...(await registeredPlaces(stateDir, problems)),
   ];
   const databases: AgentDatabase[] = [];
@@ -67,22 +72,8 @@ async function problemWith(
   }
 }
 
-async function usualPlaces(stateDir: string, problems: Problem[]): Promise<Place[]> {
-  const agentsDir = join(stateDir, "agents");
-  try {
-    const agentIds = await readdir(agentsDir);
-    return agentIds.map((agentId) => ({
-      agentId,
-      path: join(agentsDir, agentId, "agent", FILE_NAME),
-    }));
-  } catch (error) {
-    if (errnoOf(error) === "ENOENT") return [];
-    problems.push({
-      code: "FOLDER_UNREADABLE",
-      message: `the agents folder cannot be read (${errnoOf(error) || String(error)}): ${agentsDir}; give the user that runs OpenClaw read access to it`,
-    });
-    return [];
-  }
+function usualPlace(stateDir: string, agentId: string): Place {
+  return { agentId, path: join(stateDir, "agents", agentId, "agent", FILE_NAME) };
 }
 
 async function registeredPlaces(stateDir: string, problems: Problem[]): Promise<Place[]> {

@@ -1,4 +1,4 @@
-import { SourceChangedError } from "../../problem.ts";
+import { type InfluxionError, SourceChangedError } from "../../problem.ts";
 import { entryDigest } from "../entry-digest.ts";
 import {
   type Cut,
@@ -11,7 +11,7 @@ import {
   type Stream,
   type Verdict,
 } from "../store.ts";
-import { linesOf, unknownEncoding } from "./event.ts";
+import { linesOf, notJson, unknownEncoding } from "./event.ts";
 import {
   firstDigest,
   formatFingerprint,
@@ -101,9 +101,15 @@ export class SqliteReader implements Reader {
     const seq = await this.#source.seqAt(lines - 1);
     if (seq === null) return null;
     const text = await this.#source.text(seq);
-    if (text === null || entryDigest(text.toString("utf8")) !== entry) return null;
+    if (text === null || this.#entryDigest(seq, text) !== entry) return null;
     const offset = seq + 1;
     return { offset, lines, messages, fingerprint: await this.#fingerprint(offset), entry };
+  }
+
+  async notJson(start: number, index: number): Promise<InfluxionError> {
+    const { count } = await this.#before(start);
+    const seq = await this.#source.seqAt(count + index);
+    return seq === null ? this.#changed() : notJson(this.#stream.sessionId, seq);
   }
 
   /** The connection belongs to the store. */
@@ -140,6 +146,15 @@ export class SqliteReader implements Reader {
     const [first, last] = [await firstDigest(this.#source), await this.#source.digest(offset - 1)];
     if (first === null || last === null) throw this.#changed();
     return formatFingerprint({ generation: generationMark(generation), before, first, last });
+  }
+
+  #entryDigest(seq: number, text: Buffer): string {
+    try {
+      return entryDigest(text.toString("utf8"));
+    } catch {
+      // Without the cause, whose words hold a piece of the text.
+      throw notJson(this.#stream.sessionId, seq);
+    }
   }
 
   async #before(offset: number): Promise<Totals> {
