@@ -62,14 +62,19 @@ export async function sync(options: SyncOptions): Promise<number> {
       );
       return EXIT.interrupted;
     }
-    if (!(error instanceof InfluxionError)) throw error;
-    const { code, message } = error;
+    const { code, message } = failureOf(error);
     if (json) writeJson(terminal, { outcome: "error", error: { code, message } });
     terminal.err.write(
       `${painter(terminal.err)("red", "Nothing was uploaded")}: ${plain(message)}\n`,
     );
     return code === "LOCKED" ? EXIT.unreachable : EXIT.usage;
   }
+}
+
+/** One that was not foreseen is told in one line, too: scripts wait for a document, and people for a sentence. */
+function failureOf(error: unknown): { code: string; message: string } {
+  if (error instanceof InfluxionError) return error;
+  return { code: "UNEXPECTED", message: `unexpected failure, please report it: ${String(error)}` };
 }
 
 async function checkAgent(stateDir: string, agentId: string, now: () => number): Promise<void> {

@@ -1,8 +1,9 @@
 import { readFileSync } from "node:fs";
+import { join } from "node:path";
 import { expect, test } from "vitest";
 import { startFaultServer } from "../support/fault-server.ts";
 import { Lab } from "../support/lab.ts";
-import { header, message, session } from "../support/transcripts.ts";
+import { header, message, session, write } from "../support/transcripts.ts";
 
 test("exit code 0 when all is done, with one sentence about it", async () => {
   await using lab = await Lab.start();
@@ -132,4 +133,32 @@ test("a session of another agent that was put aside is tried again by a command"
   expect((await lab.sync({ overrides })).code).toBe(0);
   expect((await lab.status({ overrides })).out).toMatch(/failing {5}0\n/);
   await server.close();
+});
+
+test("exit code 1 when the lock cannot be made, in words that say what to do", async () => {
+  await using lab = await Lab.start();
+  lab.session("main", "abc");
+  write(join(lab.stateDir, "influxion"), "a file where the folder should be");
+  const { code, out, err } = await lab.sync();
+  expect({ code, out }).toEqual({ code: 1, out: "" });
+  expect(err).toMatch(
+    /^Nothing was uploaded: the lock that keeps two uploads apart cannot be made \(EEXIST\); .+move it away: \S+uploads\.lock\n$/,
+  );
+  const json = await lab.sync({ json: true });
+  expect(json.code).toBe(1);
+  expect(JSON.parse(json.out)).toMatchObject({
+    outcome: "error",
+    error: { code: "LEDGER_UNWRITABLE" },
+  });
+});
+
+test("a failure that nobody foresaw is one line and one JSON document, without a stack trace", async () => {
+  await using lab = await Lab.start();
+  const run = () => Promise.reject(new TypeError("x.y is not\u001b[2J a function"));
+  const { code, out, err } = await lab.sync({ json: true, run });
+  expect(code).toBe(1);
+  expect(err).toBe(
+    "Nothing was uploaded: unexpected failure, please report it: TypeError: x.y is not[2J a function\n",
+  );
+  expect(JSON.parse(out)).toMatchObject({ outcome: "error", error: { code: "UNEXPECTED" } });
 });
