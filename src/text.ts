@@ -1,6 +1,13 @@
+import type { SessionNote } from "./report.ts";
+
 /** Text as a terminal may show it: no control sequences, no invisible or reordering characters. */
 export function plain(text: string): string {
   return text.replace(/[\p{C}\p{Zl}\p{Zp}]/gu, "");
+}
+
+/** A session, or an agent as a whole, and what is the matter with it. */
+export function noteWords({ agentId, sessionId, reason }: SessionNote): string {
+  return plain(sessionId === "" ? `${agentId}: ${reason}` : `${agentId}/${sessionId}: ${reason}`);
 }
 
 /** Bytes for people, in steps of 1000, as disks and uplinks are sold: `12 B`, `3.1 kB`, `10 kB`. */

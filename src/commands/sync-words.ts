@@ -1,7 +1,7 @@
 import { describeOwner } from "../ledger/lock.ts";
 import type { RunReport } from "../report.ts";
 import type { RunEvents } from "../run.ts";
-import { bytes, count, plain, span } from "../text.ts";
+import { bytes, count, noteWords, plain, span } from "../text.ts";
 import { ProgressLine, painter, type Terminal } from "./terminal.ts";
 
 /** Shows how a run goes on: a line on a terminal, a word about trouble everywhere. */
@@ -83,11 +83,11 @@ export function summary(report: RunReport, { out }: Terminal, all: boolean): str
     lines.push(`${count(invalidUtf8, "line")} had bytes that are not UTF-8; they were replaced.`);
   if (rejected > 0)
     lines.push(paint("yellow", `${count(rejected, "line")} arrived and was not taken by the API.`));
-  for (const note of report.failures) lines.push(paint("red", `Failed: ${words(note)}`));
+  for (const note of report.failures) lines.push(paint("red", `Failed: ${noteWords(note)}`));
   if (report.failed > report.failures.length) {
     lines.push(paint("red", `… and ${report.failed - report.failures.length} more failures.`));
   }
-  for (const note of report.postponed) lines.push(paint("yellow", `Later: ${words(note)}`));
+  for (const note of report.postponed) lines.push(paint("yellow", `Later: ${noteWords(note)}`));
   for (const warning of report.warnings) lines.push(`The API says: ${plain(warning)}`);
   for (const { message } of report.problems) lines.push(`Note: ${plain(message)}`);
   if (left.sessions > 0 && outcome !== "refused" && outcome !== "unreachable") {
@@ -95,8 +95,4 @@ export function summary(report: RunReport, { out }: Terminal, all: boolean): str
     lines.push(`${count(left.sessions, "session")} still waiting, ${bytes(left.bytes)}.${next}`);
   }
   return `${lines.join("\n")}\n`;
-}
-
-function words({ agentId, sessionId, reason }: RunReport["failures"][number]): string {
-  return plain(sessionId === "" ? `${agentId}: ${reason}` : `${agentId}/${sessionId}: ${reason}`);
 }

@@ -191,6 +191,7 @@ for (const behaviour of [
     write(path, `${readFileSync(path, "utf8")}not json ${TRANSCRIPT}\n`);
     const server = await startFaultServer({ default: behaviour });
     const overrides = { apiUrl: server.url, upload: { timeoutMs: 200, retryAttempts: 1 } };
+    const logged = await lab.serve(overrides);
     const said = [
       await lab.sync({ overrides }),
       await lab.sync({ overrides, json: true, dryRun: true }),
@@ -202,7 +203,7 @@ for (const behaviour of [
     const kept = ["last-run.json", "state.json"].map((file) =>
       readFileSync(join(lab.stateDir, "influxion", file), "utf8"),
     );
-    const text = [...said.flatMap(({ out, err }) => [out, err]), ...kept].join("\n");
+    const text = [...logged, ...said.flatMap(({ out, err }) => [out, err]), ...kept].join("\n");
     for (const secret of [API_KEY, TRANSCRIPT, "Bearer"]) expect(text).not.toContain(secret);
   });
 }
@@ -238,6 +239,22 @@ test("P59: session ids and paths shown in a terminal carry no control sequences"
   const text = said.flatMap(({ out, err }) => [out, err]).join("");
   expect(text).toContain("[2J");
   expect(text.replaceAll("\n", "")).not.toMatch(/\p{C}/u);
+});
+
+test("P59: neither does anything in the Gateway's log, which names the session", async () => {
+  await using lab = await Lab.start();
+  lab.session("main", "a\u001b[2J\u0007\u202eb");
+  write(join(lab.stateDir, "agents", "dev\u001b[2J", "sessions"), "not a folder");
+  const server = await startFaultServer({ default: { kind: "status", status: 422 } });
+  const logged = await lab.serve({ apiUrl: server.url });
+  write(join(lab.stateDir, "influxion", "state.json"), '{"schemaVersion":3}');
+  logged.push(...(await lab.serve({ apiUrl: server.url })));
+  await server.close();
+  expect(logged.join("")).not.toMatch(/\p{C}/u);
+  expect(logged).toContain(
+    "influxion: failing: main/a[2Jb: answered 422: the API does not take this session",
+  );
+  expect(logged.filter((line) => /dev\[2J: .+cannot be read/.test(line))).toHaveLength(1);
 });
 
 test("P60: a symlink in a sessions folder does not lead outside it", async () => {
