@@ -110,7 +110,7 @@ function render(
   );
   lines.push(field("Last run", lastRun(state, at, paint)));
   const delivered = state.lastRun?.lastUpload;
-  if (delivered !== undefined && state.lastRun?.report?.sent.parts === 0) {
+  if (delivered !== undefined && (state.lastRun?.report?.sent.parts ?? 0) === 0) {
     const { at: then, sessions, lines: sent } = delivered;
     const what = `${count(sent, "line")} of ${count(sessions, "session")}`;
     lines.push(field("Last upload", `${when(Date.parse(then), at)}, ${what}`));

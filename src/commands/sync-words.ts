@@ -7,21 +7,22 @@ import { ProgressLine, painter, type Terminal } from "./terminal.ts";
 /** Shows how a run goes on: a line on a terminal, a word about trouble everywhere. */
 export class Progress {
   readonly events: RunEvents;
+  /** Compressed bytes handed to the network so far. */
+  sent = 0;
   readonly #line: ProgressLine;
 
   constructor({ err }: Terminal, startedAt: number) {
     this.#line = new ProgressLine(err);
     let planned = 0;
     let done = 0;
-    let sent = 0;
     let shownAt = 0;
     const show = (): void => {
       const now = Date.now();
       if (now - shownAt < 100) return;
       shownAt = now;
-      const rate = (sent * 1000) / Math.max(1, now - startedAt);
+      const rate = (this.sent * 1000) / Math.max(1, now - startedAt);
       this.#line.show(
-        `Uploading: ${done} of ${count(planned, "session")}, ${bytes(sent)} sent, ${bytes(rate)}/s`,
+        `Uploading: ${done} of ${count(planned, "session")}, ${bytes(this.sent)} sent, ${bytes(rate)}/s`,
       );
     };
     const say = (text: string): void => {
@@ -34,7 +35,7 @@ export class Progress {
         planned = plan.length;
       },
       onBytes: (more) => {
-        sent += more;
+        this.sent += more;
         show();
       },
       onSession: () => {

@@ -1,6 +1,11 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect, test } from "vitest";
+import { EXIT_CODES } from "../../src/commands/add.ts";
+import { EXIT } from "../../src/commands/exit.ts";
+import { InfluxionError } from "../../src/problem.ts";
+import type { RunReport } from "../../src/report.ts";
+import { type RunOptions, run } from "../../src/run.ts";
 import { startFaultServer } from "../support/fault-server.ts";
 import { Lab } from "../support/lab.ts";
 import { header, message, session, write } from "../support/transcripts.ts";
@@ -161,4 +166,81 @@ test("a failure that nobody foresaw is one line and one JSON document, without a
     "Nothing was uploaded: unexpected failure, please report it: TypeError: x.y is not[2J a function\n",
   );
   expect(JSON.parse(out)).toMatchObject({ outcome: "error", error: { code: "UNEXPECTED" } });
+});
+
+/** Two rounds are needed for the sessions of these tests; the second one does not come to its end. */
+const TWO_ROUNDS = { upload: { maxFilesPerRun: 1 } };
+
+function thenFail(error: unknown): (options: RunOptions) => Promise<RunReport> {
+  let rounds = 0;
+  return (options) => (rounds++ === 0 ? run(options) : Promise.reject(error));
+}
+
+test("what earlier rounds of --all delivered is told when a later one breaks off", async () => {
+  await using lab = await Lab.start();
+  for (const id of ["a", "b"]) lab.session("main", id);
+  const failure = new InfluxionError("OUT_OF_MEMORY", "the upload needed more than 512 MB");
+  const said = await lab.sync({ all: true, overrides: TWO_ROUNDS, run: thenFail(failure) });
+  expect(said.code).toBe(2);
+  expect(said.out).toMatch(/^Uploaded 5 lines of 1 session/);
+  expect(said.err).toBe("The upload ended early: the upload needed more than 512 MB\n");
+  const status = (await lab.status({ overrides: TWO_ROUNDS })).out;
+  expect(status).toMatch(/Last run +0 s ago, failed: the upload needed more than 512 MB\n/);
+  expect(status).toMatch(/Last upload +0 s ago, 5 lines of 1 session\n/);
+});
+
+test("--json keeps the reports of the rounds before a failure or an interruption", async () => {
+  for (const interrupt of [false, true]) {
+    await using lab = await Lab.start();
+    for (const id of ["a", "b"]) lab.session("main", id);
+    const abort = new AbortController();
+    const failing = thenFail(new InfluxionError("RUN_ENDED", "the thread ended"));
+    const { code, out } = await lab.sync({
+      all: true,
+      json: true,
+      overrides: TWO_ROUNDS,
+      signal: abort.signal,
+      run: (options) =>
+        failing(options).catch((error) => {
+          if (interrupt) abort.abort(error);
+          throw error;
+        }),
+    });
+    const document = JSON.parse(out);
+    expect(code).toBe(interrupt ? 130 : 2);
+    expect(document).toMatchObject({
+      outcome: interrupt ? "interrupted" : "error",
+      exitCode: code,
+    });
+    expect(document.runs.map((report: RunReport) => report.sent.sessions)).toEqual([1]);
+    expect((await lab.status()).out).toMatch(interrupt ? /Last run .*interrupted/ : /thread ended/);
+  }
+});
+
+test("a run that broke off in the middle does not claim that nothing was uploaded", async () => {
+  await using lab = await Lab.start();
+  lab.session("main", "a");
+  const { code, err } = await lab.sync({
+    run: async (options) => {
+      await run(options);
+      throw new InfluxionError("RUN_ENDED", "the thread ended");
+    },
+  });
+  expect({ code, err }).toEqual({ code: 2, err: "The upload ended early: the thread ended\n" });
+});
+
+test("exit code 2, not that of wrong usage, when transcripts cannot be read", async () => {
+  await using lab = await Lab.start();
+  write(join(lab.stateDir, "agents"), "a file where the folder should be");
+  const { code, err } = await lab.sync();
+  expect(code).toBe(2);
+  expect(err).toMatch(/^Nothing was uploaded: .+agents cannot be read \(ENOTDIR\)\n$/);
+});
+
+test("the exit codes in the help are those of the README", () => {
+  const readme = readFileSync(new URL("../../README.md", import.meta.url), "utf8");
+  const rows = [...readme.matchAll(/^\| (\d+) \| (.+) \|$/gm)].map((row) => [row[1], row[2]]);
+  const help = [...EXIT_CODES.matchAll(/^ {2}(\d+) +(.+)$/gm)].map((row) => [row[1], row[2]]);
+  expect(rows).toEqual(help);
+  expect(rows.map(([code]) => Number(code))).toEqual(Object.values(EXIT));
 });
