@@ -6,6 +6,7 @@ import { knownBytes, Ledger } from "./ledger/ledger.ts";
 import type { LockOwner } from "./ledger/lock.ts";
 import type { Target } from "./ledger/schema.ts";
 import { type PlannedSession, planParts } from "./parts.ts";
+import type { Problem } from "./problem.ts";
 import { leaveOutUnbegun, prune } from "./prune.ts";
 import { type RunReport, Tally } from "./report.ts";
 import { takeRunLock } from "./run-lock.ts";
@@ -103,16 +104,27 @@ export async function runLocked(options: Omit<RunOptions, "lockWaitMs">): Promis
   return tally.finish(null, now(), settled);
 }
 
-/** What a run would send now. Touches neither network, ledger nor lock. */
+/**
+ * What a run would send now; with `all`, what runs would send until nothing is
+ * waiting. Touches neither network, ledger nor lock.
+ */
 export async function dryRun(
-  options: Omit<RunOptions, "apiKey" | "lockWaitMs" | "random" | "events">,
-): Promise<{ plan: PlannedSession[]; survey: Survey }> {
-  const { stateDir, config, now } = options;
+  options: Omit<RunOptions, "apiKey" | "lockWaitMs" | "random" | "events"> & { all?: boolean },
+): Promise<{ plan: PlannedSession[]; survey: Survey; problems: Problem[] }> {
+  const { stateDir, config, now, all = false } = options;
   const ledger = await Ledger.open({ stateDir, now, readOnly: true });
   const target = ledger.target(config);
   await using agents = await findAgents({ stateDir, now, knownBytes: knownBytes(target) });
   const found = await look(options, ledger, target, agents.agents);
-  return { plan: await planParts(planOptions(options, target, found.sessions)), survey: found };
+  const plan = planOptions(options, target, found.sessions);
+  let { limits } = plan;
+  if (all) {
+    limits = { ...limits, maxSessions: Infinity, maxBytes: Infinity };
+    // What was planned before and has not arrived counts with the rest of its session.
+    for (const { pending } of found.sessions) for (const { record } of pending) delete record.parts;
+  }
+  const problems = [...ledger.problems, ...agents.problems, ...found.problems];
+  return { plan: await planParts({ ...plan, limits }), survey: found, problems };
 }
 
 /** Whether the same look at any later time would find the same, and nothing to do. */

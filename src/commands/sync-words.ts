@@ -55,8 +55,8 @@ export class Progress {
 }
 
 /** What a run did, in sentences. */
-export function summary(report: RunReport, { out }: Terminal, all: boolean): string {
-  const paint = painter(out);
+export function summary(report: RunReport, terminal: Terminal, all: boolean): string {
+  const paint = painter(terminal.out);
   const { sent, outcome, reason, left } = report;
   const lines: string[] = [];
   if (outcome === "refused" || outcome === "unreachable") {
@@ -84,16 +84,28 @@ export function summary(report: RunReport, { out }: Terminal, all: boolean): str
     lines.push(`${count(invalidUtf8, "line")} had bytes that are not UTF-8; they were replaced.`);
   if (rejected > 0)
     lines.push(paint("yellow", `${count(rejected, "line")} arrived and was not taken by the API.`));
-  for (const note of report.failures) lines.push(paint("red", `Failed: ${noteWords(note)}`));
-  if (report.failed > report.failures.length) {
-    lines.push(paint("red", `… and ${report.failed - report.failures.length} more failures.`));
-  }
+  lines.push(...failureLines(report, terminal));
   for (const note of report.postponed) lines.push(paint("yellow", `Later: ${noteWords(note)}`));
   for (const warning of report.warnings) lines.push(`The API says: ${plain(warning)}`);
-  for (const { message } of report.problems) lines.push(`Note: ${plain(message)}`);
+  lines.push(...noteLines(report));
   if (left.sessions > 0 && outcome !== "refused" && outcome !== "unreachable") {
     const next = all ? "" : ' The next run goes on with them; "--all" does it now.';
     lines.push(`${count(left.sessions, "session")} still waiting, ${bytes(left.bytes)}.${next}`);
   }
   return `${lines.join("\n")}\n`;
+}
+
+export function failureLines(
+  { failures, failed }: Pick<RunReport, "failures" | "failed">,
+  { out }: Terminal,
+): string[] {
+  const paint = painter(out);
+  const lines = failures.map((note) => paint("red", `Failed: ${noteWords(note)}`));
+  const more = failed - failures.length;
+  if (more > 0) lines.push(paint("red", `… and ${count(more, "more failure")}.`));
+  return lines;
+}
+
+export function noteLines({ problems }: Pick<RunReport, "problems">): string[] {
+  return problems.map(({ message }) => `Note: ${plain(message)}`);
 }

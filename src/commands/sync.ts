@@ -50,7 +50,10 @@ export async function sync(options: SyncOptions): Promise<number> {
   const reports: RunReport[] = [];
   try {
     if (agentId !== undefined) await checkAgent(stateDir, agentId, now);
-    if (options.dryRun) return await showPlan(terminal, json, runOptions(options, config.config));
+    if (options.dryRun) {
+      const { all } = options;
+      return await showPlan(terminal, json, { ...runOptions(options, config.config), all });
+    }
     return await upload(options, config.config, reports);
   } catch (error) {
     return tellEarlyEnd(options, error, reports);
