@@ -26,6 +26,8 @@ export interface RunOptions {
   readonly proxyUrl?: string | undefined;
   /** A command tries again what the interval leaves alone for a while. */
   readonly trigger: "interval" | "command";
+  /** Also try sessions that were put aside and are not due yet. @default what `trigger` says */
+  readonly retryAside?: boolean | undefined;
   /** Only this agent. */
   readonly agentId?: string | undefined;
   /** How long to wait for another uploader, in ms. */
@@ -148,10 +150,10 @@ function look(
   target: Target,
   agents: Awaited<ReturnType<typeof findAgents>>["agents"],
 ): Promise<Survey> {
-  const { config, agentId, trigger, now, signal } = options;
+  const { config, agentId, now, signal } = options;
   const filter = createFilter(config.filter);
   const chosen = agents.filter((agent) => agentId === undefined || agent.agentId === agentId);
-  const retryAside = trigger === "command";
+  const retryAside = options.retryAside ?? options.trigger === "command";
   return survey({ agents: chosen, filter, ledger, target, retryAside, now, signal });
 }
 

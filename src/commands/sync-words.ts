@@ -54,8 +54,16 @@ export class Progress {
   }
 }
 
-/** What a run did, in sentences. */
-export function summary(report: RunReport, terminal: Terminal, all: boolean): string {
+/**
+ * What a run did, in sentences.
+ * @param before the runs of this command before it; what they told is not told again
+ */
+export function summary(
+  report: RunReport,
+  terminal: Terminal,
+  all: boolean,
+  before: readonly RunReport[] = [],
+): string {
   const paint = painter(terminal.out);
   const { sent, outcome, reason, left } = report;
   const lines: string[] = [];
@@ -84,10 +92,14 @@ export function summary(report: RunReport, terminal: Terminal, all: boolean): st
     lines.push(`${count(invalidUtf8, "line")} had bytes that are not UTF-8; they were replaced.`);
   if (rejected > 0)
     lines.push(paint("yellow", `${count(rejected, "line")} arrived and was not taken by the API.`));
-  lines.push(...failureLines(report, terminal));
+  const troubles = (one: RunReport): string[] => [
+    ...failureLines(one, terminal),
+    ...noteLines(one),
+  ];
+  const told = new Set(before.flatMap(troubles));
   for (const note of report.postponed) lines.push(paint("yellow", `Later: ${noteWords(note)}`));
   for (const warning of report.warnings) lines.push(`The API says: ${plain(warning)}`);
-  lines.push(...noteLines(report));
+  lines.push(...troubles(report).filter((line) => !told.has(line)));
   if (left.sessions > 0 && outcome !== "refused" && outcome !== "unreachable") {
     const next = all ? "" : ' The next run goes on with them; "--all" does it now.';
     lines.push(`${count(left.sessions, "session")} still waiting, ${bytes(left.bytes)}.${next}`);

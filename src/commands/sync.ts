@@ -105,12 +105,16 @@ async function upload(options: SyncOptions, config: Config, reports: RunReport[]
   const apiKey = options.apiKey(config.apiKey);
   let settleRounds = 0;
   for (;;) {
-    const report = await oneRun(options, config, apiKey);
+    // Once: each further try would put a session aside for twice as long.
+    const retryAside = reports.length === 0;
+    const failedBefore = reports.at(-1)?.failed ?? 0;
+    const report = await oneRun(options, { ...runOptions(options, config), retryAside }, apiKey);
+    if (!json) terminal.out.write(summary(report, terminal, all, reports));
     reports.push(report);
-    if (!json) terminal.out.write(summary(report, terminal, all));
     if (!all || report.left.sessions === 0 || report.outcome === "refused") break;
     if (report.outcome === "unreachable") break;
-    if (report.sent.parts > 0) continue;
+    // A session that failed is out of the way of those behind it.
+    if (report.sent.parts > 0 || report.failed > failedBefore) continue;
     if (report.left.settling === 0 || settleRounds === SETTLE_ROUNDS) break;
     settleRounds++;
     terminal.err.write("Waiting for OpenClaw to finish writing.\n");
@@ -124,7 +128,7 @@ async function upload(options: SyncOptions, config: Config, reports: RunReport[]
 /** One run, noted for `status` however it ends. */
 async function oneRun(
   options: SyncOptions,
-  config: Config,
+  runOptions: Omit<RunOptions, "apiKey" | "events">,
   apiKey: Promise<string>,
 ): Promise<RunReport> {
   const { terminal, stateDir, now, signal } = options;
@@ -133,7 +137,7 @@ async function oneRun(
     noteRun(stateDir, { report, failure, at: new Date(now()).toISOString() });
   try {
     const report = await options.run({
-      ...runOptions(options, config),
+      ...runOptions,
       apiKey: await apiKey,
       events: progress.events,
     });

@@ -3,6 +3,7 @@ import { join } from "node:path";
 import { expect, test } from "vitest";
 import { EXIT_CODES } from "../../src/commands/add.ts";
 import { EXIT } from "../../src/commands/exit.ts";
+import { IsolatedRunner } from "../../src/isolated.ts";
 import { InfluxionError } from "../../src/problem.ts";
 import type { RunReport } from "../../src/report.ts";
 import { type RunOptions, run } from "../../src/run.ts";
@@ -243,4 +244,21 @@ test("the exit codes in the help are those of the README", () => {
   const help = [...EXIT_CODES.matchAll(/^ {2}(\d+) +(.+)$/gm)].map((row) => [row[1], row[2]]);
   expect(rows).toEqual(help);
   expect(rows.map(([code]) => Number(code))).toEqual(Object.values(EXIT));
+});
+
+test("--all tries again what was put aside, and tells of it, once and not in every round", async () => {
+  await using lab = await Lab.start();
+  for (const id of ["a", "b", "c", "d", "e"]) lab.session("main", id);
+  const server = await startFaultServer({
+    script: ({ index }) =>
+      index === 0 || index === 5 ? { kind: "status", status: 400 } : undefined,
+  });
+  const overrides = { apiUrl: server.url, upload: { maxFilesPerRun: 1 } };
+  await using runner = new IsolatedRunner();
+  for (const requests of [5, 6]) {
+    const said = await lab.sync({ all: true, overrides, run: (one) => runner.run(one) });
+    expect({ code: said.code, requests: server.requests.length }).toEqual({ code: 2, requests });
+    expect(said.out.match(/Failed: main/g)).toHaveLength(1);
+  }
+  await server.close();
 });
