@@ -1,6 +1,7 @@
 import type { PlannedPart } from "./ledger/records.ts";
 import type { Problem } from "./problem.ts";
 import type { Survey, SurveyedSession } from "./survey.ts";
+import { count } from "./text.ts";
 import { addCounts, type LineCounts, noLines, sentLines } from "./upload/entry.ts";
 import type { Receipt } from "./wire.ts";
 
@@ -38,6 +39,7 @@ export interface RunReport {
   readonly startedAt: string;
   readonly endedAt: string;
   readonly sent: {
+    /** Sessions of which at least a part has arrived. */
     readonly sessions: number;
     readonly parts: number;
     readonly lines: number;
@@ -47,6 +49,8 @@ export interface RunReport {
     /** Compressed bytes handed to the network, all attempts. */
     readonly wireBytes: number;
   };
+  /** Sessions there are, whatever their state; absent when the run did not look. */
+  readonly found?: number;
   /** Lines that did not go as they were, or were not taken. */
   readonly lines: {
     readonly raw: number;
@@ -76,7 +80,6 @@ export interface RunReport {
 
 /** Adds up a run while it goes on. */
 export class Tally {
-  sessions = 0;
   parts = 0;
   wireBytes = 0;
   readonly problems: Problem[];
@@ -117,7 +120,7 @@ export class Tally {
     const before = this.#delivered.get(session.key) ?? 0;
     this.#delivered.set(session.key, before + part.bytes);
     this.#accepted += receipt.accepted;
-    this.#lastAnswer = `accepted ${this.#accepted} lines, rejected ${this.#rejected}`;
+    this.#lastAnswer = `accepted ${count(this.#accepted, "line")}, rejected ${this.#rejected}`;
     for (const warning of receipt.warnings ?? []) {
       if (this.#warnings.size < MAX_TOLD) this.#warnings.add(words(warning));
     }
@@ -180,7 +183,7 @@ export class Tally {
       startedAt: new Date(this.#startedAt).toISOString(),
       endedAt: new Date(endedAt).toISOString(),
       sent: {
-        sessions: this.sessions,
+        sessions: this.#delivered.size,
         parts: this.parts,
         lines: sentLines(counts),
         messages: counts.messages,

@@ -103,7 +103,7 @@ export async function runLocked(options: Omit<RunOptions, "lockWaitMs">): Promis
   }
   tally.countStates(found);
   const settled = ledger.problems.length === 0 && isSettled(found, target, startedAt);
-  return tally.finish(null, now(), settled);
+  return { ...tally.finish(null, now(), settled), found: found.sessions.length };
 }
 
 /**

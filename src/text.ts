@@ -27,6 +27,11 @@ export function count(n: number, noun: string): string {
   return `${n} ${noun}${n === 1 ? "" : "s"}`;
 }
 
+/** The form that goes with `n`: `was` or `were`. */
+export function oneOr(n: number, one: string, many: string): string {
+  return n === 1 ? one : many;
+}
+
 /** A span of time in its largest unit: `40 s`, `3 min`, `2 h`, `5 days`. */
 export function span(ms: number): string {
   const seconds = Math.round(Math.abs(ms) / 1000);

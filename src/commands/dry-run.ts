@@ -4,7 +4,7 @@ import { dryRun } from "../run.ts";
 import type { Survey } from "../survey.ts";
 import { bytes, count, plain } from "../text.ts";
 import { EXIT } from "./exit.ts";
-import { failureLines, noteLines } from "./sync-words.ts";
+import { failureLines, noSessions, noteLines } from "./sync-words.ts";
 import { type Terminal, writeJson } from "./terminal.ts";
 
 /** `openclaw influxion sync --dry-run`: what would be sent now. Returns the exit code of such a run. */
@@ -25,6 +25,7 @@ export async function showPlan(
     return exitCode;
   }
   const lines = plan.map(describePlanned);
+  if (survey.sessions.length === 0) lines.push(noSessions(options.stateDir));
   lines.push(
     `${options.all === true ? "All runs together" : "This run"} would send ${count(plan.length, "session")}, ${bytes(totalBytes)} before compression. Nothing was sent.`,
   );

@@ -2,9 +2,10 @@ import { type Config, type ConfigResult, formatConfigProblem, MINIMAL_CONFIG } f
 import { LedgerError } from "../ledger/files.ts";
 import { describeOwner } from "../ledger/lock.ts";
 import { StoreError } from "../problem.ts";
-import { bytes, count, plain, when } from "../text.ts";
+import { bytes, count, oneOr, plain, when } from "../text.ts";
 import { VERSION } from "../version.ts";
 import { type Counts, readState, type UploadState } from "./state.ts";
+import { notTaken } from "./sync-words.ts";
 import { field, painter, type Terminal, writeJson } from "./terminal.ts";
 
 export interface StatusOptions {
@@ -216,9 +217,10 @@ function notes(state: UploadState): string {
   const lines = state.problems.map(({ agentId, message }) =>
     plain(agentId === undefined ? message : `${agentId}: ${message}`),
   );
-  if (state.rejectedLines > 0)
-    lines.push(`${count(state.rejectedLines, "line")} arrived and was not taken by the API`);
-  if (state.omittedLines > 0)
-    lines.push(`${count(state.omittedLines, "line")} too long to send; the API knows their length`);
+  if (state.rejectedLines > 0) lines.push(notTaken(state.rejectedLines));
+  if (state.omittedLines > 0) {
+    const its = oneOr(state.omittedLines, "its length", "their lengths");
+    lines.push(`${count(state.omittedLines, "line")} too long to send; the API knows ${its}`);
+  }
   return lines.length === 0 ? "" : `\nNotes\n${lines.map((line) => `  ${line}\n`).join("")}`;
 }

@@ -101,7 +101,7 @@ async function checkAgent(stateDir: string, agentId: string, now: () => number):
 }
 
 async function upload(options: SyncOptions, config: Config, reports: RunReport[]): Promise<number> {
-  const { terminal, json, all, signal } = options;
+  const { terminal, json, all, stateDir, signal } = options;
   const apiKey = options.apiKey(config.apiKey);
   let settleRounds = 0;
   for (;;) {
@@ -109,7 +109,7 @@ async function upload(options: SyncOptions, config: Config, reports: RunReport[]
     const retryAside = reports.length === 0;
     const failedBefore = reports.at(-1)?.failed ?? 0;
     const report = await oneRun(options, { ...runOptions(options, config), retryAside }, apiKey);
-    if (!json) terminal.out.write(summary(report, terminal, all, reports));
+    if (!json) terminal.out.write(summary(report, terminal, { all, stateDir, before: reports }));
     reports.push(report);
     if (!all || report.left.sessions === 0 || report.outcome === "refused") break;
     if (report.outcome === "unreachable") break;

@@ -52,7 +52,6 @@ export async function uploadSession(
     delete record.aside;
     context.ledger.changed();
   }
-  context.tally.sessions++;
   return "done";
 }
 

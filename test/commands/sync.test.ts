@@ -125,7 +125,7 @@ test("retries are told as they happen, without a terminal's control sequences", 
   });
   await server.close();
   expect(code).toBe(0);
-  expect(err).toBe("main/abc: answered 503; trying again in 0 s\n");
+  expect(err).toBe("main/abc: answered 503; trying again at once\n");
 });
 
 test("a session of another agent that was put aside is tried again by a command", async () => {
