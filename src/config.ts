@@ -47,6 +47,11 @@ const MAX_COUNT = 1_000_000;
 const MAX_BYTES = 1024 ** 4;
 const HOUR_MS = 3_600_000;
 
+/** Whether a key can stand in a header. */
+export function isSendableKey(key: string): boolean {
+  return /^[\x21-\x7e]+$/.test(key);
+}
+
 /**
  * Every option, its default and its bounds. The manifest's `configSchema` is made
  * from this schema (`npm run manifest`, held by test/manifest.test.ts). Nothing is
@@ -57,7 +62,7 @@ export const ConfigSchema = v.strictObject({
     v.union(
       [
         // Every check has words of its own: valibot's would quote the key.
-        v.pipe(v.string(KEY_FORM), v.regex(/^[\x21-\x7e]+$/, KEY_FORM)),
+        v.pipe(v.string(KEY_FORM), v.check(isSendableKey, KEY_FORM)),
         v.looseObject({
           source: v.picklist(["env", "file", "exec", "store"], KEY_FORM),
           id: v.pipe(v.string(KEY_FORM), v.nonEmpty(KEY_FORM)),
