@@ -4,7 +4,8 @@ import { DatabaseSync } from "node:sqlite";
 import { expect, test } from "vitest";
 import { receive } from "../../src/commands/receive.ts";
 import { receiverIn, tempDir } from "../receiver/support.ts";
-import { type Spoken, spoken } from "../support/lab.ts";
+import { API_KEY, Lab, type Spoken, spoken } from "../support/lab.ts";
+import { message } from "../support/transcripts.ts";
 
 /** Starts the command, which ends at once when it can start. */
 function run(flags: { port?: string; dir: string; key?: string }): Promise<Spoken> {
@@ -95,4 +96,20 @@ test("the printed config switches the plugin on", async () => {
     enabled: true,
     config: { deploymentId: "local" },
   });
+});
+
+test("when the receiver has lost what it was sent, the sessions fail with what to do about it", async () => {
+  await using lab = await Lab.start();
+  const path = lab.session("main", "abc");
+  const first = await receiverIn(await tempDir(), { key: API_KEY });
+  const overrides = { apiUrl: first.url };
+  await lab.sync({ overrides });
+  await first.close();
+  await receiverIn(await tempDir(), { key: API_KEY, port: Number(new URL(first.url).port) });
+  lab.append(path, [message(9)]);
+  const { code, out } = await lab.sync({ overrides });
+  expect(code).toBe(2);
+  expect(out).toContain(
+    "Failed: main/abc: answered 409: the API seems not to have what was sent to it of this session before; to send everything again, set another deploymentId, or delete the ledger (see the README)\n",
+  );
 });
