@@ -119,10 +119,12 @@ function render(
   if (!off && state.lastRun?.nextAt !== undefined) {
     const next = Date.parse(state.lastRun.nextAt);
     const late = next < at - 120_000;
-    const words = late
-      ? paint("yellow", `was due ${when(next, at)}; is the Gateway running?`)
-      : when(next, at);
-    lines.push(field("Next run", words));
+    // A run that is late because one is going on, or because a command is uploading, comes after that.
+    const overdue =
+      uploading === null
+        ? paint("yellow", `was due ${when(next, at)}; is the Gateway running?`)
+        : "after this upload";
+    lines.push(field("Next run", late ? overdue : when(next, at)));
   }
   lines.push(
     field("Uploading", uploading === null ? "nobody now" : plain(describeOwner(uploading))),

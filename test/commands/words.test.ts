@@ -1,5 +1,7 @@
 import { expect, test } from "vitest";
 import { Progress, summary } from "../../src/commands/sync-words.ts";
+import { noteRun } from "../../src/last-run.ts";
+import { takeLock } from "../../src/ledger/lock.ts";
 import type { RunReport } from "../../src/report.ts";
 import { describeRun } from "../../src/service.ts";
 import { startFaultServer } from "../support/fault-server.ts";
@@ -134,4 +136,19 @@ test("status tells lines that did not go in their grammar", async () => {
   const { out } = await lab.status({ overrides });
   expect(out).toContain("2 lines arrived and were not taken by the API\n");
   expect(out).toContain("1 line too long to send; the API knows its length\n");
+});
+
+test("status does not ask whether the Gateway runs while somebody uploads", async () => {
+  await using lab = await Lab.start();
+  const at = new Date(Date.now() - 3_600_000).toISOString();
+  await noteRun(lab.stateDir, { report: NOTHING, failure: null, at, nextAt: at });
+  expect((await lab.status()).out).toMatch(
+    /Next run +was due 1 h ago; is the Gateway running\?\n/,
+  );
+  const signal = new AbortController().signal;
+  const { stateDir } = lab;
+  await using _held = await takeLock({ stateDir, role: "gateway", waitMs: 0, signal });
+  const { out } = await lab.status();
+  expect(out).not.toContain("is the Gateway running?");
+  expect(out).toMatch(/Next run +after this upload\n/);
 });
