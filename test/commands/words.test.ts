@@ -1,3 +1,4 @@
+import { readFileSync } from "node:fs";
 import { expect, test } from "vitest";
 import { Progress, summary } from "../../src/commands/sync-words.ts";
 import { noteRun } from "../../src/last-run.ts";
@@ -142,13 +143,19 @@ test("status does not ask whether the Gateway runs while somebody uploads", asyn
   await using lab = await Lab.start();
   const at = new Date(Date.now() - 3_600_000).toISOString();
   await noteRun(lab.stateDir, { report: NOTHING, failure: null, at, nextAt: at });
-  expect((await lab.status()).out).toMatch(
-    /Next run +was due 1 h ago; is the Gateway running\?\n/,
-  );
+  expect((await lab.status()).out).toMatch(/Next run +was due 1 h ago; is the Gateway running\?\n/);
   const signal = new AbortController().signal;
   const { stateDir } = lab;
   await using _held = await takeLock({ stateDir, role: "gateway", waitMs: 0, signal });
   const { out } = await lab.status();
   expect(out).not.toContain("is the Gateway running?");
   expect(out).toMatch(/Next run +after this upload\n/);
+});
+
+test("the README's samples show sizes as the commands do", () => {
+  const readme = readFileSync(new URL("../../README.md", import.meta.url), "utf8");
+  const samples = readme.split("```").filter((_, n) => n % 2 === 1);
+  const sizes = samples.join().match(/[\d.]+ [kMG]?B\b/g) ?? [];
+  expect(sizes.length).toBeGreaterThan(3);
+  for (const size of sizes) expect(size).toMatch(/^(\d\.\d [kMG]B|\d{2,3} [kMG]B|\d{1,3} B)$/);
 });
