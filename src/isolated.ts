@@ -163,9 +163,10 @@ function inputOf({
   apiKey,
   proxyUrl,
   trigger,
+  retryAside,
   agentId,
 }: RunOptions): WorkerInput {
-  return { stateDir, config, apiKey, proxyUrl, trigger, agentId };
+  return { stateDir, config, apiKey, proxyUrl, trigger, retryAside, agentId };
 }
 
 function failureOf({ code, message }: { code: string | null; message: string }): Error {

@@ -1,6 +1,7 @@
 import type { PlannedPart } from "./ledger/records.ts";
 import type { Problem } from "./problem.ts";
 import type { Survey, SurveyedSession } from "./survey.ts";
+import { count } from "./text.ts";
 import { addCounts, type LineCounts, noLines, sentLines } from "./upload/entry.ts";
 import type { Receipt } from "./wire.ts";
 
@@ -38,6 +39,7 @@ export interface RunReport {
   readonly startedAt: string;
   readonly endedAt: string;
   readonly sent: {
+    /** Sessions of which at least a part has arrived. */
     readonly sessions: number;
     readonly parts: number;
     readonly lines: number;
@@ -47,6 +49,8 @@ export interface RunReport {
     /** Compressed bytes handed to the network, all attempts. */
     readonly wireBytes: number;
   };
+  /** Sessions there are, whatever their state; absent when the run did not look. */
+  readonly found?: number;
   /** Lines that did not go as they were, or were not taken. */
   readonly lines: {
     readonly raw: number;
@@ -122,7 +126,7 @@ export class Tally {
     const covered = part.omitted === undefined ? part.bytes : part.omitted + 1;
     this.#covered.set(session.key, (this.#covered.get(session.key) ?? 0) + covered);
     this.#accepted += receipt.accepted;
-    this.#lastAnswer = `accepted ${this.#accepted} lines, rejected ${this.#rejected}`;
+    this.#lastAnswer = `accepted ${count(this.#accepted, "line")}, rejected ${this.#rejected}`;
     for (const warning of receipt.warnings ?? []) {
       if (this.#warnings.size < MAX_TOLD) this.#warnings.add(words(warning));
     }

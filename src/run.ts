@@ -6,6 +6,7 @@ import { knownBytes, Ledger } from "./ledger/ledger.ts";
 import type { LockOwner } from "./ledger/lock.ts";
 import type { Target } from "./ledger/schema.ts";
 import { type PlannedSession, planParts } from "./parts.ts";
+import type { Problem } from "./problem.ts";
 import { leaveOutUnbegun, prune } from "./prune.ts";
 import { type RunReport, Tally } from "./report.ts";
 import { takeRunLock } from "./run-lock.ts";
@@ -27,6 +28,8 @@ export interface RunOptions {
   readonly proxyUrl?: string | undefined;
   /** A command tries again what the interval leaves alone for a while. */
   readonly trigger: "interval" | "command";
+  /** Also try sessions that were put aside and are not due yet. @default what `trigger` says */
+  readonly retryAside?: boolean | undefined;
   /** Only this agent. */
   readonly agentId?: string | undefined;
   /** How long to wait for another uploader, in ms. */
@@ -100,19 +103,30 @@ export async function runLocked(options: Omit<RunOptions, "lockWaitMs">): Promis
   }
   tally.countStates(found);
   const settled = ledger.problems.length === 0 && isSettled(found, target, startedAt);
-  return tally.finish(null, now(), settled);
+  return { ...tally.finish(null, now(), settled), found: found.sessions.length };
 }
 
-/** What a run would send now. Touches neither network, ledger nor lock. */
+/**
+ * What a run would send now; with `all`, what runs would send until nothing is
+ * waiting. Touches neither network, ledger nor lock.
+ */
 export async function dryRun(
-  options: Omit<RunOptions, "apiKey" | "lockWaitMs" | "random" | "events">,
-): Promise<{ plan: PlannedSession[]; survey: Survey }> {
-  const { stateDir, config, now } = options;
+  options: Omit<RunOptions, "apiKey" | "lockWaitMs" | "random" | "events"> & { all?: boolean },
+): Promise<{ plan: PlannedSession[]; survey: Survey; problems: Problem[] }> {
+  const { stateDir, config, now, all = false } = options;
   const ledger = await Ledger.open({ stateDir, now, readOnly: true });
   const target = ledger.target(config);
   await using agents = await findAgents({ stateDir, now, knownBytes: knownBytes(target) });
   const found = await look(options, ledger, target, agents.agents);
-  return { plan: await planParts(planOptions(options, target, found.sessions)), survey: found };
+  const plan = planOptions(options, target, found.sessions);
+  let { limits } = plan;
+  if (all) {
+    limits = { ...limits, maxSessions: Infinity, maxBytes: Infinity };
+    // What was planned before and has not arrived counts with the rest of its session.
+    for (const { pending } of found.sessions) for (const { record } of pending) delete record.parts;
+  }
+  const problems = [...ledger.problems, ...agents.problems, ...found.problems];
+  return { plan: await planParts({ ...plan, limits }), survey: found, problems };
 }
 
 /** Whether the same look at any later time would find the same, and nothing to do. */
@@ -136,10 +150,10 @@ function look(
   target: Target,
   agents: Awaited<ReturnType<typeof findAgents>>["agents"],
 ): Promise<Survey> {
-  const { config, agentId, trigger, now, signal } = options;
+  const { config, agentId, now, signal } = options;
   const filter = createFilter(config.filter);
   const chosen = agents.filter((agent) => agentId === undefined || agent.agentId === agentId);
-  const retryAside = trigger === "command";
+  const retryAside = options.retryAside ?? options.trigger === "command";
   return survey({ agents: chosen, filter, ledger, target, retryAside, now, signal });
 }
 
