@@ -4,9 +4,9 @@ import { defineConfig } from "vitest/config";
 export default defineConfig({
   test: {
     include: ["test/host/**/*.test.ts"],
-    globalSetup: ["test/host/pack.ts"],
-    // One Gateway at a time: it needs most of a gigabyte, and starting two makes both slow.
-    fileParallelism: false,
+    globalSetup: ["test/host/setup.ts"],
+    // Two files at a time: a Gateway needs most of a gigabyte and one core while it starts.
+    maxWorkers: 2,
     testTimeout: 240_000,
     hookTimeout: 600_000,
     // The tests of a host go on from each other.

@@ -1,5 +1,8 @@
 import * as v from "valibot";
+import { type ConfigProblem, describeUrl, listAt, ROOT_FORM, toProblem } from "./config-problem.ts";
 import { parseInterval } from "./interval.ts";
+
+export { type ConfigProblem, formatConfigProblem } from "./config-problem.ts";
 
 /** A secret the host resolves: from the environment, a file, a command or its own store. */
 export interface SecretRef {
@@ -29,7 +32,22 @@ const KEY_FORM =
 const API_URL_FORM =
   "an https URL without user, query or fragment, e.g. https://api.influxion.io (http only for 127.0.0.1, or with allowInsecureHttp)";
 
-const EVERY_FORM = 'an interval such as "30s", "5m", "1h", "1d", or "0" to switch it off';
+const EVERY_FORM =
+  'an interval such as "30s", "5m", "1h", "1d" (at least "1s"), or "0" to switch it off';
+
+const isInterval = (value: string | number): boolean => {
+  const ms = parseInterval(value);
+  return ms !== null && (ms === 0 || ms >= 1000);
+};
+
+/** Lists are objects to valibot, and have members such as `every` and `filter` of their own. */
+const OBJECTS: readonly (readonly [path: string, expected: string])[] = [
+  ["upload", "an object with the upload options"],
+  ["filter", "an object with the filter options"],
+  ["filter.agents", 'an object such as {"allow": [], "deny": []}'],
+  ["filter.sessions", 'an object such as {"deny": ["tmp-*"]}'],
+];
+const EXPECTED = Object.fromEntries(OBJECTS);
 
 const isApiUrl = (value: string): boolean => {
   const url = URL.parse(value);
@@ -38,14 +56,19 @@ const isApiUrl = (value: string): boolean => {
     (url.protocol === "https:" || url.protocol === "http:") &&
     url.username === "" &&
     url.password === "" &&
-    url.search === "" &&
-    url.hash === ""
+    // An empty query or fragment, too: what follows it would not be a path.
+    !/[?#]/.test(value)
   );
 };
 
 const MAX_COUNT = 1_000_000;
 const MAX_BYTES = 1024 ** 4;
 const HOUR_MS = 3_600_000;
+
+/** Whether a key can stand in a header. */
+export function isSendableKey(key: string): boolean {
+  return /^[\x21-\x7e]+$/.test(key);
+}
 
 /**
  * Every option, its default and its bounds. The manifest's `configSchema` is made
@@ -57,7 +80,7 @@ export const ConfigSchema = v.strictObject({
     v.union(
       [
         // Every check has words of its own: valibot's would quote the key.
-        v.pipe(v.string(KEY_FORM), v.regex(/^[\x21-\x7e]+$/, KEY_FORM)),
+        v.pipe(v.string(KEY_FORM), v.check(isSendableKey, KEY_FORM)),
         v.looseObject({
           source: v.picklist(["env", "file", "exec", "store"], KEY_FORM),
           id: v.pipe(v.string(KEY_FORM), v.nonEmpty(KEY_FORM)),
@@ -69,7 +92,7 @@ export const ConfigSchema = v.strictObject({
   deploymentId: v.optional(text('a name for this machine or setup, e.g. "my-laptop"')),
   projectId: v.optional(text("the project's id, as Influxion shows it")),
   apiUrl: v.optional(
-    v.pipe(v.string(API_URL_FORM), v.check(isApiUrl, API_URL_FORM)),
+    v.pipe(v.string(API_URL_FORM), v.trim(), v.check(isApiUrl, API_URL_FORM)),
     "https://api.influxion.io",
   ),
   allowInsecureHttp: v.optional(v.boolean("true or false"), false),
@@ -81,11 +104,11 @@ export const ConfigSchema = v.strictObject({
             [
               v.pipe(
                 v.string(EVERY_FORM),
-                v.check((value) => parseInterval(value) !== null, EVERY_FORM),
+                v.check((value) => isInterval(value), EVERY_FORM),
               ),
               v.pipe(
                 v.number(EVERY_FORM),
-                v.check((value) => parseInterval(value) !== null, EVERY_FORM),
+                v.check((value) => isInterval(value), EVERY_FORM),
               ),
             ],
             EVERY_FORM,
@@ -111,7 +134,7 @@ export const ConfigSchema = v.strictObject({
         ),
         concurrency: v.optional(whole(1, 8, "a whole number from 1 to 8"), 2),
       },
-      "an object with the upload options",
+      EXPECTED.upload,
     ),
     {},
   ),
@@ -124,14 +147,14 @@ export const ConfigSchema = v.strictObject({
               allow: names('a list of agent ids, e.g. ["main"]; empty means all'),
               deny: names('a list of agent ids, e.g. ["scratch"]'),
             },
-            'an object such as {"allow": [], "deny": []}',
+            EXPECTED["filter.agents"],
           ),
           {},
         ),
         sessions: v.optional(
           v.strictObject(
             { deny: names('a list of globs on session ids, e.g. ["tmp-*"]') },
-            'an object such as {"deny": ["tmp-*"]}',
+            EXPECTED["filter.sessions"],
           ),
           {},
         ),
@@ -144,7 +167,7 @@ export const ConfigSchema = v.strictObject({
           512,
         ),
       },
-      "an object with the filter options",
+      EXPECTED.filter,
     ),
     {},
   ),
@@ -165,16 +188,6 @@ export interface Config {
   readonly filter: FilterOptions;
   /** `upload.every` in ms; 0 is off. */
   readonly everyMs: number;
-}
-
-/** One thing that is wrong with a config. */
-export interface ConfigProblem {
-  /** Dotted path below `plugins.entries.influxion.config`, e.g. `upload.every`. */
-  readonly path: string;
-  /** What is there now, never a secret. */
-  readonly found: string;
-  /** What to write instead. */
-  readonly expected: string;
 }
 
 export type ConfigResult =
@@ -211,8 +224,16 @@ export const MINIMAL_CONFIG = JSON.stringify(
 /** Checks what stands under `plugins.entries.influxion.config`; never throws. */
 export function readConfig(input: unknown): ConfigResult {
   const given = input ?? {};
+  if (Array.isArray(given)) return { ok: false, problems: [listAt("", ROOT_FORM)] };
+  const lists = OBJECTS.filter(([path]) => Array.isArray(valueAt(given, path)));
   const parsed = v.safeParse(ConfigSchema, given);
   const problems = parsed.success ? [] : parsed.issues.map(toProblem);
+  if (lists.length > 0) {
+    const others = problems.filter(
+      (one) => !lists.some(([path]) => `${one.path}.`.startsWith(`${path}.`)),
+    );
+    problems.splice(0, problems.length, ...others, ...lists.map((list) => listAt(...list)));
+  }
   for (const [path, expected] of Object.entries(REQUIRED)) {
     if (isRecord(given) && given[path] === undefined) {
       problems.push({ path, found: "nothing", expected });
@@ -222,7 +243,7 @@ export function readConfig(input: unknown): ConfigResult {
 
   const { apiKey, deploymentId, projectId, apiUrl, ...rest } = parsed.output;
   if (!rest.allowInsecureHttp && !isSafeUrl(apiUrl)) {
-    const found = describe(apiUrl);
+    const found = describeUrl(apiUrl);
     const expected =
       'an https URL; or, when everyone on the way may read the key and the conversations, also "allowInsecureHttp": true';
     return { ok: false, problems: [{ path: "apiUrl", found, expected }] };
@@ -232,16 +253,11 @@ export function readConfig(input: unknown): ConfigResult {
     apiKey: apiKey as string | SecretRef,
     deploymentId: deploymentId as string,
     projectId: projectId as string,
-    apiUrl: apiUrl.replace(/\/+$/, ""),
+    // One form for all spellings: it is part of what tells one destination from another.
+    apiUrl: new URL(apiUrl).href.replace(/\/+$/, ""),
     everyMs: parseInterval(rest.upload.every) ?? 0,
   };
   return { ok: true, config };
-}
-
-/** One line a problem, ready for a log or a terminal. The host's log redacts what follows `apiKey:`. */
-export function formatConfigProblem({ path, found, expected }: ConfigProblem): string {
-  const field = path === "" ? "config" : path;
-  return `found ${found} at ${field}; expected ${expected}`;
 }
 
 /** Whether `url` points at this machine. */
@@ -250,39 +266,13 @@ export function isLoopbackUrl(url: string): boolean {
 }
 
 function isSafeUrl(url: string): boolean {
-  return url.startsWith("https:") || isLoopbackUrl(url);
+  return URL.parse(url)?.protocol === "https:" || isLoopbackUrl(url);
 }
 
-function toProblem(issue: v.BaseIssue<unknown>): ConfigProblem {
-  const path = v.getDotPath(issue) ?? "";
-  if (issue.type === "strict_object" && issue.expected === "never") {
-    return {
-      path,
-      found: "an option that does not exist",
-      expected: "nothing here; check the spelling or remove it",
-    };
-  }
-  const found = path.startsWith("apiKey") ? describeSecret(issue.input) : describe(issue.input);
-  const expected = path === "" ? "an object with the plugin's options" : issue.message;
-  return { path, found, expected };
-}
-
-/** Never the inside of an object or list, nor the credentials of a URL: a key may have been put in the wrong place. */
-function describe(value: unknown): string {
-  if (value === undefined) return "nothing";
-  if (Array.isArray(value)) return "a list";
-  if (typeof value === "object" && value !== null) return "an object";
-  const url = typeof value === "string" ? URL.parse(value) : null;
-  const shown = url === null || url.host === "" ? value : `${url.protocol}//${url.host}/…`;
-  const json = JSON.stringify(shown) ?? String(shown);
-  return json.length > 60 ? `${json.slice(0, 57)}...` : json;
-}
-
-function describeSecret(value: unknown): string {
-  if (typeof value !== "string")
-    return Array.isArray(value) ? "a list" : `a value of type ${typeof value}`;
-  if (value === "") return "an empty string";
-  return "a string with spaces, line breaks or characters that cannot be sent in a header";
+function valueAt(config: unknown, path: string): unknown {
+  return path
+    .split(".")
+    .reduce<unknown>((at, name) => (isRecord(at) ? at[name] : undefined), config);
 }
 
 function isRecord(value: unknown): value is Record<string, unknown> {

@@ -5,6 +5,7 @@ import { InfluxionError } from "./problem.ts";
 import type { QuietRuns } from "./quiet.ts";
 import type { RunReport } from "./report.ts";
 import { createScheduler, describeRun, type Scheduler } from "./service.ts";
+import { noteWords, plain } from "./text.ts";
 
 /** What the Gateway gives a service; the health report exists on newer hosts only. */
 export interface GatewayContext {
@@ -26,7 +27,7 @@ export function startUploads(context: GatewayContext, pluginConfig: unknown): Sc
   const result = readConfig(pluginConfig);
   if (!result.ok) {
     for (const problem of result.problems) {
-      logger.warn(`influxion: uploads are off; ${formatConfigProblem(problem)}`);
+      logger.warn(`influxion: uploads are off; ${plain(formatConfigProblem(problem))}`);
     }
     logger.warn(`influxion: the minimal setup in openclaw.json is\n${MINIMAL_CONFIG}`);
     return { start: () => undefined, stop: () => Promise.resolve() };
@@ -61,7 +62,8 @@ export function startUploads(context: GatewayContext, pluginConfig: unknown): Sc
         tell(context, note.report);
       } catch (error) {
         if (signal.aborted) return;
-        note.failure = error instanceof Error ? error.message : String(error);
+        // The host's log and its health page are looked at in terminals, too.
+        note.failure = plain(error instanceof Error ? error.message : String(error));
         const locked = error instanceof InfluxionError && error.code === "LOCKED";
         logger[locked ? "info" : "warn"](`influxion: no upload this time: ${note.failure}`);
         if (!locked) serviceHealth?.reportFailure(new Error(note.failure));
@@ -83,11 +85,13 @@ function tell(
   { logger, serviceHealth }: GatewayContext,
   report: Parameters<typeof describeRun>[0],
 ): void {
-  const line = describeRun(report);
   const { outcome } = report;
+  const described = describeRun(report);
+  const line = described === null ? null : plain(described);
   if (line !== null) logger[outcome === "done" ? "info" : "warn"](`influxion: ${line}`);
-  for (const { reason } of report.failures.slice(0, 5))
-    logger.warn(`influxion: failing: ${reason}`);
+  for (const note of report.failures.slice(0, 5)) {
+    logger.warn(`influxion: failing: ${noteWords(note)}`);
+  }
   if (outcome === "done") serviceHealth?.clearFailure();
   else serviceHealth?.reportFailure(new Error(line ?? outcome));
 }

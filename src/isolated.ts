@@ -22,6 +22,12 @@ const LEDGER_FACTOR = 12;
 /** How long a run that is asked to end may take before its thread is ended, in ms. */
 const END_MS = 600;
 
+/** Beside this module, as source or built. */
+const PROGRAM = new URL(
+  import.meta.url.endsWith(".ts") ? "./worker.ts" : "./worker.js",
+  import.meta.url,
+);
+
 /** What the thread is given for a run: everything of it that can be copied. */
 export type WorkerInput = Omit<RunOptions, "signal" | "now" | "random" | "events" | "lockWaitMs">;
 
@@ -49,8 +55,14 @@ export type WorkerMessage =
  * of each run stays with this thread, which outlives the other one.
  */
 export class IsolatedRunner implements AsyncDisposable {
+  readonly #program: URL;
   #worker: Worker | undefined;
   #heapMb = HEAP_MB;
+
+  /** @param program what the thread runs; another one is for tests */
+  constructor(program = PROGRAM) {
+    this.#program = program;
+  }
 
   /**
    * One run; not more than one at a time.
@@ -79,13 +91,18 @@ export class IsolatedRunner implements AsyncDisposable {
 
   async #start(stateDir: string): Promise<Worker> {
     this.#heapMb = Math.round(HEAP_MB + (await ledgerMb(stateDir)) * LEDGER_FACTOR);
-    // Beside this module, as source or built.
-    const file = import.meta.url.endsWith(".ts") ? "./worker.ts" : "./worker.js";
-    return new Worker(new URL(file, import.meta.url), {
+    const worker = new Worker(this.#program, {
       resourceLimits: { maxOldGenerationSizeMb: this.#heapMb, maxYoungGenerationSizeMb: YOUNG_MB },
       // Flags of the host are the host's; most of them are not allowed here anyway.
       execArgv: [],
     });
+    // An error of a thread without a listener would end the Gateway, also one that comes when no run waits for it.
+    worker
+      .on("error", () => undefined)
+      .once("exit", () => {
+        if (this.#worker === worker) this.#worker = undefined;
+      });
+    return worker;
   }
 
   #reportOf(worker: Worker, options: RunOptions): Promise<RunReport> {
@@ -146,9 +163,10 @@ function inputOf({
   apiKey,
   proxyUrl,
   trigger,
+  retryAside,
   agentId,
 }: RunOptions): WorkerInput {
-  return { stateDir, config, apiKey, proxyUrl, trigger, agentId };
+  return { stateDir, config, apiKey, proxyUrl, trigger, retryAside, agentId };
 }
 
 function failureOf({ code, message }: { code: string | null; message: string }): Error {

@@ -16,11 +16,13 @@ export interface PlanLimits {
   readonly maxPartBytes: number;
 }
 
-/** A stream and the parts of it that this run sends, which are written in its record. */
+/** A stream and how much of it this run sends; the parts are written in its record. */
 export interface PlannedStream {
   readonly store: Store;
   readonly stream: Stream;
   readonly record: StreamRecord;
+  /** End of the last part that this run sends. */
+  readonly until: number;
   /** With these parts delivered, nothing is left of the stream as it was found. */
   readonly whole: boolean;
 }
@@ -30,6 +32,8 @@ export interface PlannedSession {
   readonly streams: readonly PlannedStream[];
   /** Bytes of source. */
   readonly bytes: number;
+  /** Nothing that was found of the session waits for a later run. */
+  readonly complete: boolean;
 }
 
 export interface PlanOptions {
@@ -47,62 +51,53 @@ interface PendingSession extends Candidate {
   readonly session: SurveyedSession;
 }
 
-/** What a run that died, or spent its retries, had planned goes first and as it was. */
-const isResumed = ({ pending }: SurveyedSession): boolean =>
-  pending.some(({ record }) => record.parts !== undefined);
-
 /**
  * Chooses what this run sends and writes it into the sessions' records as parts
  * with their ranges and keys. Nothing is sent, nothing is saved. The sum of all
- * parts stays within the budget, except that one entry which is larger than the
- * whole budget goes alone.
+ * parts stays within the budget, except that one entry, or one part of an earlier
+ * plan, which is larger than the whole budget goes alone.
  */
 export async function planParts(options: PlanOptions): Promise<PlannedSession[]> {
   const { sessions, records, limits } = options;
   const waiting = sessions
     .filter((session) => session.state.kind === "pending" && session.pending.length > 0)
     .map((session) => candidate(session, records[session.key]));
-  const resumed = inOrder(waiting.filter(({ session }) => isResumed(session)));
-  const planned: PlannedSession[] = [];
-  let budget = limits.maxBytes;
-  for (const { session } of resumed) {
-    const bytes = plannedBytes(session);
-    if (planned.length >= limits.maxSessions) break;
-    if (bytes > budget && planned.length > 0) continue;
-    planned.push({ session, streams: withParts(session.pending), bytes });
-    budget -= bytes;
-  }
-  const rest = inOrder(waiting.filter(({ session }) => !isResumed(session)));
-  const [head, ...others] = rest.slice(0, limits.maxSessions - planned.length);
-  if (head === undefined || budget <= 0) return planned;
+  const interrupted = ({ session: { key } }: PendingSession): boolean => records[key]?.tries === 1;
+  const order = [
+    // What a run that died had planned goes first; what it could not send either waits its turn.
+    ...inOrder(waiting.filter(interrupted)),
+    ...inOrder(waiting.filter((one) => !interrupted(one))),
+  ];
+  const [head, ...others] = order.slice(0, limits.maxSessions);
+  if (head === undefined) return [];
 
   // Whoever waited longest gets at least its first entry, however large that is.
-  const share = shareOut([head, ...others], budget).find((one) => one.candidate === head);
+  const share = shareOut([head, ...others], limits.maxBytes).find((one) => one.candidate === head);
   let first = await planSession(options, head.session, share?.bytes ?? 0);
-  if (typeof first === "number") {
-    const alone = planned.length === 0 ? first : 0;
-    if (first <= budget || alone > 0) first = await planSession(options, head.session, first);
-  }
-  if (typeof first !== "number") {
-    planned.push(first);
-    budget -= first.bytes;
-  }
-  for (const { candidate: next, bytes } of shareOut(others, Math.max(0, budget))) {
+  if (typeof first === "number") first = await planSession(options, head.session, first);
+  const planned = typeof first === "number" ? [] : [first];
+  const left = limits.maxBytes - planned.reduce((sum, { bytes }) => sum + bytes, 0);
+  for (const { candidate: next, bytes } of shareOut(others, Math.max(0, left))) {
     const part = await planSession(options, next.session, bytes);
     if (typeof part !== "number") planned.push(part);
   }
   return planned;
 }
 
-/** The session's parts within `budget`, or the size of its first entry when that is larger. */
+/** The session's parts within `budget`, or the size of its first one when that is larger. */
 async function planSession(
   options: PlanOptions,
   session: SurveyedSession,
   budget: number,
 ): Promise<PlannedSession | number> {
+  if (session.pending.some(({ record }) => record.parts !== undefined)) {
+    return planAgain(session, budget);
+  }
   let bytes = 0;
+  let complete = true;
   const streams: PlannedStream[] = [];
   for (const pending of session.pending) {
+    complete = false;
     const reader = await orNull(pending.store.open(pending.stream));
     if (reader === null) break;
     try {
@@ -113,17 +108,41 @@ async function planSession(
         break;
       }
       bytes += cut.bytes;
-      if (cut.parts.length > 0) {
+      const until = cut.parts.at(-1)?.end;
+      if (until !== undefined) {
         pending.record.parts = cut.parts;
         const { store, stream, record } = pending;
-        streams.push({ store, stream, record, whole: cut.end === "rest" });
+        streams.push({ store, stream, record, until, whole: cut.end === "rest" });
       }
       if (cut.end === "more") break;
+      complete = true;
     } finally {
       await reader.close();
     }
   }
-  return { session, streams, bytes };
+  return { session, streams, bytes, complete };
+}
+
+/** As many of the parts of an earlier plan, as they are, as fit into `budget`; or the size of the first one. */
+function planAgain(session: SurveyedSession, budget: number): PlannedSession | number {
+  const streams: PlannedStream[] = [];
+  let bytes = 0;
+  for (const { store, stream, record } of session.pending) {
+    if (record.parts === undefined) continue;
+    let until = record.position.offset;
+    for (const part of record.parts) {
+      if (bytes + part.bytes > budget) {
+        if (bytes === 0) return part.bytes;
+        break;
+      }
+      bytes += part.bytes;
+      until = part.end;
+    }
+    if (until === record.position.offset) break;
+    streams.push({ store, stream, record, until, whole: false });
+    if (until !== record.parts.at(-1)?.end) break;
+  }
+  return { session, streams, bytes, complete: false };
 }
 
 interface CutStream {
@@ -187,18 +206,9 @@ async function orNull<T>(work: Promise<T>): Promise<T | null> {
 }
 
 function candidate(session: SurveyedSession, record: SessionRecord | undefined): PendingSession {
-  const bytes = session.state.kind === "pending" ? session.state.bytes : 0;
-  const { key, changedAt } = session;
+  const { key, changedAt, state, pending } = session;
+  const planned = pending.flatMap(({ record: { parts } }) => parts ?? []);
+  const found = state.kind === "pending" ? state.bytes : 0;
+  const bytes = planned.length === 0 ? found : planned.reduce((sum, part) => sum + part.bytes, 0);
   return { key, bytes, servedAt: record?.servedAt ?? 0, changedAt, session };
-}
-
-function plannedBytes(session: SurveyedSession): number {
-  const parts = session.pending.flatMap(({ record }) => record.parts ?? []);
-  return parts.reduce((sum, part) => sum + part.bytes, 0);
-}
-
-function withParts(pending: readonly PendingStream[]): PlannedStream[] {
-  return pending
-    .filter(({ record }) => record.parts !== undefined)
-    .map(({ store, stream, record }) => ({ store, stream, record, whole: false }));
 }

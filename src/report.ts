@@ -1,6 +1,7 @@
 import type { PlannedPart } from "./ledger/records.ts";
 import type { Problem } from "./problem.ts";
 import type { Survey, SurveyedSession } from "./survey.ts";
+import { count } from "./text.ts";
 import { addCounts, type LineCounts, noLines, sentLines } from "./upload/entry.ts";
 import type { Receipt } from "./wire.ts";
 
@@ -38,6 +39,7 @@ export interface RunReport {
   readonly startedAt: string;
   readonly endedAt: string;
   readonly sent: {
+    /** Sessions of which at least a part has arrived. */
     readonly sessions: number;
     readonly parts: number;
     readonly lines: number;
@@ -47,6 +49,8 @@ export interface RunReport {
     /** Compressed bytes handed to the network, all attempts. */
     readonly wireBytes: number;
   };
+  /** Sessions there are, whatever their state; absent when the run did not look. */
+  readonly found?: number;
   /** Lines that did not go as they were, or were not taken. */
   readonly lines: {
     readonly raw: number;
@@ -76,10 +80,11 @@ export interface RunReport {
 
 /** Adds up a run while it goes on. */
 export class Tally {
-  sessions = 0;
   parts = 0;
   wireBytes = 0;
   readonly problems: Problem[];
+  /** Sessions whose retries were spent in this run. */
+  readonly spentSessions: { readonly session: SurveyedSession; readonly reason: string }[] = [];
   /** Set when the run cannot go on. */
   stop: { readonly kind: "refused" | "unreachable"; readonly reason: string } | null = null;
 
@@ -89,12 +94,14 @@ export class Tally {
   readonly #failures: SessionNote[] = [];
   readonly #postponed: SessionNote[] = [];
   readonly #warnings = new Set<string>();
-  /** Bytes of source delivered, by session. */
+  /** Bytes of source delivered, by session; and those that need no more, of which some were only counted. */
   readonly #delivered = new Map<string, number>();
+  readonly #covered = new Map<string, number>();
+  readonly #completed = new Set<string>();
+  readonly #failed = new Set<string>();
   #accepted = 0;
   #rejected = 0;
   #lastAnswer: string | undefined;
-  #spent = 0;
   #spentInARow = 0;
   #left = { sessions: 0, bytes: 0, settling: 0 };
 
@@ -116,8 +123,10 @@ export class Tally {
     this.#rejected += receipt.rejected;
     const before = this.#delivered.get(session.key) ?? 0;
     this.#delivered.set(session.key, before + part.bytes);
+    const covered = part.omitted === undefined ? part.bytes : part.omitted + 1;
+    this.#covered.set(session.key, (this.#covered.get(session.key) ?? 0) + covered);
     this.#accepted += receipt.accepted;
-    this.#lastAnswer = `accepted ${this.#accepted} lines, rejected ${this.#rejected}`;
+    this.#lastAnswer = `accepted ${count(this.#accepted, "line")}, rejected ${this.#rejected}`;
     for (const warning of receipt.warnings ?? []) {
       if (this.#warnings.size < MAX_TOLD) this.#warnings.add(words(warning));
     }
@@ -127,7 +136,13 @@ export class Tally {
     }
   }
 
+  /** Nothing of the session that was found is left. */
+  completed({ key }: SurveyedSession): void {
+    this.#completed.add(key);
+  }
+
   failed(session: SurveyedSession, reason: string): void {
+    this.#failed.add(session.key);
     this.#failures.push(note(session, reason));
     this.#lastAnswer = reason;
   }
@@ -135,8 +150,8 @@ export class Tally {
   /** The retries of one session are spent; several in a row mean that the API is not there. */
   spent(session: SurveyedSession, reason: string): void {
     this.postponed(session, reason);
+    this.spentSessions.push({ session, reason });
     this.#lastAnswer = reason;
-    this.#spent++;
     this.#spentInARow++;
     if (this.#spentInARow >= GIVE_UP_AFTER) this.stop ??= { kind: "unreachable", reason };
   }
@@ -150,8 +165,9 @@ export class Tally {
     for (const session of sessions) {
       const { state } = session;
       if (state.kind === "failing") this.#failures.push(note(session, state.reason));
-      if (state.kind !== "pending") continue;
-      const bytes = state.bytes - (this.#delivered.get(session.key) ?? 0);
+      const { key } = session;
+      if (state.kind !== "pending" || this.#completed.has(key) || this.#failed.has(key)) continue;
+      const bytes = state.bytes - (this.#covered.get(key) ?? 0);
       if (bytes <= 0) continue;
       this.#left.sessions++;
       this.#left.bytes += bytes;
@@ -171,7 +187,8 @@ export class Tally {
     const counts = this.#counts;
     const { raw, omitted, untyped, invalidUtf8, blank } = counts;
     // A session that is only being rewritten just now is no trouble.
-    const trouble = this.#failures.length > 0 || this.#spent > 0 || this.#rejected > 0;
+    const trouble =
+      this.#failures.length > 0 || this.spentSessions.length > 0 || this.#rejected > 0;
     return {
       outcome: stop?.kind ?? (trouble ? "partial" : "done"),
       ...(stop === null ? {} : { reason: stop.reason }),
@@ -180,7 +197,7 @@ export class Tally {
       startedAt: new Date(this.#startedAt).toISOString(),
       endedAt: new Date(endedAt).toISOString(),
       sent: {
-        sessions: this.sessions,
+        sessions: this.#delivered.size,
         parts: this.parts,
         lines: sentLines(counts),
         messages: counts.messages,

@@ -6,14 +6,17 @@ import { knownBytes, Ledger } from "./ledger/ledger.ts";
 import type { LockOwner } from "./ledger/lock.ts";
 import type { Target } from "./ledger/schema.ts";
 import { type PlannedSession, planParts } from "./parts.ts";
+import type { Problem } from "./problem.ts";
 import { leaveOutUnbegun, prune } from "./prune.ts";
 import { type RunReport, Tally } from "./report.ts";
 import { takeRunLock } from "./run-lock.ts";
 import { findAgents } from "./stores/agents.ts";
 import { isAtRest, MAX_PART_BYTES } from "./stores/store.ts";
-import { type Survey, type SurveyedSession, survey } from "./survey.ts";
+import { isAhead, type Survey, type SurveyedSession, survey } from "./survey.ts";
+import { giveTurnsBack, settleSpent, takeTurns } from "./turns.ts";
 import { CodingChoice, type KnownCoding } from "./upload/coding.ts";
 import { Pacer, type SendOptions } from "./upload/part.ts";
+import { MAX_RETRY_AFTER_MS } from "./upload/retry.ts";
 import { uploadSession } from "./upload/session.ts";
 import { VERSION } from "./version.ts";
 
@@ -25,6 +28,8 @@ export interface RunOptions {
   readonly proxyUrl?: string | undefined;
   /** A command tries again what the interval leaves alone for a while. */
   readonly trigger: "interval" | "command";
+  /** Also try sessions that were put aside and are not due yet. @default what `trigger` says */
+  readonly retryAside?: boolean | undefined;
   /** Only this agent. */
   readonly agentId?: string | undefined;
   /** How long to wait for another uploader, in ms. */
@@ -84,35 +89,44 @@ export async function runLocked(options: Omit<RunOptions, "lockWaitMs">): Promis
 
   const plan = await planParts(planOptions(options, target, found.sessions));
   events?.onPlan?.(plan.map(({ session, bytes }) => ({ ...nameOf(session), bytes })));
-  if (plan.length > 0) {
-    for (const { session } of plan) {
-      const record = target.sessions[session.key];
-      if (record !== undefined) record.servedAt = now();
-    }
-    ledger.changed();
-  }
+  const turns = takeTurns(target, plan, now());
+  if (plan.length > 0) ledger.changed();
   leaveOutUnbegun(target);
   await ledger.save();
   try {
-    await upload(options, ledger, target, plan, tally);
+    await upload(options, ledger, target, plan, tally, (key) => turns.delete(key));
+    settleSpent(target, tally, now());
   } finally {
+    giveTurnsBack(target, turns);
+    if (plan.length > 0) ledger.changed();
     await ledger.save();
   }
   tally.countStates(found);
   const settled = ledger.problems.length === 0 && isSettled(found, target, startedAt);
-  return tally.finish(null, now(), settled);
+  return { ...tally.finish(null, now(), settled), found: found.sessions.length };
 }
 
-/** What a run would send now. Touches neither network, ledger nor lock. */
+/**
+ * What a run would send now; with `all`, what runs would send until nothing is
+ * waiting. Touches neither network, ledger nor lock.
+ */
 export async function dryRun(
-  options: Omit<RunOptions, "apiKey" | "lockWaitMs" | "random" | "events">,
-): Promise<{ plan: PlannedSession[]; survey: Survey }> {
-  const { stateDir, config, now } = options;
+  options: Omit<RunOptions, "apiKey" | "lockWaitMs" | "random" | "events"> & { all?: boolean },
+): Promise<{ plan: PlannedSession[]; survey: Survey; problems: Problem[] }> {
+  const { stateDir, config, now, all = false } = options;
   const ledger = await Ledger.open({ stateDir, now, readOnly: true });
   const target = ledger.target(config);
   await using agents = await findAgents({ stateDir, now, knownBytes: knownBytes(target) });
   const found = await look(options, ledger, target, agents.agents);
-  return { plan: await planParts(planOptions(options, target, found.sessions)), survey: found };
+  const plan = planOptions(options, target, found.sessions);
+  let { limits } = plan;
+  if (all) {
+    limits = { ...limits, maxSessions: Infinity, maxBytes: Infinity };
+    // What was planned before and has not arrived counts with the rest of its session.
+    for (const { pending } of found.sessions) for (const { record } of pending) delete record.parts;
+  }
+  const problems = [...ledger.problems, ...agents.problems, ...found.problems];
+  return { plan: await planParts({ ...plan, limits }), survey: found, problems };
 }
 
 /** Whether the same look at any later time would find the same, and nothing to do. */
@@ -136,10 +150,10 @@ function look(
   target: Target,
   agents: Awaited<ReturnType<typeof findAgents>>["agents"],
 ): Promise<Survey> {
-  const { config, agentId, trigger, now, signal } = options;
+  const { config, agentId, now, signal } = options;
   const filter = createFilter(config.filter);
   const chosen = agents.filter((agent) => agentId === undefined || agent.agentId === agentId);
-  const retryAside = trigger === "command";
+  const retryAside = options.retryAside ?? options.trigger === "command";
   return survey({ agents: chosen, filter, ledger, target, retryAside, now, signal });
 }
 
@@ -171,7 +185,7 @@ function reasonToHold(
   if (refused !== undefined && refused.credential === credentialOf(apiKey)) {
     return { kind: "refused", reason: refused.reason };
   }
-  if (notBefore !== undefined && notBefore > now()) {
+  if (notBefore !== undefined && isAhead(notBefore, now(), MAX_RETRY_AFTER_MS)) {
     const until = new Date(notBefore).toISOString();
     return { kind: "unreachable", reason: `the API asked not to be called before ${until}` };
   }
@@ -193,8 +207,15 @@ async function upload(
   target: Target,
   plan: readonly PlannedSession[],
   tally: Tally,
+  onBegin: (key: string) => void,
 ): Promise<void> {
+  // A user who syncs asks for another try, whatever there is to send.
+  if (options.trigger === "command" && target.refused !== undefined) {
+    delete target.refused;
+    ledger.changed();
+  }
   if (plan.length === 0) return;
+  delete target.notBefore;
   const { config, apiKey, proxyUrl, signal, now, random, events } = options;
   const { timeoutMs, retryAttempts, retryBackoffMs } = config.upload;
   const stop = new AbortController();
@@ -233,6 +254,7 @@ async function upload(
     limit(async () => {
       if (running.aborted) return;
       const { session } = planned;
+      onBegin(session.key);
       const context = { ledger, target, tally, now, send: send(session) };
       try {
         const result = await uploadSession(planned, context);
@@ -255,10 +277,9 @@ async function upload(
   if (tally.stop?.kind === "refused") {
     target.refused = { reason: tally.stop.reason, at: now(), credential: credentialOf(apiKey) };
     ledger.changed();
-  } else if (tally.parts > 0) {
-    if (target.refused !== undefined || target.notBefore !== undefined) ledger.changed();
+  } else if (tally.parts > 0 && target.refused !== undefined) {
     delete target.refused;
-    delete target.notBefore;
+    ledger.changed();
   }
 }
 

@@ -1,4 +1,5 @@
 import type { RunReport } from "./report.ts";
+import { bytes, count } from "./text.ts";
 
 /**
  * The first run comes within this time of the start, in ms, and never later than an
@@ -83,5 +84,9 @@ export function describeRun(report: RunReport): string | null {
   const waiting = report.left.sessions === 0 ? "" : `, ${report.left.sessions} waiting`;
   if (outcome === "refused" || outcome === "unreachable") return `${outcome}: ${report.reason}`;
   if (sent.parts === 0 && report.failed === 0) return null;
-  return `uploaded ${sent.sessions} sessions (${sent.lines} lines, ${sent.wireBytes} bytes on the wire)${failing}${waiting}`;
+  const what =
+    sent.parts === 0
+      ? "nothing"
+      : `${count(sent.sessions, "session")} (${count(sent.lines, "line")}, ${bytes(sent.wireBytes)} on the wire)`;
+  return `uploaded ${what}${failing}${waiting}`;
 }

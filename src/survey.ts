@@ -14,6 +14,7 @@ import {
   type Store,
   type Stream,
 } from "./stores/store.ts";
+import { MAX_ASIDE_MS } from "./upload/aside.ts";
 
 /** A session is in exactly one of these states. */
 export type SessionState =
@@ -138,7 +139,7 @@ async function examine(
   if (byName !== null) return session({ kind: "skipped", filter: byName });
   const known = target.sessions[key];
   const aside = known?.aside;
-  if (aside !== undefined && aside.retryAt > now() && !options.retryAside) {
+  if (aside !== undefined && isAhead(aside.retryAt, now(), MAX_ASIDE_MS) && !options.retryAside) {
     return session({ kind: "failing", reason: aside.reason, retryAt: aside.retryAt });
   }
   const signature = group.map(({ stream }) => stream.signature).join("|");
@@ -198,6 +199,11 @@ async function examine(
   } finally {
     await Promise.allSettled(readers.map((reader) => reader.close()));
   }
+}
+
+/** Whether an instant is still to come; one that is further ahead than any is set is from a clock that was wrong. */
+export function isAhead(instant: number, now: number, mostMs: number): boolean {
+  return instant > now && instant <= now + mostMs;
 }
 
 /** Every stream was looked at before, as it is now, and left nothing to send. */

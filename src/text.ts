@@ -1,6 +1,13 @@
+import type { SessionNote } from "./report.ts";
+
 /** Text as a terminal may show it: no control sequences, no invisible or reordering characters. */
 export function plain(text: string): string {
   return text.replace(/[\p{C}\p{Zl}\p{Zp}]/gu, "");
+}
+
+/** A session, or an agent as a whole, and what is the matter with it. */
+export function noteWords({ agentId, sessionId, reason }: SessionNote): string {
+  return plain(sessionId === "" ? `${agentId}: ${reason}` : `${agentId}/${sessionId}: ${reason}`);
 }
 
 /** Bytes for people, in steps of 1000, as disks and uplinks are sold: `12 B`, `3.1 kB`, `10 kB`. */
@@ -18,6 +25,11 @@ export function bytes(count: number): string {
 /** `1 part`, `2 parts`. */
 export function count(n: number, noun: string): string {
   return `${n} ${noun}${n === 1 ? "" : "s"}`;
+}
+
+/** The form that goes with `n`: `was` or `were`. */
+export function oneOr(n: number, one: string, many: string): string {
+  return n === 1 ? one : many;
 }
 
 /** A span of time in its largest unit: `40 s`, `3 min`, `2 h`, `5 days`. */

@@ -73,6 +73,58 @@ test.for([
   expect(found[0]).not.toMatch(/Invalid (type|input|format)/);
 });
 
+test.for([
+  ["https://a.example?", "https://a.example/…"],
+  ["https://a.example#", "https://a.example/…"],
+  ["https://a.example/?key=sk-secret", "https://a.example/…"],
+  ["https://sk-secret@a.example", "https://a.example/…"],
+  ["u:sk-secret@a.example", null],
+  ["ftp://sk-secret@a.example/sk-secret", null],
+  ["sk-secret", null],
+  ["sk-secret://a.example", null],
+  ["", null],
+] as const)(
+  "P58: the apiUrl %j is refused, and no more of it is shown than where it leads",
+  ([apiUrl, shown]) => {
+    const [problem, ...others] = problems({ ...MINIMAL, apiUrl });
+    expect(others).toEqual([]);
+    const found = shown === null ? "a string that is no http or https URL" : `"${shown}"`;
+    expect(problem).toMatch(/; expected an https URL without user, query or fragment/);
+    expect(problem?.startsWith(`found ${found} at apiUrl; `), problem).toBe(true);
+  },
+);
+
+test.for([
+  ["HTTPS://A.example", "https://a.example"],
+  [" https://a.example/v1/ ", "https://a.example/v1"],
+  ["https://a.example:443", "https://a.example"],
+  ["http://127.0.0.1:8787", "http://127.0.0.1:8787"],
+] as const)("the apiUrl %j is %s", ([apiUrl, is]) => {
+  expect(readConfig({ ...MINIMAL, apiUrl })).toMatchObject({ ok: true, config: { apiUrl: is } });
+});
+
+test("a list in place of an object is named as a list, and nothing else", () => {
+  expect(problems([])).toEqual([
+    "found a list at config; expected an object with the plugin's options",
+  ]);
+  expect(problems({ ...MINIMAL, upload: [], filter: { agents: ["main"], sessions: [] } })).toEqual([
+    "found a list at upload; expected an object with the upload options",
+    'found a list at filter.agents; expected an object such as {"allow": [], "deny": []}',
+    'found a list at filter.sessions; expected an object such as {"deny": ["tmp-*"]}',
+  ]);
+});
+
+test("an interval is off or at least a second", () => {
+  for (const every of ["0.001s", "0.5s", 0.01, "0.016"]) {
+    const found = problems({ ...MINIMAL, upload: { every } });
+    expect(found).toHaveLength(1);
+    expect(found[0]).toContain('(at least "1s")');
+  }
+  for (const every of ["1s", "0", 0, "0s"]) {
+    expect(problems({ ...MINIMAL, upload: { every } })).toEqual([]);
+  }
+});
+
 test("every wrong field is named at once", () => {
   expect(problems({ apiKey: "", upload: { every: "x", timeoutMs: "y" } })).toHaveLength(5);
 });

@@ -1,5 +1,6 @@
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
+import { pathToFileURL } from "node:url";
 import { expect, test } from "vitest";
 import { IsolatedRunner, runIsolated } from "../src/isolated.ts";
 import { takeLock } from "../src/ledger/lock.ts";
@@ -92,6 +93,24 @@ test("several runs share a thread, and one that failed does not spoil the next",
   for (const file of [primary, copy]) writeFileSync(file, good);
   lab.append(path, [message(10)]);
   expect((await runner.run(optionsOf(lab))).sent.lines).toBe(1);
+});
+
+test("a thread that fails when no run waits for it does not take the process down, and the next run has a new one", async () => {
+  await using lab = await Lab.start();
+  const program = join(lab.dir, "program.mjs");
+  writeFileSync(
+    program,
+    `import { parentPort, threadId } from "node:worker_threads";
+     parentPort.on("message", () => {
+       parentPort.postMessage({ kind: "report", report: { threadId } });
+       setTimeout(() => { throw new Error("stray"); }, 20);
+     });`,
+  );
+  await using runner = new IsolatedRunner(pathToFileURL(program));
+  const first = await runner.run(optionsOf(lab));
+  await new Promise((done) => setTimeout(done, 500));
+  const second = await runner.run(optionsOf(lab));
+  expect(second).not.toEqual(first);
 });
 
 test("P9: it respects the lock of another", async () => {

@@ -24,11 +24,12 @@ interface ReceiveFlags {
   readonly key?: string;
 }
 
-const EXIT_CODES = `
+/** Word for word those of the README. */
+export const EXIT_CODES = `
 Exit codes:
   0    all done
-  1    wrong usage or config
-  2    some sessions failed
+  1    wrong usage or config, a ledger that cannot be used, or an unexpected failure
+  2    some sessions failed, or the run broke off; what was sent before counts
   3    the API refused or could not be reached, or another process is uploading
   130  interrupted
 `;

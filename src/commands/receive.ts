@@ -1,6 +1,7 @@
-import { InfluxionError } from "../problem.ts";
+import { isSendableKey } from "../config.ts";
 import { runReceiver } from "../receiver/run.ts";
 import { plain } from "../text.ts";
+import { describeFailure } from "./exit.ts";
 import type { Terminal } from "./terminal.ts";
 
 export interface ReceiveOptions {
@@ -19,9 +20,15 @@ export async function receive({
   signal,
   terminal,
 }: ReceiveOptions): Promise<number> {
-  const number = Number(port);
-  if (!Number.isInteger(number) || number < 0 || number > 65_535) {
-    terminal.err.write(`--port: found ${plain(port)}, expected a whole number from 0 to 65535\n`);
+  const number = /^\d{1,5}$/.test(port) ? Number(port) : Number.NaN;
+  if (!(number <= 65_535)) {
+    terminal.err.write(`--port: found "${plain(port)}", expected a whole number from 0 to 65535\n`);
+    return 1;
+  }
+  if (key !== undefined && !isSendableKey(key)) {
+    terminal.err.write(
+      "--key: expected ASCII characters without spaces or line breaks, or no --key for a random one\n",
+    );
     return 1;
   }
   try {
@@ -34,8 +41,7 @@ export async function receive({
     });
     return 0;
   } catch (error) {
-    if (!(error instanceof InfluxionError)) throw error;
-    terminal.err.write(`${plain(error.message)}\n`);
+    terminal.err.write(`${plain(describeFailure(error).message)}\n`);
     return 1;
   }
 }

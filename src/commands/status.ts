@@ -2,9 +2,10 @@ import { type Config, type ConfigResult, formatConfigProblem, MINIMAL_CONFIG } f
 import { LedgerError } from "../ledger/files.ts";
 import { describeOwner } from "../ledger/lock.ts";
 import { StoreError } from "../problem.ts";
-import { bytes, count, plain, when } from "../text.ts";
+import { bytes, count, oneOr, plain, when } from "../text.ts";
 import { VERSION } from "../version.ts";
 import { type Counts, readState, type UploadState } from "./state.ts";
+import { notTaken } from "./sync-words.ts";
 import { field, painter, type Terminal, writeJson } from "./terminal.ts";
 
 export interface StatusOptions {
@@ -110,7 +111,7 @@ function render(
   );
   lines.push(field("Last run", lastRun(state, at, paint)));
   const delivered = state.lastRun?.lastUpload;
-  if (delivered !== undefined && state.lastRun?.report?.sent.parts === 0) {
+  if (delivered !== undefined && (state.lastRun?.report?.sent.parts ?? 0) === 0) {
     const { at: then, sessions, lines: sent } = delivered;
     const what = `${count(sent, "line")} of ${count(sessions, "session")}`;
     lines.push(field("Last upload", `${when(Date.parse(then), at)}, ${what}`));
@@ -118,10 +119,12 @@ function render(
   if (!off && state.lastRun?.nextAt !== undefined) {
     const next = Date.parse(state.lastRun.nextAt);
     const late = next < at - 120_000;
-    const words = late
-      ? paint("yellow", `was due ${when(next, at)}; is the Gateway running?`)
-      : when(next, at);
-    lines.push(field("Next run", words));
+    // A run that is late because one is going on, or because a command is uploading, comes after that.
+    const overdue =
+      uploading === null
+        ? paint("yellow", `was due ${when(next, at)}; is the Gateway running?`)
+        : "after this upload";
+    lines.push(field("Next run", late ? overdue : when(next, at)));
   }
   lines.push(
     field("Uploading", uploading === null ? "nobody now" : plain(describeOwner(uploading))),
@@ -217,9 +220,10 @@ function notes(state: UploadState): string {
   const lines = state.problems.map(({ agentId, message }) =>
     plain(agentId === undefined ? message : `${agentId}: ${message}`),
   );
-  if (state.rejectedLines > 0)
-    lines.push(`${count(state.rejectedLines, "line")} arrived and was not taken by the API`);
-  if (state.omittedLines > 0)
-    lines.push(`${count(state.omittedLines, "line")} too long to send; the API knows their length`);
+  if (state.rejectedLines > 0) lines.push(notTaken(state.rejectedLines));
+  if (state.omittedLines > 0) {
+    const its = oneOr(state.omittedLines, "its length", "their lengths");
+    lines.push(`${count(state.omittedLines, "line")} too long to send; the API knows ${its}`);
+  }
   return lines.length === 0 ? "" : `\nNotes\n${lines.map((line) => `  ${line}\n`).join("")}`;
 }

@@ -1,18 +1,16 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { type Config, type ConfigResult, formatConfigProblem, MINIMAL_CONFIG } from "../config.ts";
 import { noteRun } from "../last-run.ts";
-import type { PlannedSession } from "../parts.ts";
 import { InfluxionError } from "../problem.ts";
 import type { RunReport } from "../report.ts";
-import { dryRun, type RunOptions } from "../run.ts";
+import type { RunOptions } from "../run.ts";
 import { findAgents } from "../stores/agents.ts";
 import { SETTLE_MS } from "../stores/store.ts";
-import { bytes, count, plain } from "../text.ts";
+import { plain } from "../text.ts";
+import { showPlan } from "./dry-run.ts";
+import { describeFailure, EXIT, exitCodeOf } from "./exit.ts";
 import { Progress, summary } from "./sync-words.ts";
 import { painter, type Terminal, writeJson } from "./terminal.ts";
-
-/** What `openclaw influxion sync` ends with; documented in the README. */
-export const EXIT = { done: 0, usage: 1, partial: 2, unreachable: 3, interrupted: 130 } as const;
 
 /** How long to wait for another uploader, in ms. */
 const LOCK_WAIT_MS = 60_000;
@@ -49,26 +47,47 @@ export async function sync(options: SyncOptions): Promise<number> {
     terminal.err.write(`\nThe minimal setup in openclaw.json is:\n\n${MINIMAL_CONFIG}\n`);
     return EXIT.usage;
   }
+  const reports: RunReport[] = [];
   try {
     if (agentId !== undefined) await checkAgent(stateDir, agentId, now);
-    return options.dryRun
-      ? await showPlan(options, config.config)
-      : await upload(options, config.config);
-  } catch (error) {
-    if (options.signal.aborted) {
-      if (json) writeJson(terminal, { outcome: "interrupted" });
-      terminal.err.write(
-        "Interrupted. What has been confirmed is recorded; the next run goes on from there.\n",
-      );
-      return EXIT.interrupted;
+    if (options.dryRun) {
+      const { all } = options;
+      return await showPlan(terminal, json, { ...runOptions(options, config.config), all });
     }
-    if (!(error instanceof InfluxionError)) throw error;
-    const { code, message } = error;
-    if (json) writeJson(terminal, { outcome: "error", error: { code, message } });
+    return await upload(options, config.config, reports);
+  } catch (error) {
+    return tellEarlyEnd(options, error, reports);
+  }
+}
+
+/** A run that did not come to its end, after others that may have. */
+function tellEarlyEnd(
+  { json, terminal, signal }: SyncOptions,
+  error: unknown,
+  runs: readonly RunReport[],
+): number {
+  if (signal.aborted) {
+    const exitCode = EXIT.interrupted;
+    if (json) writeJson(terminal, { outcome: "interrupted", exitCode, runs });
     terminal.err.write(
-      `${painter(terminal.err)("red", "Nothing was uploaded")}: ${plain(message)}\n`,
+      "Interrupted. What has been confirmed is recorded; the next run goes on from there.\n",
     );
-    return code === "LOCKED" ? EXIT.unreachable : EXIT.usage;
+    return exitCode;
+  }
+  const begun = error instanceof BrokenOff || runs.some((report) => report.sent.parts > 0);
+  const { exitCode, ...failure } = describeFailure(
+    error instanceof BrokenOff ? error.cause : error,
+  );
+  if (json) writeJson(terminal, { outcome: "error", error: failure, exitCode, runs });
+  const what = begun ? "The upload ended early" : "Nothing was uploaded";
+  terminal.err.write(`${painter(terminal.err)("red", what)}: ${plain(failure.message)}\n`);
+  return exitCode;
+}
+
+/** Around a failure after which something of the run may have arrived. */
+class BrokenOff extends Error {
+  constructor(cause: unknown) {
+    super("the run broke off", { cause });
   }
 }
 
@@ -81,48 +100,58 @@ async function checkAgent(stateDir: string, agentId: string, now: () => number):
   throw new InfluxionError("NO_SUCH_AGENT", `no agent "${agentId}"; ${there}`);
 }
 
-async function upload(options: SyncOptions, config: Config): Promise<number> {
-  const { terminal, json, all, stateDir, now, signal } = options;
-  const apiKey = await options.apiKey(config.apiKey);
-  const reports: RunReport[] = [];
+async function upload(options: SyncOptions, config: Config, reports: RunReport[]): Promise<number> {
+  const { terminal, json, all, stateDir, signal } = options;
+  const apiKey = options.apiKey(config.apiKey);
   let settleRounds = 0;
   for (;;) {
-    const progress = new Progress(terminal, now());
-    let report: RunReport;
-    try {
-      report = await options.run({
-        ...runOptions(options, config),
-        apiKey,
-        events: progress.events,
-      });
-    } finally {
-      progress.end();
-    }
+    // Once: each further try would put a session aside for twice as long.
+    const retryAside = reports.length === 0;
+    const failedBefore = reports.at(-1)?.failed ?? 0;
+    const report = await oneRun(options, { ...runOptions(options, config), retryAside }, apiKey);
+    if (!json) terminal.out.write(summary(report, terminal, { all, stateDir, before: reports }));
     reports.push(report);
-    await noteRun(stateDir, { report, failure: null, at: new Date(now()).toISOString() });
-    if (!json) terminal.out.write(summary(report, terminal, all));
     if (!all || report.left.sessions === 0 || report.outcome === "refused") break;
     if (report.outcome === "unreachable") break;
-    if (report.sent.parts > 0) continue;
+    // A session that failed is out of the way of those behind it.
+    if (report.sent.parts > 0 || report.failed > failedBefore) continue;
     if (report.left.settling === 0 || settleRounds === SETTLE_ROUNDS) break;
     settleRounds++;
     terminal.err.write("Waiting for OpenClaw to finish writing.\n");
     await sleep(SETTLE_MS, undefined, { signal });
   }
-  const code = Math.max(...reports.slice(-1).map(exitCode), ...reports.map(failedCode));
-  if (json)
-    writeJson(terminal, { outcome: reports.at(-1)?.outcome, exitCode: code, runs: reports });
-  return code;
+  const exitCode = exitCodeOf(reports);
+  if (json) writeJson(terminal, { outcome: reports.at(-1)?.outcome, exitCode, runs: reports });
+  return exitCode;
 }
 
-function exitCode({ outcome }: RunReport): number {
-  if (outcome === "refused" || outcome === "unreachable") return EXIT.unreachable;
-  return outcome === "partial" ? EXIT.partial : EXIT.done;
-}
-
-/** With `--all`, a session that failed in an earlier round has failed. */
-function failedCode({ failed }: RunReport): number {
-  return failed > 0 ? EXIT.partial : EXIT.done;
+/** One run, noted for `status` however it ends. */
+async function oneRun(
+  options: SyncOptions,
+  runOptions: Omit<RunOptions, "apiKey" | "events">,
+  apiKey: Promise<string>,
+): Promise<RunReport> {
+  const { terminal, stateDir, now, signal } = options;
+  const progress = new Progress(terminal, now());
+  const note = (report: RunReport | null, failure: string | null): Promise<void> =>
+    noteRun(stateDir, { report, failure, at: new Date(now()).toISOString() });
+  try {
+    const report = await options.run({
+      ...runOptions,
+      apiKey: await apiKey,
+      events: progress.events,
+    });
+    await note(report, null);
+    return report;
+  } catch (error) {
+    const { code, message } = describeFailure(error);
+    // Whoever holds the lock notes its own run.
+    if (signal.aborted) await note(null, "interrupted");
+    else if (code !== "LOCKED") await note(null, message);
+    throw progress.sent > 0 ? new BrokenOff(error) : error;
+  } finally {
+    progress.end();
+  }
 }
 
 function runOptions(options: SyncOptions, config: Config): Omit<RunOptions, "apiKey" | "events"> {
@@ -138,53 +167,5 @@ function runOptions(options: SyncOptions, config: Config): Omit<RunOptions, "api
     random,
     trigger,
     lockWaitMs: LOCK_WAIT_MS,
-  };
-}
-
-async function showPlan(options: SyncOptions, config: Config): Promise<number> {
-  const { terminal, json } = options;
-  const { plan, survey } = await dryRun(runOptions(options, config));
-  const total = plan.reduce((sum, session) => sum + session.bytes, 0);
-  const waiting = survey.sessions.filter((session) => session.state.kind === "pending").length;
-  if (json) {
-    writeJson(terminal, { dryRun: true, sessions: plan.map(toJson), totalBytes: total, waiting });
-    return EXIT.done;
-  }
-  const { out } = terminal;
-  for (const { session, streams, bytes: size } of plan) {
-    const parts = streams.reduce((sum, { record }) => sum + (record.parts?.length ?? 0), 0);
-    const from = streams[0]?.record.position.lines ?? 0;
-    const name = plain(`${session.agentId}/${session.sessionId}`);
-    const start = from === 0 ? "from its beginning" : `from line ${from}`;
-    out.write(`  ${name}  ${bytes(size)} ${start}, ${count(parts, "part")}\n`);
-  }
-  out.write(
-    `This run would send ${count(plan.length, "session")}, ${bytes(total)} before compression. Nothing was sent.\n`,
-  );
-  const later = waiting - plan.length;
-  if (later > 0) out.write(`${count(later, "more session")} would wait for the next runs.\n`);
-  return EXIT.done;
-}
-
-function toJson({ session, streams, bytes: size }: PlannedSession): unknown {
-  const { agentId, sessionId } = session;
-  return {
-    agentId,
-    sessionId,
-    bytes: size,
-    parts: streams.flatMap(({ stream, store, record }) => {
-      let from = record.position.offset;
-      return (record.parts ?? []).map((part) => {
-        const range = {
-          store: store.kind,
-          source: stream.source,
-          from,
-          end: part.end,
-          bytes: part.bytes,
-        };
-        from = part.end;
-        return range;
-      });
-    }),
   };
 }

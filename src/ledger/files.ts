@@ -116,8 +116,7 @@ export async function writeLedgerFile(
       syncParentDir: true,
     });
   } catch (error) {
-    const code = errnoOf(error instanceof Error && error.cause ? error.cause : error);
-    throw new LedgerError("LEDGER_UNWRITABLE", `${explain(code)}: ${path}`, { cause: error });
+    throw unwritable("the record of what has been uploaded cannot be written", path, error);
   }
 }
 
@@ -127,11 +126,15 @@ async function replaceFile(options: ReplaceFileAtomicOptions): Promise<unknown> 
   return replaceFileAtomic(options);
 }
 
-/** Puts a damaged file aside, under a name that says so, and returns that name. */
+/** Puts a damaged file aside, under a name that says so, and returns that name. @throws {LedgerError} `LEDGER_UNWRITABLE` */
 export async function setAside(path: string, now: number): Promise<string> {
   const stamp = new Date(now).toISOString().replaceAll(":", "-");
   const aside = `${path}.damaged-${stamp}`;
-  await rename(path, aside);
+  try {
+    await rename(path, aside);
+  } catch (error) {
+    throw unwritable("the damaged record of what was uploaded cannot be set aside", path, error);
+  }
   return basename(aside);
 }
 
@@ -143,13 +146,22 @@ export async function removeLeftovers(path: string): Promise<void> {
   await Promise.allSettled(left.map((name) => unlink(join(dir, name))));
 }
 
-function explain(code: string): string {
-  const what = "the record of what has been uploaded cannot be written";
+/** A file of ours that cannot be written: `what` happened, why, and what to do. */
+export function unwritable(what: string, path: string, error: unknown): LedgerError {
+  const cause = error instanceof Error ? errnoOf(error.cause) : "";
+  const words = explain(what, cause || errnoOf(error));
+  return new LedgerError("LEDGER_UNWRITABLE", `${words}: ${path}`, { cause: error });
+}
+
+function explain(what: string, code: string): string {
   if (code === "ENOSPC" || code === "EDQUOT") {
     return `${what} because the disk is full; free some space, uploads go on by themselves`;
   }
   if (code === "EROFS" || code === "EACCES" || code === "EPERM") {
     return `${what} (${code}); give the user that runs OpenClaw write access`;
   }
-  return `${what}${code === "" ? "" : ` (${code})`}`;
+  if (code === "ENOTDIR" || code === "EEXIST" || code === "EISDIR") {
+    return `${what} (${code}); something else is where its file or one of its folders should be, move it away`;
+  }
+  return `${what}${code === "" ? "" : ` (${code})`}; see that OpenClaw can write there`;
 }

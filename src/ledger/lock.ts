@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import * as v from "valibot";
 import { InfluxionError } from "../problem.ts";
+import { unwritable } from "./files.ts";
 
 /** How often a holder shows that it lives, in ms. */
 const BEAT_MS = 30_000;
@@ -51,6 +52,7 @@ export interface LockOptions {
 /**
  * Takes the right to upload from this state directory, across processes. Disposing gives it back.
  * @throws {LockedError} when somebody alive holds it for longer than `waitMs`
+ * @throws {LedgerError} `LEDGER_UNWRITABLE` when no lock can be made there
  */
 export async function takeLock(options: LockOptions): Promise<AsyncDisposable> {
   const { stateDir, role, waitMs, signal, onWait } = options;
@@ -112,7 +114,7 @@ async function tryLock(stateDir: string, role: LockOwner["role"]): Promise<Async
     };
   } catch (error) {
     if (error instanceof Error && "code" in error && isContention(error.code)) return null;
-    throw error;
+    throw unwritable("the lock that keeps two uploads apart cannot be made", path, error);
   }
 }
 

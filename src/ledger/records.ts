@@ -51,8 +51,10 @@ export interface SessionRecord {
   /** The next generation to give out. */
   generations: number;
   streams: Record<string, StreamRecord>;
-  /** When a part of the session was last planned, in ms since the epoch. */
+  /** When a part of the session was last tried, in ms since the epoch. */
   servedAt?: number;
+  /** Runs that have tried the parts that are not confirmed yet. */
+  tries?: number;
   aside?: Aside;
   /** When the session was first found missing, in ms since the epoch. */
   missingSince?: number;
@@ -75,6 +77,7 @@ function isSessionRecord(value: unknown): value is SessionRecord {
     isCount(value.generations) &&
     isRecordOf(value.streams, isStreamRecord) &&
     isOptional(value.servedAt, isCount) &&
+    isOptional(value.tries, isCount) &&
     isOptional(value.aside, isAside) &&
     isOptional(value.missingSince, isCount) &&
     isOptional(value.rejected, isCount) &&

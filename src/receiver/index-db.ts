@@ -88,15 +88,25 @@ export class Index {
   /** @throws {InfluxionError} `RECEIVER_INDEX_TOO_NEW` when a newer version wrote the file. */
   constructor(file: string) {
     this.#db = new DatabaseSync(file);
+    try {
+      this.#prepare(file);
+    } catch (error) {
+      this.#db.close();
+      throw error;
+    }
+  }
+
+  #prepare(file: string): void {
     const version = Number(this.#db.prepare("PRAGMA user_version").get()?.user_version);
     if (version > SCHEMA_VERSION) {
-      this.#db.close();
       throw new InfluxionError(
         "RECEIVER_INDEX_TOO_NEW",
         `${file} was written by a newer version; update, or choose another folder`,
       );
     }
     this.#db.exec(`PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; ${SCHEMA}`);
+    // Damage behind the first page, or tables of something else, show themselves here.
+    this.sessions();
   }
 
   /** All generations, also those whose first part was never committed (`parts` 0). */

@@ -40,7 +40,11 @@ export async function runReceiver(options: RunReceiverOptions): Promise<void> {
 
 function welcome(url: string, dir: string, key: string): string {
   const config = { apiUrl: url, apiKey: key, deploymentId: "local", projectId: "local" };
-  const json = JSON.stringify({ plugins: { entries: { influxion: { config } } } }, null, 2);
+  const json = JSON.stringify(
+    { plugins: { entries: { influxion: { enabled: true, config } } } },
+    null,
+    2,
+  );
   return [
     `Receiving sessions at ${url}`,
     `Storing them in ${dir}`,

@@ -56,7 +56,7 @@ export interface Receiver {
  * Starts a server that takes sessions over the wire contract and keeps them in files.
  *
  * @throws {InfluxionError} `RECEIVER_PORT_IN_USE`, `RECEIVER_CANNOT_LISTEN`,
- * `RECEIVER_DIR_IN_USE`, `RECEIVER_DAMAGED`, `RECEIVER_INDEX_TOO_NEW`, `RECEIVER_NO_KEY`
+ * `RECEIVER_DIR_IN_USE`, `RECEIVER_DIR_UNUSABLE`, `RECEIVER_DAMAGED`, `RECEIVER_INDEX_TOO_NEW`, `RECEIVER_NO_KEY`
  */
 export async function startReceiver(options: ReceiverOptions): Promise<Receiver> {
   const { key, host = LOOPBACK, port = DEFAULT_PORT, now = Date.now } = options;

@@ -3,9 +3,9 @@ import { constants } from "node:fs";
 import { type FileHandle, mkdir, open, readdir, rm } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import pLimit from "p-limit";
-import { InfluxionError } from "../problem.ts";
+import { errnoOf, InfluxionError } from "../problem.ts";
 import type { StagedPart } from "./body.ts";
-import { lockFolder } from "./folder-lock.ts";
+import { lockFolder, messageOf } from "./folder-lock.ts";
 import { Index, type PartRow, type ReceiverStats, type SessionRow } from "./index-db.ts";
 import { fileOf, streamOf } from "./names.ts";
 import { Refusal } from "./refusal.ts";
@@ -49,10 +49,10 @@ export class Storage {
 
   /** @throws {InfluxionError} when the folder is in use, damaged or of a newer version. */
   static async open(dir: string, now: () => number): Promise<Storage> {
-    await mkdir(join(dir, "staging"), { recursive: true, mode: 0o700 });
+    await makeFolder(dir);
     const unlock = lockFolder(dir);
     try {
-      const index = new Index(join(dir, "index.sqlite"));
+      const index = openIndex(join(dir, "index.sqlite"));
       try {
         await removeStaged(join(dir, "staging"));
         for (const row of index.sessions()) await recover(dir, index, row);
@@ -159,6 +159,38 @@ export class Storage {
 
   #timestamp(): string {
     return new Date(this.#now()).toISOString();
+  }
+}
+
+/** @throws {InfluxionError} `RECEIVER_DIR_UNUSABLE` */
+async function makeFolder(dir: string): Promise<void> {
+  try {
+    await mkdir(join(dir, "staging"), { recursive: true, mode: 0o700 });
+  } catch (error) {
+    const code = errnoOf(error);
+    const why =
+      code === "EEXIST" || code === "ENOTDIR"
+        ? "because a file is in its place"
+        : `because it cannot be made or written to (${code || messageOf(error)})`;
+    throw new InfluxionError(
+      "RECEIVER_DIR_UNUSABLE",
+      `${dir} cannot be the receiver's folder, ${why}; choose another one with --dir`,
+      { cause: error },
+    );
+  }
+}
+
+/** @throws {InfluxionError} `RECEIVER_DAMAGED`, `RECEIVER_INDEX_TOO_NEW` */
+function openIndex(path: string): Index {
+  try {
+    return new Index(path);
+  } catch (error) {
+    if (error instanceof InfluxionError) throw error;
+    throw new InfluxionError(
+      "RECEIVER_DAMAGED",
+      `${path} is damaged (${messageOf(error)}); put it back, or choose another folder with --dir`,
+      { cause: error },
+    );
   }
 }
 

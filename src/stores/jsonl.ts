@@ -19,8 +19,10 @@ export function openJsonlStore({ agentId, dir, now }: JsonlStoreOptions): Store 
     list: (signal) => listSessions(agentId, dir, signal),
     async mark(signal) {
       const { streams, problems } = await listSessions(agentId, dir, signal);
-      const looks = streams.map(({ source, signature }) => `${source}/${signature}`);
-      return [...looks, ...problems.map(({ message }) => message)].join("/");
+      let mark = "";
+      for (const { source, signature } of streams) mark += `${source}/${signature}/`;
+      for (const { message } of problems) mark += `${message}/`;
+      return mark;
     },
     open: (stream) => openJsonl(join(dir, stream.source), stream, now),
     close: () => Promise.resolve(),

@@ -62,11 +62,11 @@ export function classifyAnswer(answer: Answer, sent: number, now: number): Outco
     const asked = waitMs === undefined ? "" : `, asking to wait ${Math.ceil(waitMs / 1000)} s`;
     return { kind: "retry", reason: `answered ${status}${asked}`, waitMs };
   }
-  return {
-    kind: "aside",
-    status,
-    reason: `answered ${status}: the API does not take this session`,
-  };
+  const why =
+    status === 409
+      ? "the API seems not to have what was sent to it of this session before; to send everything again, set another deploymentId, or delete the ledger (see the README)"
+      : "the API does not take this session";
+  return { kind: "aside", status, reason: `answered ${status}: ${why}` };
 }
 
 /**

@@ -9,7 +9,15 @@ import { INGEST_PATH, MAX_ANSWER_BYTES } from "../wire.ts";
 import type { Body } from "./body.ts";
 import type { Answer } from "./classify.ts";
 
-/** No byte moved and no answer came for `upload.timeoutMs`. */
+/**
+ * What the kernel may hold of a body that was handed to it, in bytes (tcp(7), tcp_wmem).
+ * Nothing tells when it leaves, so the idle limit grows with it, up to four times
+ * `upload.timeoutMs`: a slow uplink that makes progress is no failure.
+ */
+const KERNEL_BYTES = 4 * 1024 * 1024;
+const MOST_PATIENCE = 4;
+
+/** No byte moved and no answer came for `upload.timeoutMs`, or longer while some may still have been on their way. */
 export class IdleTimeoutError extends InfluxionError {
   constructor(ms: number, during: string) {
     super("IDLE_TIMEOUT", `nothing moved for ${ms} ms while ${during}`);
@@ -124,7 +132,7 @@ async function* watched(
 ): AsyncGenerator<Buffer> {
   idle.moved("reading the transcript");
   for await (const chunk of body.chunks) {
-    idle.moved("sending the part");
+    idle.handed(chunk.length);
     onBytes?.(chunk.length);
     yield chunk;
     idle.moved("reading the transcript");
@@ -162,18 +170,19 @@ function all(value: string | string[] | undefined): string | undefined {
   return Array.isArray(value) ? value.join() : value;
 }
 
-/** Aborts its signal when nothing moved for `ms`. */
+/** Aborts its signal when nothing moved for `ms`, or longer while what was handed over may still be moving. */
 class IdleWatch {
   readonly #abort = new AbortController();
   readonly #ms: number;
-  readonly #timer: NodeJS.Timeout;
+  #timer: NodeJS.Timeout;
+  #limit: number;
+  #handed = 0;
   #during = "connecting";
 
   constructor(ms: number) {
     this.#ms = ms;
-    this.#timer = setTimeout(() => {
-      this.#abort.abort(new IdleTimeoutError(this.#ms, this.#during));
-    }, ms);
+    this.#limit = ms;
+    this.#timer = this.#start();
   }
 
   get signal(): AbortSignal {
@@ -183,6 +192,22 @@ class IdleWatch {
   moved(during: string): void {
     this.#during = during;
     this.#timer.refresh();
+  }
+
+  /** So many more bytes are with the kernel. */
+  handed(bytes: number): void {
+    this.#during = "sending the part";
+    this.#handed += bytes;
+    const share = Math.min(1, this.#handed / KERNEL_BYTES);
+    this.#limit = Math.round(this.#ms * (1 + (MOST_PATIENCE - 1) * share));
+    clearTimeout(this.#timer);
+    this.#timer = this.#start();
+  }
+
+  #start(): NodeJS.Timeout {
+    return setTimeout(() => {
+      this.#abort.abort(new IdleTimeoutError(this.#limit, this.#during));
+    }, this.#limit);
   }
 
   /** After this the signal never fires. */

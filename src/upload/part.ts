@@ -91,13 +91,13 @@ export async function sendPart(source: PartSource, options: SendOptions): Promis
     }
     mayBeStale = true;
     const { reason, waitMs } = outcome;
+    // What the API asks for concerns every part of the run; a part's own back-off only itself.
+    if (waitMs !== undefined) pacer.holdFor(waitMs);
     if (retry >= options.retryAttempts || (waitMs ?? 0) > MAX_WAIT_IN_RUN_MS) {
       return { kind: "spent", reason, waitMs };
     }
     const backoff = backoffMs(retry, options.retryBackoffMs, options.random);
     options.onRetry?.(reason, Math.max(waitMs ?? 0, backoff));
-    // What the API asks for concerns every part of the run; a part's own back-off only itself.
-    if (waitMs !== undefined) pacer.holdFor(waitMs);
     await sleep(backoff, undefined, { signal });
     retry++;
   }

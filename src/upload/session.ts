@@ -7,12 +7,18 @@ import { SourceChangedError } from "../problem.ts";
 import type { Tally } from "../report.ts";
 import { isAtRest, type Reader } from "../stores/store.ts";
 import { readFailure, type SurveyedSession } from "../survey.ts";
+import { putAside } from "./aside.ts";
 import { sentLines } from "./entry.ts";
-import { type Delivered, type PartResult, type SendOptions, sendPart } from "./part.ts";
+import {
+  type Delivered,
+  MAX_WAIT_IN_RUN_MS,
+  type PartResult,
+  type SendOptions,
+  sendPart,
+} from "./part.ts";
 
-/** First and longest time until a session that was put aside is tried again, in ms. */
-const ASIDE_MS = 3_600_000;
-const MAX_ASIDE_MS = 24 * ASIDE_MS;
+/** What the API refuses as too large below this is not about the size of parts, in bytes of source. */
+const MIN_PART_LIMIT = 256 * 1024;
 
 export interface UploadContext {
   readonly ledger: Ledger;
@@ -31,7 +37,7 @@ export interface UploadContext {
  * @throws {LedgerError} when a confirmation cannot be recorded
  */
 export async function uploadSession(
-  { session, streams }: PlannedSession,
+  { session, streams, complete }: PlannedSession,
   context: UploadContext,
 ): Promise<"done" | "failed" | "later"> {
   const record = recordOf(context.target, session.key);
@@ -52,21 +58,22 @@ export async function uploadSession(
     delete record.aside;
     context.ledger.changed();
   }
-  context.tally.sessions++;
+  if (complete) context.tally.completed(session);
   return "done";
 }
 
 async function uploadStream(
   session: SurveyedSession,
   record: SessionRecord,
-  { store, stream, record: streamRecord, whole }: PlannedStream,
+  { store, stream, record: streamRecord, until, whole }: PlannedStream,
   context: UploadContext,
 ): Promise<"done" | "failed" | "later"> {
   const reader = await store.open(stream);
   try {
+    let refused: number | undefined;
     for (;;) {
       const part = streamRecord.parts?.[0];
-      if (part === undefined) {
+      if (part === undefined || streamRecord.position.offset >= until) {
         const { signature, bytes } = stream;
         if (whole && isAtRest(stream, context.now())) streamRecord.idle = { signature, bytes };
         return "done";
@@ -74,7 +81,9 @@ async function uploadStream(
       const { agentId, sessionId } = session;
       const start = streamRecord.position;
       const result = await sendPart({ reader, start, part, agentId, sessionId }, context.send);
-      const next = await settle(result, { session, record, streamRecord, part, reader }, context);
+      if (result.kind === "too-large") refused = part.bytes;
+      const inFlight = { session, record, streamRecord, part, reader, refused };
+      const next = await settle(result, inFlight, context);
       if (next !== "continue") return next;
     }
   } finally {
@@ -88,6 +97,8 @@ interface InFlight {
   readonly streamRecord: StreamRecord;
   readonly part: PlannedPart;
   readonly reader: Reader;
+  /** Size of the last part of the stream that was too large for the API, in bytes of source. */
+  readonly refused: number | undefined;
 }
 
 /** Records what came of a part. */
@@ -115,10 +126,13 @@ async function settle(
       return "failed";
     case "spent":
       if (result.waitMs !== undefined) {
-        target.notBefore = now() + result.waitMs;
+        target.notBefore = Math.max(target.notBefore ?? 0, now() + result.waitMs);
         ledger.changed();
       }
       tally.spent(session, result.reason);
+      if ((result.waitMs ?? 0) > MAX_WAIT_IN_RUN_MS) {
+        tally.stop ??= { kind: "unreachable", reason: result.reason };
+      }
       return "later";
     default:
       tally.stop ??= result;
@@ -128,8 +142,8 @@ async function settle(
 
 async function confirm(
   { receipt, counts, lastEntry }: Delivered,
-  { session, record, streamRecord, part }: InFlight,
-  { ledger, tally }: UploadContext,
+  { session, record, streamRecord, part, refused }: InFlight,
+  { ledger, target, tally }: UploadContext,
 ): Promise<void> {
   const { position } = streamRecord;
   const entry = lastEntry ?? position.entry;
@@ -141,6 +155,11 @@ async function confirm(
     ...(entry === undefined ? {} : { entry }),
   };
   takeOut(streamRecord);
+  delete record.tries;
+  if (refused !== undefined && part.omitted === undefined) {
+    const taken = Math.max(MIN_PART_LIMIT, part.bytes);
+    target.partLimit = Math.min(target.partLimit ?? refused, taken);
+  }
   if (receipt.rejected > 0) record.rejected = (record.rejected ?? 0) + receipt.rejected;
   if (counts.omitted > 0) record.omitted = (record.omitted ?? 0) + counts.omitted;
   tally.delivered(session, part, counts, receipt);
@@ -160,7 +179,7 @@ function takeOut(streamRecord: StreamRecord, replacement: PlannedPart[] = []): v
  */
 async function halve(
   { streamRecord, part, reader }: InFlight,
-  { ledger, target }: UploadContext,
+  { ledger }: UploadContext,
 ): Promise<boolean> {
   if (part.omitted !== undefined) return false;
   const from = streamRecord.position.offset;
@@ -192,7 +211,6 @@ async function halve(
       { ...part, end, fingerprint, bytes, idempotencyKey: key("first") },
       { ...part, bytes: room, idempotencyKey: key("rest") },
     ]);
-    target.partLimit = Math.min(target.partLimit ?? half, half);
   }
   ledger.changed();
   await ledger.save();
@@ -208,13 +226,6 @@ async function lengthOfLine(reader: Reader, from: number, end: number): Promise<
     last = block.at(-1);
   }
   return last === 0x0a ? bytes - 1 : bytes;
-}
-
-/** Each time it fails again, it is left alone for twice as long. */
-function putAside(record: SessionRecord, reason: string, now: number): void {
-  const attempts = (record.aside?.attempts ?? 0) + 1;
-  const retryAt = now + Math.min(MAX_ASIDE_MS, ASIDE_MS * 2 ** (attempts - 1));
-  record.aside = { reason, since: record.aside?.since ?? now, attempts, retryAt };
 }
 
 function later({ tally }: UploadContext, session: SurveyedSession, reason: string): "later" {

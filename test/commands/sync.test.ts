@@ -1,8 +1,15 @@
 import { readFileSync } from "node:fs";
+import { join } from "node:path";
 import { expect, test } from "vitest";
+import { EXIT_CODES } from "../../src/commands/add.ts";
+import { EXIT } from "../../src/commands/exit.ts";
+import { IsolatedRunner } from "../../src/isolated.ts";
+import { InfluxionError } from "../../src/problem.ts";
+import type { RunReport } from "../../src/report.ts";
+import { type RunOptions, run } from "../../src/run.ts";
 import { startFaultServer } from "../support/fault-server.ts";
 import { Lab } from "../support/lab.ts";
-import { header, message, session } from "../support/transcripts.ts";
+import { header, message, session, write } from "../support/transcripts.ts";
 
 test("exit code 0 when all is done, with one sentence about it", async () => {
   await using lab = await Lab.start();
@@ -118,7 +125,7 @@ test("retries are told as they happen, without a terminal's control sequences", 
   });
   await server.close();
   expect(code).toBe(0);
-  expect(err).toBe("main/abc: answered 503; trying again in 0 s\n");
+  expect(err).toBe("main/abc: answered 503; trying again at once\n");
 });
 
 test("a session of another agent that was put aside is tried again by a command", async () => {
@@ -131,5 +138,127 @@ test("a session of another agent that was put aside is tried again by a command"
   expect((await lab.sync({ overrides })).code).toBe(2);
   expect((await lab.sync({ overrides })).code).toBe(0);
   expect((await lab.status({ overrides })).out).toMatch(/failing {5}0\n/);
+  await server.close();
+});
+
+test("exit code 1 when the lock cannot be made, in words that say what to do", async () => {
+  await using lab = await Lab.start();
+  lab.session("main", "abc");
+  write(join(lab.stateDir, "influxion"), "a file where the folder should be");
+  const { code, out, err } = await lab.sync();
+  expect({ code, out }).toEqual({ code: 1, out: "" });
+  expect(err).toMatch(
+    /^Nothing was uploaded: the lock that keeps two uploads apart cannot be made \(EEXIST\); .+move it away: \S+uploads\.lock\n$/,
+  );
+  const json = await lab.sync({ json: true });
+  expect(json.code).toBe(1);
+  expect(JSON.parse(json.out)).toMatchObject({
+    outcome: "error",
+    error: { code: "LEDGER_UNWRITABLE" },
+  });
+});
+
+test("a failure that nobody foresaw is one line and one JSON document, without a stack trace", async () => {
+  await using lab = await Lab.start();
+  const run = () => Promise.reject(new TypeError("x.y is not\u001b[2J a function"));
+  const { code, out, err } = await lab.sync({ json: true, run });
+  expect(code).toBe(1);
+  expect(err).toBe(
+    "Nothing was uploaded: unexpected failure, please report it: TypeError: x.y is not[2J a function\n",
+  );
+  expect(JSON.parse(out)).toMatchObject({ outcome: "error", error: { code: "UNEXPECTED" } });
+});
+
+/** Two rounds are needed for the sessions of these tests; the second one does not come to its end. */
+const TWO_ROUNDS = { upload: { maxFilesPerRun: 1 } };
+
+function thenFail(error: unknown): (options: RunOptions) => Promise<RunReport> {
+  let rounds = 0;
+  return (options) => (rounds++ === 0 ? run(options) : Promise.reject(error));
+}
+
+test("what earlier rounds of --all delivered is told when a later one breaks off", async () => {
+  await using lab = await Lab.start();
+  for (const id of ["a", "b"]) lab.session("main", id);
+  const failure = new InfluxionError("OUT_OF_MEMORY", "the upload needed more than 512 MB");
+  const said = await lab.sync({ all: true, overrides: TWO_ROUNDS, run: thenFail(failure) });
+  expect(said.code).toBe(2);
+  expect(said.out).toMatch(/^Uploaded 5 lines of 1 session/);
+  expect(said.err).toBe("The upload ended early: the upload needed more than 512 MB\n");
+  const status = (await lab.status({ overrides: TWO_ROUNDS })).out;
+  expect(status).toMatch(/Last run +0 s ago, failed: the upload needed more than 512 MB\n/);
+  expect(status).toMatch(/Last upload +0 s ago, 5 lines of 1 session\n/);
+});
+
+test("--json keeps the reports of the rounds before a failure or an interruption", async () => {
+  for (const interrupt of [false, true]) {
+    await using lab = await Lab.start();
+    for (const id of ["a", "b"]) lab.session("main", id);
+    const abort = new AbortController();
+    const failing = thenFail(new InfluxionError("RUN_ENDED", "the thread ended"));
+    const { code, out } = await lab.sync({
+      all: true,
+      json: true,
+      overrides: TWO_ROUNDS,
+      signal: abort.signal,
+      run: (options) =>
+        failing(options).catch((error) => {
+          if (interrupt) abort.abort(error);
+          throw error;
+        }),
+    });
+    const document = JSON.parse(out);
+    expect(code).toBe(interrupt ? 130 : 2);
+    expect(document).toMatchObject({
+      outcome: interrupt ? "interrupted" : "error",
+      exitCode: code,
+    });
+    expect(document.runs.map((report: RunReport) => report.sent.sessions)).toEqual([1]);
+    expect((await lab.status()).out).toMatch(interrupt ? /Last run .*interrupted/ : /thread ended/);
+  }
+});
+
+test("a run that broke off in the middle does not claim that nothing was uploaded", async () => {
+  await using lab = await Lab.start();
+  lab.session("main", "a");
+  const { code, err } = await lab.sync({
+    run: async (options) => {
+      await run(options);
+      throw new InfluxionError("RUN_ENDED", "the thread ended");
+    },
+  });
+  expect({ code, err }).toEqual({ code: 2, err: "The upload ended early: the thread ended\n" });
+});
+
+test("exit code 2, not that of wrong usage, when transcripts cannot be read", async () => {
+  await using lab = await Lab.start();
+  write(join(lab.stateDir, "agents"), "a file where the folder should be");
+  const { code, err } = await lab.sync();
+  expect(code).toBe(2);
+  expect(err).toMatch(/^Nothing was uploaded: .+agents cannot be read \(ENOTDIR\)\n$/);
+});
+
+test("the exit codes in the help are those of the README", () => {
+  const readme = readFileSync(new URL("../../README.md", import.meta.url), "utf8");
+  const rows = [...readme.matchAll(/^\| (\d+) \| (.+) \|$/gm)].map((row) => [row[1], row[2]]);
+  const help = [...EXIT_CODES.matchAll(/^ {2}(\d+) +(.+)$/gm)].map((row) => [row[1], row[2]]);
+  expect(rows).toEqual(help);
+  expect(rows.map(([code]) => Number(code))).toEqual(Object.values(EXIT));
+});
+
+test("--all tries again what was put aside, and tells of it, once and not in every round", async () => {
+  await using lab = await Lab.start();
+  for (const id of ["a", "b", "c", "d", "e"]) lab.session("main", id);
+  const server = await startFaultServer({
+    script: ({ index }) =>
+      index === 0 || index === 5 ? { kind: "status", status: 400 } : undefined,
+  });
+  const overrides = { apiUrl: server.url, upload: { maxFilesPerRun: 1 } };
+  await using runner = new IsolatedRunner();
+  for (const requests of [5, 6]) {
+    const said = await lab.sync({ all: true, overrides, run: (one) => runner.run(one) });
+    expect({ code: said.code, requests: server.requests.length }).toEqual({ code: 2, requests });
+    expect(said.out.match(/Failed: main/g)).toHaveLength(1);
+  }
   await server.close();
 });

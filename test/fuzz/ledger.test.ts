@@ -50,6 +50,7 @@ const session = fc.record(
     generations: count,
     streams: fc.dictionary(name, fc.oneof(stream, busyStream), { noNullPrototype: true }),
     servedAt: count,
+    tries: count,
     aside,
     missingSince: count,
     rejected: count,

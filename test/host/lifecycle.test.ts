@@ -12,7 +12,7 @@ import {
   test,
   vi,
 } from "vitest";
-import type { Envelope } from "../../src/wire.ts";
+import { expectOneDeliveryEach, heldBy, requestsWith } from "../support/deliveries.ts";
 import {
   type Behaviour,
   type FaultServer,
@@ -21,22 +21,25 @@ import {
 } from "../support/fault-server.ts";
 import { createOpenClaw, type OpenClaw } from "../support/openclaw.ts";
 import type { Gateway } from "../support/openclaw-gateway.ts";
-import { openclawHost } from "../support/openclaw-host.ts";
+import { JSONL_VERSION, openclawHost, SQLITE_VERSION } from "../support/openclaw-host.ts";
 import { finish } from "../support/openclaw-process.ts";
-import { readTranscripts, type Transcripts } from "../support/openclaw-transcripts.ts";
+import { readTranscripts } from "../support/openclaw-transcripts.ts";
 import { type StubModel, startStubModel } from "../support/stub-model.ts";
 
 /** The two differ in how they reload plugins, and in whether a second Gateway may start. */
-const VERSIONS = ["2026.7.35", "2026.9.6"];
+const VERSIONS = [JSONL_VERSION, SQLITE_VERSION];
 
 /** Takes a lock on the state directory; an earlier one can be told to run beside another. */
-const REFUSING = new Set(["2026.9.6"]);
+const REFUSING = new Set([SQLITE_VERSION]);
 
-/** Longer than the jittered wait for the first run, and than the interval. */
-const NEXT_RUN = { timeout: 100_000, interval: 250 };
+/** Longer than an interval, and than a file of 2026.7.35 must lie still that seemed to shrink. */
+const NEXT_RUN = { timeout: 60_000, interval: 250 };
 
-/** A first run comes within 30 s of a start: after this long a service that runs has run. */
-const SURELY_A_RUN_MS = 32_000;
+/** The interval of the service, and at most the wait for its first run after a start. */
+const EVERY_MS = 2000;
+
+/** Jitter stretches an interval by a tenth: after this long a service that runs has run, and twice. */
+const SURELY_A_RUN_MS = 4 * EVERY_MS;
 
 /** From SIGTERM to exit. The host gives a service 5 s and needs some for itself. */
 const PROMPT_MS = 10_000;
@@ -57,7 +60,7 @@ describe.each(VERSIONS)("the life of the plugin in OpenClaw %s", (version) => {
     deploymentId: "host-test",
     projectId: "p-1",
     // What waits for an answer or a retry waits for longer than this test.
-    upload: { every: "5s", retryBackoffMs: 3_600_000, timeoutMs: 600_000 },
+    upload: { every: `${EVERY_MS / 1000}s`, retryBackoffMs: 3_600_000, timeoutMs: 600_000 },
     filter: { minMessages: 1, minBytes: 1 },
     ...more,
   });
@@ -77,13 +80,6 @@ describe.each(VERSIONS)("the life of the plugin in OpenClaw %s", (version) => {
   const nextRun = async (): Promise<void> => {
     const since = new Date().toISOString();
     await vi.waitFor(async () => expect((await lastRunAt()) > since).toBe(true), NEXT_RUN);
-  };
-  /** Does something that the Gateway answers with a reload, and waits for the reload. */
-  const reload = async (edit: () => Promise<unknown>): Promise<void> => {
-    const reloads = () => gateway.log().split("config hot reload applied").length;
-    const before = reloads();
-    await edit();
-    await vi.waitFor(() => expect(reloads()).toBeGreaterThan(before), NEXT_RUN);
   };
   const command = async (...args: string[]): Promise<void> => {
     const { code, stdout, stderr } = await openclaw.run(...args);
@@ -132,7 +128,7 @@ describe.each(VERSIONS)("the life of the plugin in OpenClaw %s", (version) => {
     await gateway.turn("In flight when the Gateway is stopped");
     await nextRequest(first, before);
     await stopPromptly();
-    await sleep(2000);
+    await sleep(SURELY_A_RUN_MS);
     expect(first.requests).toHaveLength(before + 1);
     expect(first.openSockets()).toBe(0);
   });
@@ -152,7 +148,7 @@ describe.each(VERSIONS)("the life of the plugin in OpenClaw %s", (version) => {
     await sleep(1000);
     await stopPromptly();
     const requests = first.requests.length;
-    await sleep(2000);
+    await sleep(SURELY_A_RUN_MS);
     expect(first.requests).toHaveLength(requests);
     expect(first.openSockets()).toBe(0);
   });
@@ -173,15 +169,18 @@ describe.each(VERSIONS)("the life of the plugin in OpenClaw %s", (version) => {
   });
 
   test("P9: sync during a run of the service says who uploads and waits; nothing is delivered twice", async () => {
-    // Long enough for the command to start meanwhile, shorter than it waits.
-    behaviour = { kind: "slow-read", bytes: 1_000_000, everyMs: 12_000 };
+    const waits = Promise.withResolvers<void>();
+    behaviour = { kind: "hold", until: waits.promise };
     const before = first.requests.length;
     await gateway.turn("Uploaded by the service while a command waits");
-    await vi.waitFor(() => expect(first.requests.length).toBeGreaterThan(before), NEXT_RUN);
-    const sync = await finish(openclaw.start("influxion", "sync"), 120_000);
+    await nextRequest(first, before);
     behaviour = ACCEPT;
+    const waiting = /Waiting: the Gateway \(pid \d+\) has been uploading since/;
+    const sync = await finish(openclaw.start("influxion", "sync"), 60_000, (stderr) => {
+      if (waiting.test(stderr)) waits.resolve();
+    });
 
-    expect(sync.stderr).toMatch(/Waiting: the Gateway \(pid \d+\) has been uploading since/);
+    expect(sync.stderr).toMatch(waiting);
     expect(sync.code).toBe(0);
     await arrivedAt(first);
     expectOneDeliveryEach(first);
@@ -190,20 +189,21 @@ describe.each(VERSIONS)("the life of the plugin in OpenClaw %s", (version) => {
   });
 
   test("P9: a second Gateway on the same state directory does not upload beside the first, whether the host lets it run or refuses it", async () => {
-    behaviour = { kind: "stall" };
+    const refused = Promise.withResolvers<void>();
+    const refuses = REFUSING.has(version);
+    behaviour = refuses ? { kind: "hold", until: refused.promise } : { kind: "stall" };
     const before = first.requests.length;
     await gateway.turn("Uploaded by one of two Gateways");
     const inFlight = await nextRequest(first, before);
+    behaviour = ACCEPT;
 
     const starting = openclaw.startSecondGateway();
-    if (REFUSING.has(version)) {
+    if (refuses) {
       await expect(starting).rejects.toThrow(
         /another OpenClaw process owns|gateway already running/,
       );
-      // Only the end of the run frees what is in flight.
-      await stopPromptly();
-      behaviour = ACCEPT;
-      gateway = await openclaw.startGateway();
+      expect(first.requests).toHaveLength(before + 1);
+      refused.resolve();
     } else {
       await using other = await starting;
       await vi.waitFor(
@@ -212,7 +212,6 @@ describe.each(VERSIONS)("the life of the plugin in OpenClaw %s", (version) => {
       );
       expect(first.requests).toHaveLength(before + 1);
       // With the first one gone, the other goes on with what was in flight.
-      behaviour = ACCEPT;
       await stopPromptly();
       await arrivedAt(first);
       await other.stop();
@@ -221,7 +220,9 @@ describe.each(VERSIONS)("the life of the plugin in OpenClaw %s", (version) => {
     await arrivedAt(first);
     expectOneDeliveryEach(first);
     const attempts = requestsWith(first, inFlight.idempotencyKey);
-    expect(attempts.map(({ behaviour }) => behaviour)).toEqual(["stall", "accept"]);
+    expect(attempts.map(({ behaviour }) => behaviour)).toEqual(
+      refuses ? ["hold"] : ["stall", "accept"],
+    );
   });
 
   test("P9: a config edit holds from the next run: the one to the old address ends, and nothing goes there any more", async () => {
@@ -230,7 +231,7 @@ describe.each(VERSIONS)("the life of the plugin in OpenClaw %s", (version) => {
     await gateway.turn("In flight to the old address");
     await nextRequest(first, before);
     behaviour = ACCEPT;
-    await reload(() => openclaw.configurePlugin(config(second)));
+    await gateway.reload(() => openclaw.configurePlugin(config(second)));
     expect(first.openSockets()).toBe(0);
 
     await arrivedAt(second);
@@ -243,20 +244,22 @@ describe.each(VERSIONS)("the life of the plugin in OpenClaw %s", (version) => {
   test("an agent that is denied while the Gateway runs is not uploaded any more, and goes on when it is allowed again", async () => {
     const { filter } = config(second);
     const agents = { deny: ["main"] };
-    await reload(() => openclaw.configurePlugin(config(second, { filter: { ...filter, agents } })));
+    await gateway.reload(() =>
+      openclaw.configurePlugin(config(second, { filter: { ...filter, agents } })),
+    );
     const before = second.requests.length;
     await gateway.turn("Said by a denied agent");
     await nextRun();
     await nextRun();
     expect(second.requests).toHaveLength(before);
 
-    await reload(() => openclaw.configurePlugin(config(second)));
+    await gateway.reload(() => openclaw.configurePlugin(config(second)));
     await arrivedAt(second);
     expectOneDeliveryEach(second);
   });
 
   test("P52: a plugin that is disabled requests nothing; enabled again, it goes on where it was", async () => {
-    await reload(() => command("plugins", "disable", "influxion"));
+    await gateway.reload(() => command("plugins", "disable", "influxion"));
     const before = second.requests.length;
     const ranAt = await lastRunAt();
     await gateway.turn("Said while the plugin is disabled");
@@ -270,7 +273,7 @@ describe.each(VERSIONS)("the life of the plugin in OpenClaw %s", (version) => {
   });
 
   test("P52: uninstalled, it requests nothing; installed again, nothing is sent again and nothing warns", async () => {
-    await reload(() => command("plugins", "uninstall", "influxion", "--force"));
+    await gateway.reload(() => command("plugins", "uninstall", "influxion", "--force"));
     const before = second.requests.length;
     const ranAt = await lastRunAt();
     await gateway.turn("Said while the plugin is not there");
@@ -297,33 +300,3 @@ describe.each(VERSIONS)("the life of the plugin in OpenClaw %s", (version) => {
     expect(JSON.parse(status.stdout)).toMatchObject({ failing: [], problems: [] });
   });
 });
-
-/** What the server holds, as the sessions on disk are read. */
-function heldBy({ stored }: FaultServer): Transcripts {
-  const held: Record<string, unknown[]> = {};
-  for (const line of [...stored.values()].flat()) {
-    const { agentId, sessionId, lineIndex, payload } = JSON.parse(line) as Envelope;
-    const session = `${agentId}/${sessionId}`;
-    const entries = held[session] ?? [];
-    entries[lineIndex] = payload;
-    held[session] = entries;
-  }
-  return held;
-}
-
-/** No part was accepted twice, and no line was in two parts. */
-function expectOneDeliveryEach(server: FaultServer): void {
-  const taken = server.requests.filter(({ idempotencyKey, behaviour }) => {
-    return server.stored.has(idempotencyKey) && !["stall", "status"].includes(behaviour);
-  });
-  expect(taken).toHaveLength(server.stored.size);
-  const lines = [...server.stored.values()].flat().map((line) => {
-    const { agentId, sessionId, lineIndex } = JSON.parse(line) as Envelope;
-    return `${agentId}/${sessionId}:${lineIndex}`;
-  });
-  expect(new Set(lines).size).toBe(lines.length);
-}
-
-function requestsWith({ requests }: FaultServer, key: string): RecordedRequest[] {
-  return requests.filter(({ idempotencyKey }) => idempotencyKey === key);
-}

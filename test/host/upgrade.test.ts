@@ -3,7 +3,7 @@ import { afterAll, beforeAll, describe, expect, inject, onTestFailed, test } fro
 import { type Receiver, startReceiver } from "../../src/receiver/server.ts";
 import { createOpenClaw, type OpenClaw } from "../support/openclaw.ts";
 import type { Gateway } from "../support/openclaw-gateway.ts";
-import { openclawHost } from "../support/openclaw-host.ts";
+import { JSONL_VERSION, openclawHost, SQLITE_VERSION } from "../support/openclaw-host.ts";
 import {
   parseLines,
   readEvents,
@@ -11,10 +11,6 @@ import {
   type Transcripts,
 } from "../support/openclaw-transcripts.ts";
 import { type StubModel, startStubModel } from "../support/stub-model.ts";
-
-/** The last release that keeps transcripts as JSONL, and today's, which keeps them in SQLite. */
-const BEFORE = "2026.7.35";
-const AFTER = "2026.9.6";
 
 const API_KEY = "key-of-the-upgrade";
 
@@ -74,7 +70,7 @@ describe("P19: OpenClaw is upgraded from JSONL files to SQLite", { timeout: 480_
           : { text: `Done: ${said} – ✓` },
     });
     openclaw = await createOpenClaw({
-      host: await openclawHost(BEFORE),
+      host: await openclawHost(JSONL_VERSION),
       modelUrl: model.baseUrl,
       agentIds: ["main", "ops"],
     });
@@ -123,9 +119,9 @@ describe("P19: OpenClaw is upgraded from JSONL files to SQLite", { timeout: 480_
   });
 
   test("the host's doctor moves the sessions into databases, entry by entry", async () => {
-    openclaw.upgrade(await openclawHost(AFTER));
+    openclaw.upgrade(await openclawHost(SQLITE_VERSION));
     const doctor = await openclaw.run("doctor", "--fix", "--non-interactive", "--yes");
-    expect(doctor.code).toBe(0);
+    expect(doctor.code, doctor.stdout + doctor.stderr).toBe(0);
     // Otherwise what follows would prove nothing.
     expect(await readTranscripts(openclaw.stateDir)).toEqual(left);
     const moved = Object.keys(await readEvents(openclaw.stateDir));

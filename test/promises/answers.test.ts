@@ -1,3 +1,4 @@
+import { randomBytes } from "node:crypto";
 import { once } from "node:events";
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
@@ -386,6 +387,32 @@ test("P46: slow progress is not a failure", async () => {
   expect(bodySent).toBe(true);
   expect(JSON.parse(answer.body)).toMatchObject({ accepted: 1 });
   expect(gzipped.length * 40).toBeGreaterThan(2 * 400);
+});
+
+test("P46: nor is a server that reads slowly, while what the kernel holds is on its way", async () => {
+  // Loopback takes some 4 MB at once; this is read within seconds, the limit is one.
+  const server = await startFaultServer({
+    default: { kind: "slow-read", bytes: 65_536, everyMs: 50 },
+  });
+  const client = createClient({
+    apiUrl: server.url,
+    apiKey: API_KEY,
+    timeoutMs: 1000,
+    version: "0.0.0",
+  });
+  const noise = randomBytes(3_000_000).toString("base64");
+  const gzipped = gzipSync(`{"lineIndex":0,"noise":"${noise}"}\n`);
+  const body = bodyOf(
+    (async function* pieces() {
+      for (let at = 0; at < gzipped.length; at += 65_536) yield gzipped.subarray(at, at + 65_536);
+    })(),
+  );
+  const signal = new AbortController().signal;
+  const { answer } = await client.send({ idempotencyKey: "k", body, signal });
+  await client.close();
+  await server.close();
+  expect(JSON.parse(answer.body)).toMatchObject({ accepted: 1 });
+  expect((gzipped.length / 65_536) * 50).toBeGreaterThan(2 * 1000);
 });
 
 test("P46: a source that stalls is given up by the idle limit", async () => {

@@ -124,6 +124,11 @@ function openFiles(): string[] {
   });
 }
 
+/** Timers that keep this process alive. */
+function timers(): number {
+  return process.getActiveResourcesInfo().filter((kind) => kind === "Timeout").length;
+}
+
 /** The service as the Gateway starts it, with the first run made to come at once. */
 async function serving(lab: Lab, server: FaultServer, upload: object = {}): Promise<Scheduler> {
   const logger = { info: () => undefined, warn: () => undefined };
@@ -162,23 +167,30 @@ for (const [name, behaviour] of [
       message(n, randomBytes(75_000).toString("base64")),
     );
     lab.session("main", "abc", [header("abc"), ...noise]);
-    const server = await startFaultServer({ default: behaviour });
+    let isStopped = false;
+    const server = await startFaultServer({ script: () => (isStopped ? undefined : behaviour) });
+    const timersBefore = timers();
     const scheduler = await serving(lab, server);
     await new Promise((done) => setTimeout(done, 100));
     const asked = server.requests.length;
     const start = performance.now();
     await scheduler.stop();
     expect(performance.now() - start).toBeLessThan(1000);
+    isStopped = true;
     expect(openFiles().filter((file) => file.startsWith(lab.stateDir))).toEqual([]);
+    expect(timers()).toBeLessThanOrEqual(timersBefore);
     // A server that stopped reading does not see that its client has gone.
     if (behaviour.kind !== "stop-reading") {
       await vi.waitFor(() => expect(server.openSockets()).toBe(0), 1000);
     }
     await new Promise((done) => setTimeout(done, 200));
     expect(server.requests).toHaveLength(asked);
+    // Nothing is lost: the next run sends what this one could not, under its key.
+    const report = await lab.run({ apiUrl: server.url });
+    expect(report).toMatchObject({ outcome: "done", sent: { lines: 61 } });
+    const keys = server.requests.map(({ idempotencyKey }) => idempotencyKey);
+    expect(new Set(keys).size).toBe(1);
     await server.close();
-    // Nothing is lost: the next run sends what this one could not.
-    expect((await lab.run()).sent.lines).toBe(61);
   });
 }
 

@@ -12,6 +12,7 @@ import { expect, test } from "vitest";
 import { status } from "../../src/commands/status.ts";
 import { sync } from "../../src/commands/sync.ts";
 import { readConfig } from "../../src/config.ts";
+import type { RunReport } from "../../src/report.ts";
 import { type Behaviour, startFaultServer } from "../support/fault-server.ts";
 import { API_KEY, Lab, spoken } from "../support/lab.ts";
 import { lines, message, session, sessionPath, write } from "../support/transcripts.ts";
@@ -168,6 +169,52 @@ test("P57: --dry-run changes neither network nor ledger, and lists exactly what 
   expect(real.sent.sourceBytes).toBe(plan.reduce((sum, { bytes }) => sum + bytes, 0));
 });
 
+test("P57: --dry-run --all lists what sync --all then sends, past the limits of one run", async () => {
+  await using lab = await Lab.start();
+  for (const id of ["a", "b", "c", "d", "e"]) lab.session("main", id, session(id, 30));
+  const server = await startFaultServer({
+    script: ({ index }) => (index < 2 ? { kind: "status", status: 503 } : undefined),
+  });
+  const overrides = {
+    apiUrl: server.url,
+    upload: { maxBytesPerRun: 15_000, maxFilesPerRun: 2 },
+  };
+  // What was planned and not delivered goes first and as it was; the rest of it follows.
+  expect((await lab.run(overrides)).outcome).toBe("unreachable");
+  const before = snapshot(lab.stateDir);
+  const listed = JSON.parse(
+    (await lab.sync({ overrides, all: true, dryRun: true, json: true })).out,
+  );
+  expect(snapshot(lab.stateDir)).toBe(before);
+  const { runs } = JSON.parse((await lab.sync({ overrides, all: true, json: true })).out);
+  await server.close();
+  expect(runs.length).toBeGreaterThan(2);
+  const sent = runs.map((run: RunReport) => run.sent.sourceBytes);
+  expect(listed.sessions).toHaveLength(5);
+  expect(listed.totalBytes).toBe(sent.reduce((sum: number, bytes: number) => sum + bytes, 0));
+});
+
+test("P57: --dry-run tells the same trouble as the run, with the same exit code", async () => {
+  await using lab = await Lab.start();
+  const path = lab.session("main", "abc");
+  const outside = join(lab.dir, "outside.jsonl");
+  write(outside, readFileSync(path));
+  symlinkSync(outside, sessionPath(lab.stateDir, "main", "leak.jsonl"));
+  write(join(lab.stateDir, "agents", "ops", "sessions"), "a file where the folder should be");
+  for (const file of Object.values(lab.ledgerPaths)) write(file, "damaged");
+  const dry = await lab.sync({ dryRun: true });
+  const document = JSON.parse((await lab.sync({ dryRun: true, json: true })).out);
+  expect(dry.code).toBe(2);
+  expect(dry.out).toMatch(/Failed: ops: .+ cannot be read \(ENOTDIR\)/);
+  expect(dry.out).toMatch(/Note: leak\.jsonl: a symlink that leads out/);
+  expect(dry.out).toMatch(/Note: the record of what has been uploaded was damaged/);
+  const real = JSON.parse((await lab.sync({ json: true })).out);
+  expect(document.exitCode).toBe(real.exitCode);
+  expect(document.failures).toEqual(real.runs[0].failures);
+  const codes = ({ problems }: RunReport) => problems.map(({ code }) => code);
+  expect(codes(document)).toEqual(codes(real.runs[0]));
+});
+
 const TRANSCRIPT = "sentinel-of-a-private-conversation";
 
 for (const behaviour of [
@@ -191,6 +238,7 @@ for (const behaviour of [
     write(path, `${readFileSync(path, "utf8")}not json ${TRANSCRIPT}\n`);
     const server = await startFaultServer({ default: behaviour });
     const overrides = { apiUrl: server.url, upload: { timeoutMs: 200, retryAttempts: 1 } };
+    const logged = await lab.serve(overrides);
     const said = [
       await lab.sync({ overrides }),
       await lab.sync({ overrides, json: true, dryRun: true }),
@@ -202,7 +250,7 @@ for (const behaviour of [
     const kept = ["last-run.json", "state.json"].map((file) =>
       readFileSync(join(lab.stateDir, "influxion", file), "utf8"),
     );
-    const text = [...said.flatMap(({ out, err }) => [out, err]), ...kept].join("\n");
+    const text = [...logged, ...said.flatMap(({ out, err }) => [out, err]), ...kept].join("\n");
     for (const secret of [API_KEY, TRANSCRIPT, "Bearer"]) expect(text).not.toContain(secret);
   });
 }
@@ -238,6 +286,22 @@ test("P59: session ids and paths shown in a terminal carry no control sequences"
   const text = said.flatMap(({ out, err }) => [out, err]).join("");
   expect(text).toContain("[2J");
   expect(text.replaceAll("\n", "")).not.toMatch(/\p{C}/u);
+});
+
+test("P59: neither does anything in the Gateway's log, which names the session", async () => {
+  await using lab = await Lab.start();
+  lab.session("main", "a\u001b[2J\u0007\u202eb");
+  write(join(lab.stateDir, "agents", "dev\u001b[2J", "sessions"), "not a folder");
+  const server = await startFaultServer({ default: { kind: "status", status: 422 } });
+  const logged = await lab.serve({ apiUrl: server.url });
+  write(join(lab.stateDir, "influxion", "state.json"), '{"schemaVersion":3}');
+  logged.push(...(await lab.serve({ apiUrl: server.url })));
+  await server.close();
+  expect(logged.join("")).not.toMatch(/\p{C}/u);
+  expect(logged).toContain(
+    "influxion: failing: main/a[2Jb: answered 422: the API does not take this session",
+  );
+  expect(logged.filter((line) => /dev\[2J: .+cannot be read/.test(line))).toHaveLength(1);
 });
 
 test("P60: a symlink in a sessions folder does not lead outside it", async () => {

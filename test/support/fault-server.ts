@@ -41,6 +41,8 @@ export type Behaviour =
   | { readonly kind: "cut"; readonly at: "after-answer-headers" | "in-answer" }
   /** Reads everything and never answers. */
   | { readonly kind: "stall" }
+  /** Reads everything, and accepts when `until` resolves. */
+  | { readonly kind: "hold"; readonly until: Promise<unknown> }
   /** Stops after `afterBytes`; the kernel takes some more (up to a few MB), then the window is zero. */
   | { readonly kind: "stop-reading"; readonly afterBytes: number }
   /** Reads at most `bytes` every `everyMs`, then accepts. */
@@ -263,6 +265,10 @@ async function play(behaviour: Behaviour, scene: Scene): Promise<void> {
       return;
     case "endless":
       return sendForever(res);
+    case "hold":
+      await behaviour.until;
+      store();
+      return sendReceipt(scene);
     case "stall":
       return;
   }

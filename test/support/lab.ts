@@ -2,9 +2,12 @@ import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { Writable } from "node:stream";
+import { setTimeout as sleep } from "node:timers/promises";
 import { status } from "../../src/commands/status.ts";
 import { type SyncOptions, sync } from "../../src/commands/sync.ts";
 import { type Config, readConfig } from "../../src/config.ts";
+import { startUploads } from "../../src/gateway.ts";
+import { readLastRun } from "../../src/last-run.ts";
 import { ledgerPaths } from "../../src/ledger/files.ts";
 import { Ledger } from "../../src/ledger/ledger.ts";
 import type { SessionRecord } from "../../src/ledger/records.ts";
@@ -124,6 +127,34 @@ export class Lab implements AsyncDisposable {
         terminal,
       }),
     );
+  }
+
+  /** One run of the service in the Gateway, and all that it logs and reports to the host. */
+  async serve(overrides: Record<string, unknown> = {}): Promise<string[]> {
+    const said: string[] = [];
+    const say = (line: string): unknown => said.push(line);
+    const { everyMs: _, ...config } = this.config(overrides);
+    const scheduler = startUploads(
+      {
+        stateDir: this.stateDir,
+        config: {} as never,
+        logger: { info: say, warn: say },
+        serviceHealth: {
+          reportFailure: (error) => say(String(error)),
+          clearFailure: () => undefined,
+        },
+      },
+      { ...config, upload: { ...config.upload, every: "1s" } },
+    );
+    const before = (await readLastRun(this.stateDir))?.at;
+    scheduler.start();
+    for (;;) {
+      const noted = await readLastRun(this.stateDir);
+      if (noted !== null && noted.at !== before) break;
+      await sleep(20);
+    }
+    await scheduler.stop();
+    return said;
   }
 
   /** What the receiver holds of a session's newest (or given) generation, as text; "" when nothing. */

@@ -14,8 +14,16 @@ export interface Gateway extends AsyncDisposable {
    * @default "agent:main:main"
    */
   turn(message: string, sessionKey?: string): Promise<string>;
+  /**
+   * Does something that the Gateway answers with a reload of its config, and waits for that.
+   * Not during a turn: 2026.9.6 drops a change that meets one.
+   */
+  reload(edit: () => Promise<unknown>): Promise<void>;
   stop(): Promise<void>;
 }
+
+/** A reload takes half a second, and more on a busy machine. */
+const RELOAD_TIMEOUT_MS = 60_000;
 
 export interface GatewayAddress {
   readonly port: number;
@@ -46,6 +54,16 @@ export async function gatewayOf(
     log: () => log,
     exitCode: () => child.exitCode,
     turn: (message, sessionKey = "agent:main:main") => turn(url, token, sessionKey, message),
+    async reload(edit) {
+      const reloads = () => log.split("config hot reload applied").length;
+      const before = reloads();
+      await edit();
+      const deadline = Date.now() + RELOAD_TIMEOUT_MS;
+      while (reloads() === before) {
+        if (Date.now() > deadline) throw new Error("the Gateway did not reload its config");
+        await sleep(100);
+      }
+    },
     stop,
     [Symbol.asyncDispose]: stop,
   };

@@ -2,9 +2,15 @@ import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { access, mkdir, readFile, rename, rm, writeFile } from "node:fs/promises";
 import { createRequire } from "node:module";
-import { dirname, join, resolve } from "node:path";
+import { delimiter, dirname, join, resolve } from "node:path";
 
 const REPOSITORY = resolve(import.meta.dirname, "../..");
+
+/** The last release that keeps transcripts as JSONL files. */
+export const JSONL_VERSION = "2026.7.35";
+
+/** Today's release, which keeps them in SQLite. */
+export const SQLITE_VERSION = "2026.9.6";
 
 /** An installed OpenClaw. */
 export interface OpenClawHost {
@@ -13,20 +19,17 @@ export interface OpenClawHost {
   readonly entry: string;
 }
 
-/**
- * The OpenClaw of that version: the devDependency when it is that one, otherwise
- * installed once into `.cache/openclaw/<version>`, which takes a minute.
- */
+/** The OpenClaw of that version, installed once into `.cache/openclaw/<version>`, which takes a minute. */
 export async function openclawHost(version: string): Promise<OpenClawHost> {
-  const own = await ownOpenclawHost();
-  if (own.version === version) return own;
-
   const cached = join(REPOSITORY, ".cache/openclaw", version);
   if (!(await exists(cached))) await install(version, cached);
   return { version, entry: join(cached, "node_modules/openclaw/openclaw.mjs") };
 }
 
-/** The OpenClaw of the devDependencies. */
+/**
+ * The OpenClaw of the devDependencies: there at once, but maybe without the parts that
+ * {@link openclawHost} has. Enough to talk and to upload.
+ */
 export async function ownOpenclawHost(): Promise<OpenClawHost> {
   const entry = createRequire(import.meta.url).resolve("openclaw/cli-entry");
   const manifest = await readFile(join(dirname(entry), "package.json"), "utf8");
@@ -42,8 +45,12 @@ async function install(version: string, folder: string): Promise<void> {
   // Without a package.json of its own npm would install into the repository.
   await writeFile(join(temporary, "package.json"), '{ "private": true }\n');
   const flags = ["--ignore-scripts", "--no-save", "--no-audit", "--no-fund", "--loglevel=error"];
+  // An npm that an older Node runs leaves out, without a word, optional packages that ask for a
+  // newer one: the host's doctor cannot do without its native one. So npm runs under the host's Node.
+  const path = [dirname(process.execPath), process.env.PATH].join(delimiter);
   const npm = spawn("npm", ["install", ...flags, `openclaw@${version}`], {
     cwd: temporary,
+    env: { ...process.env, PATH: path },
     stdio: ["ignore", "ignore", "inherit"],
     shell: process.platform === "win32",
   });

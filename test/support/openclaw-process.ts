@@ -1,7 +1,6 @@
 import { type ChildProcessByStdio, spawn } from "node:child_process";
 import { once } from "node:events";
 import type { Readable } from "node:stream";
-import { text } from "node:stream/consumers";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { OpenClawHost } from "./openclaw-host.ts";
 
@@ -15,7 +14,7 @@ export interface CliResult {
 
 /** What would carry the test runner or the user's own OpenClaw into the host. */
 const FOREIGN =
-  /^(OPENCLAW_|VITEST|NODE_(ENV|OPTIONS)$|npm_(config_(?!registry)|lifecycle_|package_))/i;
+  /^(OPENCLAW_|VITEST|NODE_(ENV|OPTIONS)$|npm_(config_(?!registry|cache$|prefer_offline$)|lifecycle_|package_))/i;
 
 /** Keeps a Gateway from everything that a test has no use for. */
 const LEAN = [
@@ -53,12 +52,19 @@ export function spawnHost(
   });
 }
 
-/** Waits for a command to end; one that hangs is ended and shows as `code: null`. */
-export async function finish(child: HostProcess, timeoutMs: number): Promise<CliResult> {
+/**
+ * Waits for a command to end; one that hangs is ended and shows as `code: null`.
+ * @param onStderr told all of stderr so far, whenever it grows
+ */
+export async function finish(
+  child: HostProcess,
+  timeoutMs: number,
+  onStderr?: (soFar: string) => void,
+): Promise<CliResult> {
   const timeout = new AbortController();
   const [stdout, stderr, [code]] = await Promise.all([
-    text(child.stdout),
-    text(child.stderr),
+    textOf(child.stdout),
+    textOf(child.stderr, onStderr),
     once(child, "close") as Promise<[number | null]>,
     sleep(timeoutMs, undefined, { signal: timeout.signal }).then(
       () => kill(child),
@@ -67,6 +73,15 @@ export async function finish(child: HostProcess, timeoutMs: number): Promise<Cli
     once(child, "exit").then(() => timeout.abort()),
   ]);
   return { code, stdout, stderr };
+}
+
+async function textOf(stream: Readable, onText?: (soFar: string) => void): Promise<string> {
+  let soFar = "";
+  for await (const chunk of stream.setEncoding("utf8") as AsyncIterable<string>) {
+    soFar += chunk;
+    onText?.(soFar);
+  }
+  return soFar;
 }
 
 /** Asks the process to end, and ends it when it does not. Resolves when it is gone. */

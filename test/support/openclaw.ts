@@ -42,6 +42,8 @@ export interface OpenClaw extends AsyncDisposable {
   start(...args: string[]): HostProcess;
   /** Runs `openclaw <args>`; a command that hangs is ended and has no exit code. */
   run(...args: string[]): Promise<CliResult>;
+  /** Runs a script of ours, with the path of the host before its arguments, where a command would run. */
+  script(path: string, ...args: string[]): Promise<CliResult>;
   /** Installs the packed plugin, as a script would. */
   install(tarball: string): Promise<CliResult>;
   /** Writes `plugins.entries.influxion.config`; a running Gateway takes it up by itself. */
@@ -80,12 +82,13 @@ export async function createOpenClaw(options: OpenClawOptions): Promise<OpenClaw
     await writeFile(configFile, JSON.stringify(config, null, 2));
   };
   const running = new Set<HostProcess>();
-  const start = (...args: string[]): HostProcess => {
-    const child = spawnHost(host, args, env, dir);
+  const spawn = (entry: string, args: readonly string[]): HostProcess => {
+    const child = spawnHost({ ...host, entry }, args, env, dir);
     running.add(child);
     child.once("exit", () => running.delete(child));
     return child;
   };
+  const start = (...args: string[]): HostProcess => spawn(host.entry, args);
   const run = (...args: string[]): Promise<CliResult> => finish(start(...args), COMMAND_TIMEOUT_MS);
 
   const close = async (): Promise<void> => {
@@ -97,6 +100,7 @@ export async function createOpenClaw(options: OpenClawOptions): Promise<OpenClaw
     stateDir,
     start,
     run,
+    script: (path, ...args) => finish(spawn(path, [host.entry, ...args]), COMMAND_TIMEOUT_MS),
     install: (tarball) => run(...installCommand(host, tarball)),
     configurePlugin: (config) =>
       configure(({ plugins }) => {

@@ -22,8 +22,14 @@ const LOOKALIKES = [
   /^probe-.+-[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}\.jsonl$/i,
 ];
 
+/** What nearly every session is called, and nothing else: one look instead of six. */
+const PLAIN = /^[^.]+\.jsonl$/;
+
 /** Tells sessions from what only looks like them, by name alone. When in doubt: not a session. */
 export function classifyName(name: string): NameKind {
+  if (PLAIN.test(name) && !/^probe-/i.test(name)) {
+    return { kind: "live", sessionId: name.slice(0, -".jsonl".length) };
+  }
   const reset = RESET.exec(name);
   const file = reset?.[1] ?? name;
   if (!file.endsWith(".jsonl") || file.startsWith(".")) return OTHER;

@@ -143,7 +143,7 @@ function archivedByReset(agentId: string, connection: Connection, shape: Shape):
     {
       code: "RESET_ARCHIVES",
       agentId,
-      message: `${row.count} transcripts were archived by a reset in a way no known version of OpenClaw does; what had not been uploaded of them before is not sent. Please report this with the version of OpenClaw`,
+      message: `${row.count === 1 ? "1 transcript was" : `${row.count} transcripts were`} archived by a reset in a way no known version of OpenClaw does; what had not been uploaded of them before is not sent. Please report this with the version of OpenClaw`,
     },
   ];
 }

@@ -1,0 +1,82 @@
+import type { PlannedSession } from "../parts.ts";
+import type { SessionNote } from "../report.ts";
+import { dryRun } from "../run.ts";
+import type { Survey } from "../survey.ts";
+import { bytes, count, plain } from "../text.ts";
+import { EXIT } from "./exit.ts";
+import { failureLines, noSessions, noteLines } from "./sync-words.ts";
+import { type Terminal, writeJson } from "./terminal.ts";
+
+/** `openclaw influxion sync --dry-run`: what would be sent now. Returns the exit code of such a run. */
+export async function showPlan(
+  terminal: Terminal,
+  json: boolean,
+  options: Parameters<typeof dryRun>[0],
+): Promise<number> {
+  const { plan, survey, problems } = await dryRun(options);
+  const totalBytes = plan.reduce((sum, session) => sum + session.bytes, 0);
+  const waiting = survey.sessions.filter((session) => session.state.kind === "pending").length;
+  const failures = failuresOf(survey);
+  const exitCode = failures.length > 0 ? EXIT.partial : EXIT.done;
+  if (json) {
+    const sessions = plan.map(toJson);
+    const trouble = { failures, problems };
+    writeJson(terminal, { dryRun: true, exitCode, sessions, totalBytes, waiting, ...trouble });
+    return exitCode;
+  }
+  const lines = plan.map(describePlanned);
+  if (survey.sessions.length === 0) lines.push(noSessions(options.stateDir));
+  lines.push(
+    `${options.all === true ? "All runs together" : "This run"} would send ${count(plan.length, "session")}, ${bytes(totalBytes)} before compression. Nothing was sent.`,
+  );
+  const later = waiting - plan.length;
+  if (later > 0) lines.push(`${count(later, "more session")} would wait for the next runs.`);
+  lines.push(...failureLines({ failures, failed: failures.length }, terminal));
+  lines.push(...noteLines({ problems }));
+  terminal.out.write(`${lines.join("\n")}\n`);
+  return exitCode;
+}
+
+/** What cannot be read, which a run would report as failed. */
+function failuresOf({ sessions, failedAgents }: Survey): SessionNote[] {
+  const failing = sessions.flatMap(({ agentId, sessionId, state }) =>
+    state.kind === "failing" ? [{ agentId, sessionId, reason: state.reason }] : [],
+  );
+  const agents = failedAgents.map(({ agentId = "", message }) => ({
+    agentId,
+    sessionId: "",
+    reason: message,
+  }));
+  return [...failing, ...agents];
+}
+
+function describePlanned({ session, streams, bytes: size }: PlannedSession): string {
+  const parts = streams.reduce((sum, { record }) => sum + (record.parts?.length ?? 0), 0);
+  const from = streams[0]?.record.position.lines ?? 0;
+  const name = plain(`${session.agentId}/${session.sessionId}`);
+  const start = from === 0 ? "from its beginning" : `from line ${from}`;
+  return `  ${name}  ${bytes(size)} ${start}, ${count(parts, "part")}`;
+}
+
+function toJson({ session, streams, bytes: size }: PlannedSession): unknown {
+  const { agentId, sessionId } = session;
+  return {
+    agentId,
+    sessionId,
+    bytes: size,
+    parts: streams.flatMap(({ stream, store, record }) => {
+      let from = record.position.offset;
+      return (record.parts ?? []).map((part) => {
+        const range = {
+          store: store.kind,
+          source: stream.source,
+          from,
+          end: part.end,
+          bytes: part.bytes,
+        };
+        from = part.end;
+        return range;
+      });
+    }),
+  };
+}
