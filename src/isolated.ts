@@ -1,5 +1,7 @@
 import { stat } from "node:fs/promises";
 import { Worker } from "node:worker_threads";
+// What the lock is made with comes with this module: in the middle of a run it would hold the loop up.
+import "@openclaw/fs-safe/file-lock";
 import { ledgerPaths } from "./ledger/files.ts";
 import { InfluxionError } from "./problem.ts";
 import type { RunReport } from "./report.ts";
