@@ -1,5 +1,5 @@
 import { join } from "node:path";
-import { listSessions } from "./jsonl/list.ts";
+import { listSessions, markSessions } from "./jsonl/list.ts";
 import { openJsonl } from "./jsonl/reader.ts";
 import type { Store } from "./store.ts";
 
@@ -17,13 +17,7 @@ export function openJsonlStore({ agentId, dir, now }: JsonlStoreOptions): Store 
     kind: "jsonl",
     agentId,
     list: (signal) => listSessions(agentId, dir, signal),
-    async mark(signal) {
-      const { streams, problems } = await listSessions(agentId, dir, signal);
-      let mark = "";
-      for (const { source, signature } of streams) mark += `${source}/${signature}/`;
-      for (const { message } of problems) mark += `${message}/`;
-      return mark;
-    },
+    mark: (signal) => markSessions(agentId, dir, signal),
     open: (stream) => openJsonl(join(dir, stream.source), stream, now),
     close: () => Promise.resolve(),
   };
