@@ -1,6 +1,7 @@
-import { mkdir, readFile, rename, rm, writeFile } from "node:fs/promises";
-import { dirname, join } from "node:path";
+import { readFile } from "node:fs/promises";
+import { join } from "node:path";
 import * as v from "valibot";
+import { replaceFile } from "./replace-file.ts";
 import type { RunReport } from "./report.ts";
 
 /** What `status` tells about the last run: kept apart from the ledger, which an idle run must not write. */
@@ -67,15 +68,5 @@ export async function noteRun(
     nextAt: note.nextAt ?? before?.nextAt,
     lastUpload: delivered,
   };
-  // Not with fs-safe, which adds an exit listener to the process for every copy of itself:
-  // OpenClaw 2026.9 loads one with each reload, and warns of the eleventh.
-  const path = pathOf(stateDir);
-  const temporary = `${path}.${process.pid}.tmp`;
-  try {
-    await mkdir(dirname(path), { recursive: true, mode: 0o700 });
-    await writeFile(temporary, `${JSON.stringify(lastRun)}\n`, { mode: 0o600 });
-    await rename(temporary, path);
-  } catch {
-    await rm(temporary, { force: true }).catch(() => undefined);
-  }
+  await replaceFile(pathOf(stateDir), `${JSON.stringify(lastRun)}\n`).catch(() => undefined);
 }

@@ -1,8 +1,8 @@
 import { readdir, readFile, rename, unlink } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
-import type { ReplaceFileAtomicOptions } from "@openclaw/fs-safe/atomic";
 import * as v from "valibot";
 import { errnoOf, InfluxionError } from "../problem.ts";
+import { replaceFile, TEMP_PREFIX } from "../replace-file.ts";
 import {
   type LedgerData,
   LedgerSchema,
@@ -14,8 +14,6 @@ import {
 
 /** The ledger cannot be used; the message says why and what to do. Nothing is sent meanwhile. */
 export class LedgerError extends InfluxionError {}
-
-const TEMP_PREFIX = ".influxion-state";
 
 /** Where the ledger is, and where its last good copy is: outside the folder that a reinstall replaces. */
 export function ledgerPaths(stateDir: string): { primary: string; copy: string } {
@@ -95,35 +93,15 @@ export function parseLedger(text: string, path: string): LedgerFile {
   return { kind: "damaged", why: `${v.getDotPath(issue) ?? "its root"} is not what it should be` };
 }
 
-/**
- * Replaces a ledger file: temp file, fsync, rename, fsync of the folder.
- * @param replace for a test that needs a full disk
- * @throws {LedgerError} `LEDGER_UNWRITABLE`
- */
+/** Replaces a ledger file, see {@link replaceFile}. @throws {LedgerError} `LEDGER_UNWRITABLE` */
 export async function writeLedgerFile(
-  path: string,
-  text: string,
-  replace = replaceFile,
+  ...[path, ...rest]: Parameters<typeof replaceFile>
 ): Promise<void> {
   try {
-    await replace({
-      filePath: path,
-      content: text,
-      mode: 0o600,
-      dirMode: 0o700,
-      tempPrefix: TEMP_PREFIX,
-      syncTempFile: true,
-      syncParentDir: true,
-    });
+    await replaceFile(path, ...rest);
   } catch (error) {
     throw unwritable("the record of what has been uploaded cannot be written", path, error);
   }
-}
-
-/** Loaded with the first write: a run that has nothing to do does without. */
-async function replaceFile(options: ReplaceFileAtomicOptions): Promise<unknown> {
-  const { replaceFileAtomic } = await import("@openclaw/fs-safe/atomic");
-  return replaceFileAtomic(options);
 }
 
 /** Puts a damaged file aside, under a name that says so, and returns that name. @throws {LedgerError} `LEDGER_UNWRITABLE` */

@@ -212,6 +212,7 @@ test.for([
     });
     await expect(failing).rejects.toThrow(words);
     expect(readFileSync(path, "utf8")).toBe("old");
+    expect(readdirSync(lab.stateDir)).toEqual(["state.json"]);
   },
 );
 
