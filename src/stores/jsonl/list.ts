@@ -39,7 +39,7 @@ export async function listSessions(
   return { streams, problems };
 }
 
-/** Equal between two looks only if {@link listSessions} would find the same, for half of its CPU. */
+/** Equal between two looks only if {@link listSessions} would find the same, for two thirds of its CPU. */
 export async function markSessions(
   agentId: string,
   dir: string,
