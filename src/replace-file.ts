@@ -1,9 +1,11 @@
 import { randomUUID } from "node:crypto";
 import { type FileHandle, mkdir, open, rename, unlink } from "node:fs/promises";
-import { dirname, join } from "node:path";
+import { basename, dirname, join } from "node:path";
 
-/** What a temporary file begins with that was left behind by a process that was killed. */
-export const TEMP_PREFIX = ".influxion-state";
+/** What the temporary files for `path` begin with, also one that a killed process left behind. */
+export function tempPrefix(path: string): string {
+  return `.influxion-${basename(path, ".json")}`;
+}
 
 /**
  * Replaces a file whole or not at all, also when the power fails: temp file, fsync,
@@ -18,7 +20,7 @@ export async function replaceFile(
 ): Promise<void> {
   const folder = dirname(path);
   await mkdir(folder, { recursive: true, mode: 0o700 });
-  const temp = join(folder, `${TEMP_PREFIX}.${randomUUID()}.tmp`);
+  const temp = join(folder, `${tempPrefix(path)}.${randomUUID()}.tmp`);
   try {
     const file = await open(temp, "wx", 0o600);
     try {

@@ -2,7 +2,7 @@ import { readdir, readFile, rename, unlink } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
 import * as v from "valibot";
 import { errnoOf, InfluxionError } from "../problem.ts";
-import { replaceFile, TEMP_PREFIX } from "../replace-file.ts";
+import { replaceFile, tempPrefix } from "../replace-file.ts";
 import {
   type LedgerData,
   LedgerSchema,
@@ -120,7 +120,7 @@ export async function setAside(path: string, now: number): Promise<string> {
 export async function removeLeftovers(path: string): Promise<void> {
   const dir = dirname(path);
   const names = await readdir(dir).catch(() => []);
-  const left = names.filter((name) => name.startsWith(TEMP_PREFIX));
+  const left = names.filter((name) => name.startsWith(tempPrefix(path)));
   await Promise.allSettled(left.map((name) => unlink(join(dir, name))));
 }
 
