@@ -11,7 +11,18 @@ const { values } = parseArgs({
 });
 const kills = Number(values.kills);
 const seed = Number(values.seed);
-const { violations, counts, outcomes } = await soak({ kills, seed, code: "dist" });
+const begun = performance.now();
+const { violations, counts, outcomes } = await soak({
+  kills,
+  seed,
+  code: "dist",
+  onKill: (progress) => {
+    if (progress.kills % 100 !== 0) return;
+    const minutes = ((performance.now() - begun) / 60_000).toFixed(1);
+    const seen = `${progress.requests} requests, ${progress.repeats} repeats`;
+    process.stderr.write(`soak seed ${seed}: ${progress.kills} kills in ${minutes} min, ${seen}\n`);
+  },
+});
 const told = Object.entries({ kills, ...counts }).map(([name, count]) => `${name} ${count}`);
 const verdict = violations.length === 0 ? "conserved" : `${violations.length} VIOLATIONS`;
 process.stdout.write(`soak seed ${seed}: ${verdict}; ${told.join(", ")}\n`);

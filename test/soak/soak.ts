@@ -14,6 +14,9 @@ import { Held } from "./held.ts";
 import type { History } from "./history.ts";
 import { ageLock, type Child, startChild, type Told } from "./program.ts";
 
+/** So that what is written, and waits in the end, grows with the kills and not with the slowness of the machine. */
+const ACTIONS_PER_KILL = 25;
+
 /** Untouched for this long, a stream is at rest for the child, in ms. */
 const REST_MS = 10_000 - CLOCK_AHEAD_MS;
 
@@ -40,6 +43,8 @@ export interface SoakOptions {
   readonly code: "dist" | "src";
   /** @default true */
   readonly hugeLines?: boolean;
+  /** Hears after each kill how many there were, and what the server has seen. */
+  readonly onKill?: (progress: { kills: number; requests: number; repeats: number }) => void;
 }
 
 export interface SoakResult {
@@ -70,6 +75,7 @@ class Soak implements AsyncDisposable {
   readonly #told: Told = { outcomes: {}, crashes: [] };
   readonly #late: string[] = [];
   #actions = 0;
+  #kills = 0;
   #writing = true;
   readonly #writer: Promise<void>;
   readonly #calm: { now: boolean };
@@ -112,6 +118,13 @@ class Soak implements AsyncDisposable {
       ageLock(this.#stateDir);
       await this.#connectionsEnded();
       this.#collect();
+      this.#kills++;
+      const { repeats } = this.#held;
+      this.#options.onKill?.({
+        kills: this.#kills,
+        requests: this.#server.requests.length,
+        repeats,
+      });
     }
   }
 
@@ -191,6 +204,10 @@ class Soak implements AsyncDisposable {
 
   async #write(): Promise<void> {
     while (this.#writing) {
+      if (this.#actions >= ACTIONS_PER_KILL * (this.#kills + 1)) {
+        await sleep(10);
+        continue;
+      }
       await this.#files.act();
       if (this.#actions++ % 3 === 0) this.#db.act();
       // Now and then everything has a chance to come to rest.
