@@ -45,8 +45,7 @@ async function stateMark({
   const hash = createHash("sha256");
   const add = (...parts: unknown[]): unknown => hash.update(JSON.stringify(parts));
   try {
-    const { primary, copy } = ledgerPaths(stateDir);
-    add(await fileMark(primary), await fileMark(copy));
+    for (const path of Object.values(ledgerPaths(stateDir))) add(await fileMark(path));
     await using found = await findAgents({ stateDir, now, knownBytes: () => undefined });
     add(found.problems);
     for (const { agentId, stores, failures } of found.agents) {

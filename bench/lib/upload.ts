@@ -67,7 +67,5 @@ export async function prepareRun(input: UploadInput): Promise<() => Promise<RunR
 
 /** Makes everything in a state directory new again. */
 export async function forgetUploads(stateDir: string): Promise<void> {
-  for (const dir of ["influxion", "extensions"]) {
-    await rm(join(stateDir, dir), { recursive: true, force: true });
-  }
+  await rm(join(stateDir, "influxion"), { recursive: true, force: true });
 }

@@ -43,8 +43,8 @@ export async function idle(bench: Bench): Promise<Figure[]> {
 /** Changes when either file of the ledger is written. */
 function ledgerWrites(stateDir: string): string {
   const files = [
-    join(stateDir, "extensions", "influxion", "state.json"),
     join(stateDir, "influxion", "state.json"),
+    join(stateDir, "influxion", "state.copy.json"),
   ];
   return files.map((file) => `${statSync(file).ino}:${statSync(file).mtimeMs}`).join();
 }

@@ -1,4 +1,4 @@
-import { readdir, readFile, rename, unlink } from "node:fs/promises";
+import { readdir, readFile, rename, rmdir, unlink } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
 import * as v from "valibot";
 import { errnoOf, InfluxionError } from "../problem.ts";
@@ -15,11 +15,18 @@ import {
 /** The ledger cannot be used; the message says why and what to do. Nothing is sent meanwhile. */
 export class LedgerError extends InfluxionError {}
 
-/** Where the ledger is, and where its last good copy is: outside the folder that a reinstall replaces. */
-export function ledgerPaths(stateDir: string): { primary: string; copy: string } {
+/** The ledger, its last good copy, and the file that an earlier version kept. */
+export type LedgerFiles<T> = Readonly<Record<"primary" | "copy" | "earlier", T>>;
+
+/** Where they are. */
+export function ledgerPaths(stateDir: string): LedgerFiles<string> {
+  const folder = join(stateDir, "influxion");
   return {
-    primary: join(stateDir, "extensions", "influxion", "state.json"),
-    copy: join(stateDir, "influxion", "state.json"),
+    primary: join(folder, "state.json"),
+    copy: join(folder, "state.copy.json"),
+    // Only read. The plugin itself may be installed in this folder, and OpenClaw 2026.9 does
+    // not load a plugin whose folder changes meanwhile: a command during an upload would fail.
+    earlier: join(stateDir, "extensions", "influxion", "state.json"),
   };
 }
 
@@ -31,20 +38,20 @@ export type LedgerFile =
   | { readonly kind: "good"; readonly data: LedgerData };
 
 /**
- * Reads the ledger and its copy. Usually they are equal, and then only one of them is parsed.
+ * Reads them all. Usually ledger and copy are equal, and then only one of them is parsed.
  * @throws {LedgerError} `LEDGER_UNREADABLE`, or `LEDGER_NEWER` for a version this plugin does not know
  */
-export async function readLedgerFiles(
-  stateDir: string,
-): Promise<{ primary: LedgerFile; copy: LedgerFile }> {
+export async function readLedgerFiles(stateDir: string): Promise<LedgerFiles<LedgerFile>> {
   const paths = ledgerPaths(stateDir);
-  const [primaryBytes, copyBytes] = await Promise.all([
+  const [primaryBytes, copyBytes, earlierBytes] = await Promise.all([
     bytesOf(paths.primary),
     bytesOf(paths.copy),
+    bytesOf(paths.earlier),
   ]);
   const primary = meaning(primaryBytes, paths.primary);
   const same = primaryBytes !== null && copyBytes !== null && primaryBytes.equals(copyBytes);
-  return { primary, copy: same ? primary : meaning(copyBytes, paths.copy) };
+  const copy = same ? primary : meaning(copyBytes, paths.copy);
+  return { primary, copy, earlier: meaning(earlierBytes, paths.earlier) };
 }
 
 async function bytesOf(path: string): Promise<Buffer | null> {
@@ -114,6 +121,16 @@ export async function setAside(path: string, now: number): Promise<string> {
     throw unwritable("the damaged record of what was uploaded cannot be set aside", path, error);
   }
   return basename(aside);
+}
+
+/** Removes a file whose content is in the ledger by now, and its folder if it was alone there. Best effort. */
+export async function removeEarlier(path: string): Promise<void> {
+  try {
+    await unlink(path);
+    await rmdir(dirname(path));
+  } catch {
+    // The plugin is installed in the folder, or the file is read again next time.
+  }
 }
 
 /** Removes what a process that was killed while writing left beside `path`. Call only under the lock. */

@@ -3,8 +3,10 @@ import type { Problem } from "../problem.ts";
 import {
   type LedgerError,
   type LedgerFile,
+  type LedgerFiles,
   ledgerPaths,
   readLedgerFiles,
+  removeEarlier,
   removeLeftovers,
   setAside,
   writeLedgerFile,
@@ -37,18 +39,21 @@ export interface OpenOptions {
 export class Ledger {
   /** What a person should know about the files, e.g. that a damaged one was set aside. */
   readonly problems: Problem[];
-  readonly #paths: { primary: string; copy: string };
+  readonly #paths: LedgerFiles<string>;
   readonly #data: LedgerData;
   #changed = false;
   #saving: Promise<void> | null = null;
   #nextSave = 0;
+  #hasEarlier: boolean;
 
   private constructor(
-    paths: { primary: string; copy: string },
+    paths: LedgerFiles<string>,
+    files: LedgerFiles<LedgerFile>,
     data: LedgerData,
     problems: Problem[],
   ) {
     this.#paths = paths;
+    this.#hasEarlier = files.earlier.kind !== "missing";
     this.#data = data;
     this.problems = problems;
   }
@@ -56,12 +61,11 @@ export class Ledger {
   /** @throws {LedgerError} when there is a ledger that cannot be read or is from a newer version */
   static async open({ stateDir, readOnly = false, now }: OpenOptions): Promise<Ledger> {
     const paths = ledgerPaths(stateDir);
-    const { primary, copy } = await readLedgerFiles(stateDir);
+    const files = await readLedgerFiles(stateDir);
     const problems: Problem[] = [];
-    for (const [path, file] of [
-      [paths.primary, primary],
-      [paths.copy, copy],
-    ] as const) {
+    for (const name of ["primary", "copy", "earlier"] as const) {
+      const path = paths[name];
+      const file = files[name];
       if (!readOnly) await removeLeftovers(path);
       if (file.kind !== "damaged") continue;
       const kept = readOnly ? "it will be set aside" : `kept as ${await setAside(path, now())}`;
@@ -70,14 +74,14 @@ export class Ledger {
         message: `the record of what has been uploaded was damaged (${file.why}, ${kept}): ${path}`,
       });
     }
-    const data = choose(primary, copy);
+    const data = choose(files);
     if (problems.length > 0 && data.revision === 0) {
       problems.push({
         code: "LEDGER_LOST",
         message: "no good copy of it was found, so every session is sent again",
       });
     }
-    return new Ledger(paths, data, problems);
+    return new Ledger(paths, files, data, problems);
   }
 
   /** The record for a destination; an empty one that is only stored once something is saved. */
@@ -137,6 +141,8 @@ export class Ledger {
       await writeLedgerFile(this.#paths.copy, text).catch((error: LedgerError) => {
         this.problems.push({ code: "LEDGER_COPY", message: `no second copy: ${error.message}` });
       });
+      if (this.#hasEarlier) await removeEarlier(this.#paths.earlier);
+      this.#hasEarlier = false;
     } catch (error) {
       this.#changed = true;
       throw error;
@@ -177,10 +183,11 @@ function legacyKey(agentId: string, file: string): string {
   return `agents/${agentId}/sessions/${file}`;
 }
 
-function choose(primary: LedgerFile, copy: LedgerFile): LedgerData {
-  const good = [primary, copy].filter((file) => file.kind === "good").map((file) => file.data);
+function choose({ primary, copy, earlier }: LedgerFiles<LedgerFile>): LedgerData {
+  const files = [primary, copy, earlier];
+  const good = files.filter((file) => file.kind === "good").map((file) => file.data);
   const empty: LedgerData = { schemaVersion: SCHEMA_VERSION, revision: 0, targets: {} };
   const data = good.reduce((best, next) => (next.revision > best.revision ? next : best), empty);
-  if (primary.kind === "legacy") data.legacy = { ...primary.records, ...data.legacy };
+  if (earlier.kind === "legacy") data.legacy = { ...earlier.records, ...data.legacy };
   return data;
 }

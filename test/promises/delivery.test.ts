@@ -8,6 +8,7 @@ import {
   readdirSync,
   readFileSync,
   renameSync,
+  rmSync,
   statSync,
   writeFileSync,
 } from "node:fs";
@@ -95,7 +96,7 @@ test("P5: a left-over temp file beside the ledger never breaks a start, and is r
   mkdirSync(folder, { recursive: true });
   writeFileSync(join(folder, ".influxion-state.1234.tmp"), '{"schemaVersion":2,"rev');
   expect((await lab.run()).outcome).toBe("done");
-  expect(readdirSync(folder)).toEqual(["state.json"]);
+  expect(readdirSync(folder).sort()).toEqual(["state.copy.json", "state.json"]);
 });
 
 for (const [name, content] of [
@@ -133,11 +134,11 @@ test("P6: with both copies damaged everything is sent again, and that is said", 
   expect(report.sent.sessions).toBe(1);
 });
 
-test("the last good copy brings the ledger back after the extensions folder was replaced", async () => {
+test("the last good copy brings the ledger back when the first is gone", async () => {
   await using lab = await Lab.start();
   lab.session("main", "abc");
   await lab.run();
-  renameSync(join(lab.stateDir, "extensions"), join(lab.stateDir, "gone"));
+  rmSync(lab.ledgerPaths.primary);
   const report = await lab.run();
   expect(report.sent.parts).toBe(0);
   expect(report.problems).toEqual([]);
@@ -162,9 +163,8 @@ test("P7: a ledger of a newer version is not overwritten; the run stops with a c
 test("P8: when the ledger cannot be written, nothing is sent", async () => {
   await using lab = await Lab.start();
   lab.session("main", "abc");
-  // A file where the folder should be fails for root as well, whom no mode stops.
-  mkdirSync(lab.stateDir, { recursive: true });
-  writeFileSync(join(lab.stateDir, "extensions"), "in the way");
+  // A folder where the file should be fails for root as well, whom no mode stops.
+  mkdirSync(join(lab.ledgerPaths.primary, "in the way"), { recursive: true });
   const { code, err } = await lab.sync();
   expect(code).toBe(1);
   expect(err).toContain("the record of what has been uploaded cannot be");
@@ -174,7 +174,7 @@ test("P8: when the ledger cannot be written, nothing is sent", async () => {
 test("P8: when the ledger becomes unwritable during a run, no further part is sent", async () => {
   await using lab = await Lab.start();
   for (const id of ["a", "b", "c", "d", "e", "f"]) lab.session("main", id);
-  const folder = join(lab.stateDir, "extensions");
+  const { primary } = lab.ledgerPaths;
   let broken = false;
   const server = await startFaultServer({
     // Slower than confirmations are gathered for one write.
@@ -182,8 +182,8 @@ test("P8: when the ledger becomes unwritable during a run, no further part is se
     script: () => {
       if (!broken) {
         broken = true;
-        renameSync(folder, `${folder}-gone`);
-        writeFileSync(folder, "in the way");
+        renameSync(primary, `${primary}-gone`);
+        mkdirSync(join(primary, "in the way"), { recursive: true });
       }
       return undefined;
     },
@@ -362,7 +362,8 @@ test("the ledger is private, and holds neither content nor key", async () => {
   const secret = "a sentinel of a conversation";
   lab.session("main", "abc", [...session("abc"), message(9, secret)]);
   await lab.run();
-  for (const path of Object.values(lab.ledgerPaths)) {
+  const { primary, copy } = lab.ledgerPaths;
+  for (const path of [primary, copy]) {
     expect(statSync(path).mode & 0o777).toBe(0o600);
     const text = readFileSync(path, "utf8");
     expect(text).not.toContain(secret);
@@ -401,9 +402,9 @@ test("what an earlier plugin uploaded is not sent again", async () => {
       return [file.slice(lab.stateDir.length + 1), record];
     }),
   );
-  const { primary } = lab.ledgerPaths;
-  mkdirSync(dirname(primary), { recursive: true });
-  writeFileSync(primary, JSON.stringify({ schemaVersion: 1, lastRunAt: null, files }));
+  const { earlier } = lab.ledgerPaths;
+  mkdirSync(dirname(earlier), { recursive: true });
+  writeFileSync(earlier, JSON.stringify({ schemaVersion: 1, lastRunAt: null, files }));
   lab.append(grown, [message(9)]);
   lab.session("main", "changed", session("other"));
   const server = await startFaultServer();
@@ -423,7 +424,7 @@ test("what an earlier plugin uploaded is not sent again", async () => {
       .filter((line) => line.sessionId === "changed")
       .map((line) => line.lineIndex),
   ).toEqual([0, 1, 2, 3, 4]);
-  const ledger = JSON.parse(readFileSync(primary, "utf8"));
+  const ledger = JSON.parse(readFileSync(lab.ledgerPaths.primary, "utf8"));
   expect(ledger.schemaVersion).toBe(2);
   expect(ledger.legacy).toEqual({});
 });

@@ -1,5 +1,13 @@
 import { createHash } from "node:crypto";
-import { mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import {
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+} from "node:fs";
 import { dirname, join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { expect, onTestFinished, test } from "vitest";
@@ -23,9 +31,9 @@ function uploadedByVersion1(lab: Lab, paths: readonly string[]): void {
       return [path.slice(lab.stateDir.length + 1), record];
     }),
   );
-  const { primary } = lab.ledgerPaths;
-  mkdirSync(dirname(primary), { recursive: true });
-  writeFileSync(primary, JSON.stringify({ schemaVersion: 1, lastRunAt: null, files }));
+  const { earlier } = lab.ledgerPaths;
+  mkdirSync(dirname(earlier), { recursive: true });
+  writeFileSync(earlier, JSON.stringify({ schemaVersion: 1, lastRunAt: null, files }));
 }
 
 /** A run, and the `lineIndex` of each line it sent. */
@@ -59,6 +67,31 @@ function moveToSqlite(lab: Lab, path: string, sessionId: string, more: readonly 
   renameSync(path, to);
   return to;
 }
+
+test("the ledger of version 1 is removed once it is in the new one, its folder only if nothing else is there", async () => {
+  for (const others of [[], ["package.json"]]) {
+    await using lab = await Lab.start();
+    uploadedByVersion1(lab, [lab.session("main", "abc")]);
+    const folder = dirname(lab.ledgerPaths.earlier);
+    for (const name of others) writeFileSync(join(folder, name), "{}");
+    lab.session("main", "new");
+    expect(Object.keys(await sentBy(lab))).toEqual(["new"]);
+    expect(existsSync(folder) ? readdirSync(folder) : []).toEqual(others);
+    expect(existsSync(folder)).toBe(others.length > 0);
+  }
+});
+
+test("P6: a damaged ledger of version 1 is kept aside and reported", async () => {
+  await using lab = await Lab.start();
+  lab.session("main", "abc");
+  const { earlier } = lab.ledgerPaths;
+  mkdirSync(dirname(earlier), { recursive: true });
+  writeFileSync(earlier, '{"schemaVersion":1,"files":');
+  const report = await lab.run();
+  expect(report.problems.map(({ code }) => code)).toEqual(["LEDGER_DAMAGED", "LEDGER_LOST"]);
+  expect(readdirSync(dirname(earlier))).toEqual([expect.stringMatching(/^state\.json\.damaged-/)]);
+  expect((await lab.run()).problems).toEqual([]);
+});
 
 test("P17: of a session that version 1 uploaded and a reset renamed, the tail is sent and the new one", async () => {
   await using lab = await Lab.start();

@@ -402,10 +402,18 @@ test("P62: every omission has a counter and a reason", async () => {
   });
 });
 
-test("a left-over influxion folder of another kind is no obstacle", async () => {
+test("nothing changes in the folder that the plugin is installed in: OpenClaw loads no plugin whose folder changes meanwhile", async () => {
   await using lab = await Lab.start();
   lab.session("main", "abc");
-  mkdirSync(join(lab.stateDir, "extensions", "influxion", "node_modules"), { recursive: true });
-  writeFileSync(join(lab.stateDir, "extensions", "influxion", "package.json"), "{}");
+  const folder = join(lab.stateDir, "extensions", "influxion");
+  mkdirSync(join(folder, "node_modules"), { recursive: true });
+  writeFileSync(join(folder, "package.json"), "{}");
+  const look = (): unknown[] =>
+    [
+      folder,
+      ...readdirSync(folder, { recursive: true }).map((name) => join(folder, `${name}`)),
+    ].map((path) => [path, statSync(path, { bigint: true }).ctimeNs]);
+  const before = look();
   expect((await lab.run()).outcome).toBe("done");
+  expect(look()).toEqual(before);
 });

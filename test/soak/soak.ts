@@ -15,7 +15,7 @@ import type { History } from "./history.ts";
 import { ageLock, type Child, startChild, type Told } from "./program.ts";
 
 /** So that what is written, and waits in the end, grows with the kills and not with the slowness of the machine. */
-const ACTIONS_PER_KILL = 25;
+const ACTIONS_PER_KILL = 15;
 
 /** Untouched for this long, a stream is at rest for the child, in ms. */
 const REST_MS = 10_000 - CLOCK_AHEAD_MS;

@@ -180,7 +180,7 @@ export class Lab implements AsyncDisposable {
     return ledger.target(this.config()).sessions[`${agentId}/${sessionId}`];
   }
 
-  get ledgerPaths(): { primary: string; copy: string } {
+  get ledgerPaths(): ReturnType<typeof ledgerPaths> {
     return ledgerPaths(this.stateDir);
   }
 
