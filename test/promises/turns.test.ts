@@ -103,6 +103,21 @@ test("P43: while the API is down for all, nothing is put aside, and everything a
   await server.close();
 });
 
+test("P35: a run that ends early gives the sessions it did not come to their place in the queue back", async () => {
+  await using lab = await Lab.start();
+  for (const id of ["a", "b", "c"]) lab.session("main", id);
+  const server = await startFaultServer({ default: { kind: "status", status: 401 } });
+  const upload = { concurrency: 1 };
+  expect((await lab.run({ apiUrl: server.url, upload })).outcome).toBe("refused");
+  await server.close();
+  expect(server.requests).toHaveLength(1);
+
+  const { targets } = JSON.parse(readFileSync(lab.ledgerPaths.primary, "utf8")) as LedgerData;
+  const records = Object.values(targets).flatMap(({ sessions }) => Object.values(sessions));
+  const others = records.filter(({ servedAt }) => servedAt === undefined);
+  expect(others.map(({ tries }) => tries)).toEqual([undefined, undefined]);
+});
+
 test("P33: a giant session that the API always fails on does not use up the budget of small ones", async () => {
   await using lab = await Lab.start();
   lab.session("main", "giant", sized("giant", 3_000_000));
