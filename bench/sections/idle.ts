@@ -1,6 +1,6 @@
 import { statSync } from "node:fs";
-import { join } from "node:path";
 import { type Bench, makeState, STORES } from "../lib/bench.ts";
+import { built } from "../lib/built.ts";
 import { runProgram } from "../lib/child.ts";
 import { type Figure, median } from "../lib/figures.ts";
 import { NOW } from "../lib/upload.ts";
@@ -22,12 +22,12 @@ export async function idle(bench: Bench): Promise<Figure[]> {
       // The first run after an upload notes that there is nothing more.
       await runOnce();
       await bench.sink.takeCounts();
-      const before = ledgerWrites(stateDir);
+      const before = await ledgerMark(stateDir);
       const { cpuMs, parts } = await runProgram<IdleResult>("idle", { ...input, runs: 6 });
       if (parts > 0) throw new Error(`${parts} parts were sent although nothing was new`);
       const [first = Number.NaN, ...later] = cpuMs;
       const { requests } = await bench.sink.takeCounts();
-      const writes = before === ledgerWrites(stateDir) ? 0 : 1;
+      const writes = before === (await ledgerMark(stateDir)) ? 0 : 1;
       const goal = (100 * count) / 10_000;
       figures.push(
         { section, what: `${store}: CPU`, value: median(later), unit: "ms", goal },
@@ -41,10 +41,7 @@ export async function idle(bench: Bench): Promise<Figure[]> {
 }
 
 /** Changes when either file of the ledger is written. */
-function ledgerWrites(stateDir: string): string {
-  const files = [
-    join(stateDir, "influxion", "state.json"),
-    join(stateDir, "influxion", "state.copy.json"),
-  ];
-  return files.map((file) => `${statSync(file).ino}:${statSync(file).mtimeMs}`).join();
+async function ledgerMark(stateDir: string): Promise<string> {
+  const { primary, copy } = (await built("ledger/files")).ledgerPaths(stateDir);
+  return [primary, copy].map((file) => `${statSync(file).ino}:${statSync(file).mtimeMs}`).join();
 }

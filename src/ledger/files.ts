@@ -24,8 +24,8 @@ export function ledgerPaths(stateDir: string): LedgerFiles<string> {
   return {
     primary: join(folder, "state.json"),
     copy: join(folder, "state.copy.json"),
-    // Only read. The plugin itself may be installed in this folder, and OpenClaw 2026.9 does
-    // not load a plugin whose folder changes meanwhile: a command during an upload would fail.
+    // Never written, and removed once. The plugin itself may be installed in this folder, and OpenClaw
+    // 2026.9 loads none whose folder changes meanwhile: a command during an upload would fail.
     earlier: join(stateDir, "extensions", "influxion", "state.json"),
   };
 }
@@ -102,10 +102,12 @@ export function parseLedger(text: string, path: string): LedgerFile {
 
 /** Replaces a ledger file, see {@link replaceFile}. @throws {LedgerError} `LEDGER_UNWRITABLE` */
 export async function writeLedgerFile(
-  ...[path, ...rest]: Parameters<typeof replaceFile>
+  path: string,
+  text: string,
+  write?: Parameters<typeof replaceFile>[2],
 ): Promise<void> {
   try {
-    await replaceFile(path, ...rest);
+    await replaceFile(path, text, write);
   } catch (error) {
     throw unwritable("the record of what has been uploaded cannot be written", path, error);
   }
@@ -133,11 +135,14 @@ export async function removeEarlier(path: string): Promise<void> {
   }
 }
 
-/** Removes what a process that was killed while writing left beside `path`. Call only under the lock. */
-export async function removeLeftovers(path: string): Promise<void> {
-  const dir = dirname(path);
+/**
+ * Removes what a process that was killed while writing the ledger left beside it, also of the
+ * copy, whose name begins the same. Call only under the lock.
+ */
+export async function removeLeftovers(primary: string): Promise<void> {
+  const dir = dirname(primary);
   const names = await readdir(dir).catch(() => []);
-  const left = names.filter((name) => name.startsWith(tempPrefix(path)));
+  const left = names.filter((name) => name.startsWith(tempPrefix(primary)));
   await Promise.allSettled(left.map((name) => unlink(join(dir, name))));
 }
 

@@ -63,10 +63,10 @@ export class Ledger {
     const paths = ledgerPaths(stateDir);
     const files = await readLedgerFiles(stateDir);
     const problems: Problem[] = [];
+    if (!readOnly) await removeLeftovers(paths.primary);
     for (const name of ["primary", "copy", "earlier"] as const) {
       const path = paths[name];
       const file = files[name];
-      if (!readOnly) await removeLeftovers(path);
       if (file.kind !== "damaged") continue;
       const kept = readOnly ? "it will be set aside" : `kept as ${await setAside(path, now())}`;
       problems.push({

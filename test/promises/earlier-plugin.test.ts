@@ -68,6 +68,36 @@ function moveToSqlite(lab: Lab, path: string, sessionId: string, more: readonly 
   return to;
 }
 
+test("what an earlier plugin uploaded is not sent again", async () => {
+  await using lab = await Lab.start();
+  const path = lab.session("main", "old");
+  const grown = lab.session("main", "grown");
+  const changed = lab.session("main", "changed");
+  uploadedByVersion1(lab, [path, grown, changed]);
+  lab.append(grown, [message(9)]);
+  lab.session("main", "changed", session("other"));
+  const server = await startFaultServer();
+  const report = await lab.run({ apiUrl: server.url });
+  await server.close();
+  const sent = server.requests.map(({ lines = [] }) => lines.map((line) => JSON.parse(line)));
+  expect(report.sent.sessions).toBe(2);
+  expect(
+    sent
+      .flat()
+      .filter((line) => line.sessionId === "grown")
+      .map((line) => line.lineIndex),
+  ).toEqual([5]);
+  expect(
+    sent
+      .flat()
+      .filter((line) => line.sessionId === "changed")
+      .map((line) => line.lineIndex),
+  ).toEqual([0, 1, 2, 3, 4]);
+  const ledger = JSON.parse(readFileSync(lab.ledgerPaths.primary, "utf8"));
+  expect(ledger.schemaVersion).toBe(2);
+  expect(ledger.legacy).toEqual({});
+});
+
 test("the ledger of version 1 is removed once it is in the new one, its folder only if nothing else is there", async () => {
   for (const others of [[], ["package.json"]]) {
     await using lab = await Lab.start();

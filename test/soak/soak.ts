@@ -110,7 +110,8 @@ class Soak implements AsyncDisposable {
 
   /** Starts children and kills them at random instants. */
   async kill(): Promise<void> {
-    for (let n = 0; n < this.#options.kills; n++) {
+    while (this.#kills < this.#options.kills) {
+      const n = this.#kills;
       const mode = this.#dice.weighted({ interval: 70, command: 15, service: 15 });
       await using child = startChild(this.#child(mode, `key-${n}`, n), this.#told);
       await this.#instant(child);
