@@ -3,6 +3,15 @@ import * as v from "valibot";
 /** Path of the one endpoint, appended to `apiUrl`. */
 export const INGEST_PATH = "/v1/openclaw/ingest/sessions";
 
+/**
+ * Headers that name a part's place, so that a server can tell a late part of an older
+ * generation from the beginning of a newer one. Each value is a decimal integer: the
+ * generation only grows for a session at a destination, and the first line is the
+ * `lineIndex` that the body begins with. See docs/wire.md.
+ */
+export const GENERATION_HEADER = "influxion-generation";
+export const FIRST_LINE_HEADER = "influxion-first-line";
+
 /** Content codings of a body, `Content-Encoding`. Every API takes gzip. */
 export type Coding = "zstd" | "gzip";
 

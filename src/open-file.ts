@@ -1,0 +1,65 @@
+import { type BigIntStats, constants, type Stats } from "node:fs";
+import { type FileHandle, lstat, open } from "node:fs/promises";
+import { InfluxionError } from "./problem.ts";
+
+/** What stands at a path is no regular file, so it is neither followed, waited for nor read. */
+export class NotAFileError extends InfluxionError {
+  constructor(path: string, stats: Stats | BigIntStats) {
+    super("NOT_A_FILE", `${path} is ${kindOf(stats)}, and only a regular file is read`);
+  }
+}
+
+/** Windows has neither; there, a name cannot be a FIFO, and a link is found by `lstat`. */
+const FLAGS = constants.O_RDONLY | (constants.O_NOFOLLOW ?? 0) | (constants.O_NONBLOCK ?? 0);
+
+/**
+ * `lstat` of a regular file. For files that others must open, such as a database: what
+ * is refused here never blocks a thread.
+ *
+ * @throws {NotAFileError} for a link, folder, FIFO, socket or device
+ * @throws the `ErrnoException` of `lstat`
+ */
+export async function regularStats(path: string): Promise<BigIntStats> {
+  const stats = await lstat(path, { bigint: true });
+  if (!stats.isFile()) throw new NotAFileError(path, stats);
+  return stats;
+}
+
+/**
+ * Opens a regular file for reading. Every file the plugin reads is opened here: opening a FIFO
+ * waits for a writer for good, and a device may do something when it is opened.
+ *
+ * @throws {NotAFileError} for a link, folder, FIFO, socket or device
+ * @throws the `ErrnoException` of the step that failed
+ */
+export async function openRegular(path: string): Promise<FileHandle> {
+  await regularStats(path);
+  const file = await open(path, FLAGS);
+  try {
+    // Something else may have been put in its place since.
+    const stats = await file.stat();
+    if (!stats.isFile()) throw new NotAFileError(path, stats);
+    return file;
+  } catch (error) {
+    await file.close();
+    throw error;
+  }
+}
+
+/** The whole content of a small file of ours. @throws what {@link openRegular} throws */
+export async function readRegular(path: string): Promise<Buffer> {
+  const file = await openRegular(path);
+  try {
+    return await file.readFile();
+  } finally {
+    await file.close();
+  }
+}
+
+function kindOf(stats: Stats | BigIntStats): string {
+  if (stats.isSymbolicLink()) return "a symlink";
+  if (stats.isDirectory()) return "a folder";
+  if (stats.isFIFO()) return "a FIFO";
+  if (stats.isSocket()) return "a socket";
+  return "a device";
+}
