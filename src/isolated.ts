@@ -167,8 +167,9 @@ function inputOf({
   trigger,
   retryAside,
   agentId,
+  all,
 }: RunOptions): WorkerInput {
-  return { stateDir, config, apiKey, proxyUrl, trigger, retryAside, agentId };
+  return { stateDir, config, apiKey, proxyUrl, trigger, retryAside, agentId, all };
 }
 
 function failureOf({ code, message }: { code: string | null; message: string }): Error {

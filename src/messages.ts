@@ -1,12 +1,22 @@
-import type { Ledger } from "./ledger/ledger.ts";
 import type { SessionRecord, StreamRecord } from "./ledger/records.ts";
-import type { Reader } from "./stores/store.ts";
+import type { TargetRecords } from "./ledger/target.ts";
+import type { Reader, Stream } from "./stores/store.ts";
 import { scan } from "./upload/scan.ts";
+
+/** Most bytes of a stream that are counted at a time; the next run goes on from there. */
+const MAX_COUNTED_BYTES = 64 * 1024 * 1024;
 
 export interface CountOptions {
   readonly minMessages: number;
-  readonly ledger: Ledger;
+  readonly target: TargetRecords;
   readonly signal?: AbortSignal | undefined;
+}
+
+/** Whether a session has enough messages; `unknown` while not all of it has been counted. */
+export interface MessageCount {
+  readonly verdict: "enough" | "too-few" | "unknown";
+  /** Messages that were not delivered. */
+  readonly held: number;
 }
 
 export function deliveredMessages(record: SessionRecord): number {
@@ -14,34 +24,40 @@ export function deliveredMessages(record: SessionRecord): number {
 }
 
 /**
- * Whether the session has enough messages, counting on from what is known only as far
- * as needed. What was counted of one that has too few is remembered, so that one
- * which grows is not read from its beginning each time.
+ * Counts on from what is known only as far as needed. What was counted of a session that
+ * has too few is remembered, so that one which grows is not read from its beginning each time.
  */
 export async function hasEnoughMessages(
-  { minMessages, ledger, signal }: CountOptions,
-  record: SessionRecord,
-  pending: readonly { readonly record: StreamRecord; readonly reader: Reader }[],
-): Promise<{ passes: boolean; held: number }> {
-  const delivered = deliveredMessages(record);
+  { minMessages, target, signal }: CountOptions,
+  key: string,
+  pending: readonly {
+    readonly stream: Stream;
+    readonly record: StreamRecord;
+    readonly reader: Reader;
+  }[],
+): Promise<MessageCount> {
+  const session = target.session(key);
+  const delivered = session === undefined ? 0 : deliveredMessages(session);
   let held = 0;
-  for (const { record: stream, reader } of pending) {
+  let isWhole = true;
+  for (const { stream, record, reader } of pending) {
     if (delivered + held >= minMessages) break;
-    const known = await stillCounted(stream, reader);
+    const known = await stillCounted(record, reader);
     held += known?.messages ?? 0;
     const enough = minMessages - delivered - held;
     if (enough <= 0) break;
-    const from = known?.offset ?? stream.position.offset;
-    const { counts, end } = await scan(reader, { from, enough, signal });
-    held += counts.messages;
-    if (end === undefined) continue;
-    stream.counted = { ...end, messages: (known?.messages ?? 0) + counts.messages };
-    ledger.changed();
+    const from = known?.offset ?? record.position.offset;
+    const found = await scan(reader, { from, enough, maxBytes: MAX_COUNTED_BYTES, signal });
+    held += found.counts.messages;
+    isWhole &&= found.isWhole;
+    if (found.end === undefined) continue;
+    const messages = (known?.messages ?? 0) + found.counts.messages;
+    target.setCounted(key, stream.source, { ...found.end, messages });
   }
-  const passes = delivered + held >= minMessages;
+  if (delivered + held < minMessages) return { verdict: isWhole ? "too-few" : "unknown", held };
   // From now on the position counts.
-  if (passes) for (const { record: stream } of pending) delete stream.counted;
-  return { passes, held };
+  for (const { stream } of pending) target.setCounted(key, stream.source, undefined);
+  return { verdict: "enough", held };
 }
 
 /** What was counted before, if that is still what lies before its end. */

@@ -34,3 +34,22 @@ export function errnoOf(error: unknown): string {
     ? error.code
     : "";
 }
+
+/**
+ * What a failure to read one session, agent or store is reported as, whatever was thrown:
+ * nothing that is wrong with one of them may end more than that one.
+ */
+export function describeReadFailure(error: unknown): { code: string; message: string } {
+  if (error instanceof InfluxionError) return { code: error.code, message: error.message };
+  const code = errnoOf(error);
+  if (/^E[A-Z0-9]+$/.test(code)) return { code, message: `cannot be read (${code})` };
+  // libuv has no name for some errors of file systems, such as ESTALE and EUCLEAN.
+  if (error instanceof Error && "errno" in error && "syscall" in error) {
+    const message = `cannot be read (system error ${error.errno} in ${error.syscall})`;
+    return { code: "UNREADABLE", message };
+  }
+  // Without its words: those of a parser hold a piece of what it parsed.
+  const name = error instanceof Error ? error.name : typeof error;
+  const message = `cannot be read because of an unexpected ${[name, code].filter(Boolean).join(" ")}; please report it`;
+  return { code: "UNEXPECTED", message };
+}

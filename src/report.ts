@@ -1,6 +1,7 @@
+import type { SurveyedSession } from "./examine.ts";
 import type { PlannedPart } from "./ledger/records.ts";
 import type { Problem } from "./problem.ts";
-import type { Survey, SurveyedSession } from "./survey.ts";
+import type { Survey } from "./survey.ts";
 import { count } from "./text.ts";
 import { addCounts, type LineCounts, noLines, sentLines } from "./upload/entry.ts";
 import type { Receipt } from "./wire.ts";
@@ -82,7 +83,7 @@ export interface RunReport {
 export class Tally {
   parts = 0;
   wireBytes = 0;
-  readonly problems: Problem[];
+  readonly problems: Problem[] = [];
   /** Sessions whose retries were spent in this run. */
   readonly spentSessions: { readonly session: SurveyedSession; readonly reason: string }[] = [];
   /** Set when the run cannot go on. */
@@ -90,6 +91,7 @@ export class Tally {
 
   readonly #startedAt: number;
   readonly #trigger: RunReport["trigger"];
+  readonly #ledgerProblems: readonly Problem[];
   readonly #counts: LineCounts = noLines();
   readonly #failures: SessionNote[] = [];
   readonly #postponed: SessionNote[] = [];
@@ -105,10 +107,15 @@ export class Tally {
   #spentInARow = 0;
   #left = { sessions: 0, bytes: 0, settling: 0 };
 
-  constructor(startedAt: number, trigger: RunReport["trigger"], problems: readonly Problem[]) {
+  /** @param ledgerProblems those of the ledger, to which more may be added until the run has ended */
+  constructor(
+    startedAt: number,
+    trigger: RunReport["trigger"],
+    ledgerProblems: readonly Problem[],
+  ) {
     this.#startedAt = startedAt;
     this.#trigger = trigger;
-    this.problems = [...problems];
+    this.#ledgerProblems = ledgerProblems;
   }
 
   delivered(
@@ -139,6 +146,18 @@ export class Tally {
   /** Nothing of the session that was found is left. */
   completed({ key }: SurveyedSession): void {
     this.#completed.add(key);
+  }
+
+  /** The API has other lines of the session than the ledger; all of it is sent again. */
+  restarted({ key, agentId, sessionId }: SurveyedSession): void {
+    const message = `${key}: the API has other lines of this session than were recorded here (answered 409), as after a restored backup or on a copied machine; all of it is sent again`;
+    this.problems.push({ code: "SESSION_RESTARTED", agentId, sessionId, message });
+  }
+
+  /** The session is waiting again, with what is left of it now. */
+  examinedAgain({ key }: SurveyedSession): void {
+    this.#completed.delete(key);
+    this.#covered.delete(key);
   }
 
   failed(session: SurveyedSession, reason: string): void {
@@ -208,7 +227,7 @@ export class Tally {
       failures: this.#failures.slice(0, MAX_TOLD),
       failed: this.#failures.length,
       postponed: this.#postponed.slice(0, MAX_TOLD),
-      problems: this.problems.slice(0, MAX_TOLD),
+      problems: [...this.#ledgerProblems, ...this.problems].slice(0, MAX_TOLD),
       ...(this.#lastAnswer === undefined ? {} : { lastAnswer: this.#lastAnswer }),
       warnings: [...this.#warnings],
       left: this.#left,

@@ -1,14 +1,17 @@
 import type { Ledger } from "./ledger/ledger.ts";
-import type { SessionRecord, StreamRecord } from "./ledger/records.ts";
+import type { StreamRecord } from "./ledger/records.ts";
 import type { LegacyRecord } from "./ledger/schema.ts";
+import type { TargetRecords } from "./ledger/target.ts";
 import { entryDigest } from "./stores/entry-digest.ts";
 import { type Position, type Reader, START, type Store, type Stream } from "./stores/store.ts";
 import { sentLines } from "./upload/entry.ts";
 import { scan } from "./upload/scan.ts";
 
 export interface ResolveOptions {
-  readonly record: SessionRecord;
   readonly ledger: Ledger;
+  readonly target: TargetRecords;
+  /** Of the session, in the ledger. */
+  readonly key: string;
   readonly store: Store;
   readonly stream: Stream;
   readonly reader: Reader;
@@ -21,8 +24,8 @@ export interface ResolveOptions {
  * line 0 when it was rewritten. `unsettled` when that cannot be told yet.
  */
 export async function resolveStream(options: ResolveOptions): Promise<StreamRecord | "unsettled"> {
-  const { record, stream, reader } = options;
-  const own = record.streams[stream.source];
+  const { stream, reader } = options;
+  const own = recordOf(options, stream.source);
   if (own !== undefined) {
     const verdict = await verify(reader, own);
     if (verdict === "same") return own;
@@ -60,27 +63,26 @@ async function verify(
 
 /** A reset renames `X.jsonl`: the file under its new name is continued where it was. */
 async function continueRenamed(options: ResolveOptions): Promise<StreamRecord | null> {
-  const { record, stream, reader, store } = options;
+  const { target, key, stream, reader, store } = options;
   const name = liveName(stream);
-  const live = record.streams[name];
+  const live = recordOf(options, name);
   if (store.kind !== "jsonl" || stream.source === name || live === undefined) return null;
   if (live.position.offset === 0 && live.parts === undefined) return null;
   // Nobody writes to a file that was set aside by a reset: what differs is another file.
   if ((await verify(reader, live)) !== "same") return null;
-  delete record.streams[name];
-  record.streams[stream.source] = live;
-  return live;
+  return target.rename(key, name, stream.source);
 }
 
 /** A host upgrade moves a session from its file into the agent's database. */
 async function continueMoved(options: ResolveOptions): Promise<StreamRecord | null> {
-  const { record, stream, reader, store } = options;
-  const before = record.streams[liveName(stream)];
+  const { target, key, stream, reader, store } = options;
+  const before = recordOf(options, liveName(stream));
   if (before === undefined || before.store === store.kind || before.parts !== undefined)
     return null;
   const position = await reader.continueFrom?.(before.position);
   if (position === undefined || position === null) return null;
-  return keep(options, position, before.generation);
+  const { generation } = before;
+  return target.continueAt(key, stream.source, { store: store.kind, generation, position });
 }
 
 /** What version 1 sent of the file, also when a reset renamed it since. */
@@ -93,7 +95,7 @@ async function continueLegacy(options: ResolveOptions): Promise<StreamRecord | n
     const position = await legacyPosition(options, reader, legacy);
     // The record of another name may be that of the file which has this name now.
     if (position !== null || name === stream.source) ledger.forgetLegacy(stream.agentId, name);
-    if (position !== null) return keep(options, position);
+    if (position !== null) return begin(options, position);
   }
   return null;
 }
@@ -110,20 +112,18 @@ async function continueImported(options: ResolveOptions): Promise<StreamRecord |
     if (position !== null) break;
   }
   ledger.forgetLegacy(stream.agentId, liveName(stream));
-  return position === null ? null : keep(options, position);
+  return position === null ? null : begin(options, position);
 }
 
 /** The position behind what version 1 sent, if that is how the stream begins. */
 async function legacyPosition(
-  { ledger, signal }: ResolveOptions,
+  { signal }: ResolveOptions,
   reader: Reader,
   { uploadedSizeBytes, etag }: LegacyRecord,
 ): Promise<Position | null> {
   const end = await reader.legacyEnd?.(uploadedSizeBytes, etag.slice("sha256:".length));
   if (end === undefined || end === null || end.offset === 0) return null;
   const { counts, last } = await scan(reader, { from: 0, until: end.offset, signal });
-  // Finding this out again would mean to read all of it again.
-  ledger.changed();
   return {
     offset: end.offset,
     lines: sentLines(counts),
@@ -133,19 +133,13 @@ async function legacyPosition(
   };
 }
 
-/** A generation of its own, from line 0. */
-function begin(options: ResolveOptions): StreamRecord {
-  return keep(options, START);
+/** A generation of its own, from `position` on. */
+function begin({ target, key, store, stream }: ResolveOptions, position = START): StreamRecord {
+  return target.begin(key, stream.source, store.kind, position);
 }
 
-function keep(
-  { record, store, stream }: ResolveOptions,
-  position: Position,
-  generation = record.generations++,
-): StreamRecord {
-  const made: StreamRecord = { store: store.kind, generation, position: { ...position } };
-  record.streams[stream.source] = made;
-  return made;
+function recordOf({ target, key }: ResolveOptions, source: string): StreamRecord | undefined {
+  return target.session(key)?.streams[source];
 }
 
 /** The name a session's file has while it is written to. */

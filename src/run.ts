@@ -1,24 +1,21 @@
 import { createHash } from "node:crypto";
-import pLimit from "p-limit";
 import type { Config } from "./config.ts";
+import { isAhead } from "./examine.ts";
 import { createFilter } from "./filter.ts";
 import { knownBytes, Ledger } from "./ledger/ledger.ts";
 import type { LockOwner } from "./ledger/lock.ts";
-import type { Target } from "./ledger/schema.ts";
+import type { TargetRecords } from "./ledger/target.ts";
 import { type PlannedSession, planParts } from "./parts.ts";
 import type { Problem } from "./problem.ts";
-import { leaveOutUnbegun, prune } from "./prune.ts";
+import { prune } from "./prune.ts";
 import { type RunReport, Tally } from "./report.ts";
+import { limitsOf, planOptions, upload } from "./rounds.ts";
 import { takeRunLock } from "./run-lock.ts";
 import { findAgents } from "./stores/agents.ts";
-import { isAtRest, MAX_PART_BYTES } from "./stores/store.ts";
-import { isAhead, type Survey, type SurveyedSession, survey } from "./survey.ts";
-import { giveTurnsBack, settleSpent, takeTurns } from "./turns.ts";
-import { CodingChoice, type KnownCoding } from "./upload/coding.ts";
-import { Pacer, type SendOptions } from "./upload/part.ts";
+import { isAtRest } from "./stores/store.ts";
+import { type Survey, type SurveyOptions, survey } from "./survey.ts";
+import { settleSpent } from "./turns.ts";
 import { MAX_RETRY_AFTER_MS } from "./upload/retry.ts";
-import { uploadSession } from "./upload/session.ts";
-import { VERSION } from "./version.ts";
 
 export interface RunOptions {
   readonly stateDir: string;
@@ -32,6 +29,8 @@ export interface RunOptions {
   readonly retryAside?: boolean | undefined;
   /** Only this agent. */
   readonly agentId?: string | undefined;
+  /** Go on, past the limits of one run, until nothing that was found is waiting. */
+  readonly all?: boolean | undefined;
   /** How long to wait for another uploader, in ms. */
   readonly lockWaitMs: number;
   readonly signal: AbortSignal;
@@ -73,7 +72,7 @@ export async function run(options: RunOptions): Promise<RunReport> {
 
 /** {@link run} for a caller that holds the lock. */
 export async function runLocked(options: Omit<RunOptions, "lockWaitMs">): Promise<RunReport> {
-  const { stateDir, config, trigger, now, events } = options;
+  const { stateDir, config, trigger, now, signal } = options;
   const startedAt = now();
   const ledger = await Ledger.open({ stateDir, now });
   const target = ledger.target(config);
@@ -83,54 +82,59 @@ export async function runLocked(options: Omit<RunOptions, "lockWaitMs">): Promis
 
   await using agents = await findAgents({ stateDir, now, knownBytes: knownBytes(target) });
   tally.problems.push(...agents.problems);
-  const found = await look(options, ledger, target, agents.agents);
+  const surveyOptions = optionsOfSurvey(options, ledger, target, agents.agents);
+  const found = await survey(surveyOptions);
   tally.problems.push(...found.problems);
-  prune({ ledger, target, survey: found, agents: agents.agents, now: now() });
+  prune(target, found, agents.agents);
+  // A user who syncs asks for another try, whatever there is to send.
+  if (trigger === "command") target.setRefused(undefined);
 
-  const plan = await planParts(planOptions(options, target, found.sessions));
-  events?.onPlan?.(plan.map(({ session, bytes }) => ({ ...nameOf(session), bytes })));
-  const turns = takeTurns(target, plan, now());
-  if (plan.length > 0) ledger.changed();
-  leaveOutUnbegun(target);
-  await ledger.save();
-  try {
-    await upload(options, ledger, target, plan, tally, (key) => turns.delete(key));
-    settleSpent(target, tally, now());
-  } finally {
-    giveTurnsBack(target, turns);
-    if (plan.length > 0) ledger.changed();
-    await ledger.save();
+  const sessions = await upload({ ...options, ledger, target, tally }, surveyOptions, found);
+  signal.throwIfAborted();
+  settleSpent(target, tally, now());
+  if (tally.stop?.kind === "refused") {
+    const { reason } = tally.stop;
+    target.setRefused({ reason, at: now(), credential: credentialOf(options.apiKey) });
+  } else if (tally.parts > 0) {
+    target.setRefused(undefined);
   }
-  tally.countStates(found);
-  const settled = ledger.problems.length === 0 && isSettled(found, target, startedAt);
+  await ledger.save();
+  tally.countStates({ ...found, sessions });
+  const settled =
+    tally.parts === 0 && ledger.problems.length === 0 && isSettled(found, target, startedAt);
   return { ...tally.finish(null, now(), settled), found: found.sessions.length };
 }
 
 /**
- * What a run would send now; with `all`, what runs would send until nothing is
- * waiting. Touches neither network, ledger nor lock.
+ * What a run would send now; with `all`, what it would send until nothing is waiting.
+ * Touches neither network, ledger nor lock.
  */
 export async function dryRun(
-  options: Omit<RunOptions, "apiKey" | "lockWaitMs" | "random" | "events"> & { all?: boolean },
+  options: Omit<RunOptions, "apiKey" | "lockWaitMs" | "random" | "events">,
 ): Promise<{ plan: PlannedSession[]; survey: Survey; problems: Problem[] }> {
   const { stateDir, config, now, all = false } = options;
   const ledger = await Ledger.open({ stateDir, now, readOnly: true });
   const target = ledger.target(config);
   await using agents = await findAgents({ stateDir, now, knownBytes: knownBytes(target) });
-  const found = await look(options, ledger, target, agents.agents);
-  const plan = planOptions(options, target, found.sessions);
-  let { limits } = plan;
-  if (all) {
-    limits = { ...limits, maxSessions: Infinity, maxBytes: Infinity };
+  const found = await survey(optionsOfSurvey(options, ledger, target, agents.agents));
+  const limits = limitsOf(config, target);
+  const plan = await planParts({
+    ...planOptions(options, target),
+    sessions: found.sessions,
+    limits: all ? { ...limits, maxSessions: Infinity, maxBytes: Infinity } : limits,
     // What was planned before and has not arrived counts with the rest of its session.
-    for (const { pending } of found.sessions) for (const { record } of pending) delete record.parts;
-  }
+    anew: all,
+  });
   const problems = [...ledger.problems, ...agents.problems, ...found.problems];
-  return { plan: await planParts({ ...plan, limits }), survey: found, problems };
+  return { plan, survey: found, problems };
 }
 
 /** Whether the same look at any later time would find the same, and nothing to do. */
-function isSettled({ sessions, failedAgents }: Survey, target: Target, now: number): boolean {
+function isSettled(
+  { sessions, failedAgents }: Survey,
+  target: TargetRecords,
+  now: number,
+): boolean {
   return (
     failedAgents.length === 0 &&
     sessions.every(({ state, changedAt }) => {
@@ -138,48 +142,26 @@ function isSettled({ sessions, failedAgents }: Survey, target: Target, now: numb
       return isDone && isAtRest({ changedAt }, now);
     }) &&
     // One that vanished is forgotten in the end.
-    Object.values(target.sessions).every(({ missingSince }) => missingSince === undefined)
+    Object.values(target.sessions).every(({ missing }) => missing === undefined)
   );
 }
 
-const nameOf = ({ agentId, sessionId }: SessionName): SessionName => ({ agentId, sessionId });
-
-function look(
+function optionsOfSurvey(
   options: Omit<RunOptions, "apiKey" | "lockWaitMs" | "random" | "events">,
   ledger: Ledger,
-  target: Target,
+  target: TargetRecords,
   agents: Awaited<ReturnType<typeof findAgents>>["agents"],
-): Promise<Survey> {
+): SurveyOptions {
   const { config, agentId, now, signal } = options;
   const filter = createFilter(config.filter);
   const chosen = agents.filter((agent) => agentId === undefined || agent.agentId === agentId);
   const retryAside = options.retryAside ?? options.trigger === "command";
-  return survey({ agents: chosen, filter, ledger, target, retryAside, now, signal });
-}
-
-function planOptions(
-  { config, now, signal }: Pick<RunOptions, "config" | "now" | "signal">,
-  target: Target,
-  sessions: readonly SurveyedSession[],
-): Parameters<typeof planParts>[0] {
-  const { maxFilesPerRun, maxBytesPerRun } = config.upload;
-  return {
-    sessions,
-    records: target.sessions,
-    limits: {
-      maxSessions: maxFilesPerRun,
-      maxBytes: maxBytesPerRun,
-      maxPartBytes: target.partLimit ?? MAX_PART_BYTES,
-    },
-    destination: [config.apiUrl, config.deploymentId, config.projectId],
-    capturedAt: new Date(now()).toISOString(),
-    signal,
-  };
+  return { agents: chosen, filter, ledger, target, retryAside, now, signal };
 }
 
 /** Why the interval sends nothing now; null when it may. */
 function reasonToHold(
-  { refused, notBefore }: Target,
+  { refused, notBefore }: TargetRecords,
   { apiKey, now }: Pick<RunOptions, "apiKey" | "now">,
 ): { kind: "refused" | "unreachable"; reason: string } | null {
   if (refused !== undefined && refused.credential === credentialOf(apiKey)) {
@@ -199,99 +181,4 @@ function credentialOf(apiKey: string): string {
     .update(apiKey)
     .digest("hex")
     .slice(0, 16);
-}
-
-async function upload(
-  options: Omit<RunOptions, "lockWaitMs">,
-  ledger: Ledger,
-  target: Target,
-  plan: readonly PlannedSession[],
-  tally: Tally,
-  onBegin: (key: string) => void,
-): Promise<void> {
-  // A user who syncs asks for another try, whatever there is to send.
-  if (options.trigger === "command" && target.refused !== undefined) {
-    delete target.refused;
-    ledger.changed();
-  }
-  if (plan.length === 0) return;
-  delete target.notBefore;
-  const { config, apiKey, proxyUrl, signal, now, random, events } = options;
-  const { timeoutMs, retryAttempts, retryBackoffMs } = config.upload;
-  const stop = new AbortController();
-  // Not needed, and not loaded, while there is nothing to send.
-  const { createClient } = await import("./upload/client.ts");
-  const client = createClient({
-    apiUrl: config.apiUrl,
-    apiKey,
-    timeoutMs,
-    version: VERSION,
-    proxyUrl,
-  });
-  const pacer = new Pacer();
-  const codings = new CodingChoice(target.coding);
-  const limit = pLimit(compressors(config.upload.concurrency));
-  const running = AbortSignal.any([signal, stop.signal]);
-  const send = (session: SurveyedSession): SendOptions => ({
-    client,
-    pacer,
-    codings,
-    deploymentId: config.deploymentId,
-    projectId: config.projectId,
-    retryAttempts,
-    retryBackoffMs,
-    signal: running,
-    now,
-    random,
-    onBytes: (bytes) => {
-      tally.wireBytes += bytes;
-      events?.onBytes?.(bytes);
-    },
-    onRetry: (reason, waitMs) => events?.onRetry?.(nameOf(session), reason, waitMs),
-  });
-  const failures: unknown[] = [];
-  const uploads = plan.map((planned) =>
-    limit(async () => {
-      if (running.aborted) return;
-      const { session } = planned;
-      onBegin(session.key);
-      const context = { ledger, target, tally, now, send: send(session) };
-      try {
-        const result = await uploadSession(planned, context);
-        events?.onSession?.(nameOf(session), result);
-      } catch (error) {
-        failures.push(error);
-      }
-      // What ends the run also ends the sessions in flight; only the first reason counts.
-      if (failures.length > 0 || tally.stop !== null) stop.abort(failures[0]);
-    }),
-  );
-  try {
-    await Promise.all(uploads);
-  } finally {
-    await client.close();
-    rememberCoding(ledger, target, codings.known);
-  }
-  signal.throwIfAborted();
-  if (tally.stop === null && failures.length > 0) throw failures[0];
-  if (tally.stop?.kind === "refused") {
-    target.refused = { reason: tally.stop.reason, at: now(), credential: credentialOf(apiKey) };
-    ledger.changed();
-  } else if (tally.parts > 0 && target.refused !== undefined) {
-    delete target.refused;
-    ledger.changed();
-  }
-}
-
-function rememberCoding(ledger: Ledger, target: Target, known: KnownCoding): void {
-  if (known === target.coding) return;
-  if (known === undefined) delete target.coding;
-  else target.coding = known;
-  ledger.changed();
-}
-
-/** libuv's pool has four threads unless the environment says otherwise; half of them stay with the Gateway. */
-function compressors(concurrency: number): number {
-  const pool = Number(process.env.UV_THREADPOOL_SIZE ?? 4) || 4;
-  return Math.max(1, Math.min(concurrency, Math.floor(pool / 2)));
 }

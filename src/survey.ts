@@ -1,49 +1,10 @@
-import type { Filter, FilterName } from "./filter.ts";
-import { type Ledger, recordOf, sessionKey } from "./ledger/ledger.ts";
-import type { SessionRecord, StreamRecord } from "./ledger/records.ts";
-import type { Target } from "./ledger/schema.ts";
-import { deliveredMessages, hasEnoughMessages } from "./messages.ts";
-import { errnoOf, type Problem, SourceChangedError, StoreError } from "./problem.ts";
-import { resolveStream } from "./resolve.ts";
+import { examine, type SurveyedSession } from "./examine.ts";
+import type { Filter } from "./filter.ts";
+import type { Ledger } from "./ledger/ledger.ts";
+import type { TargetRecords } from "./ledger/target.ts";
+import { describeReadFailure, type Problem } from "./problem.ts";
 import type { Agent } from "./stores/agents.ts";
-import {
-  isAtRest,
-  MAX_LINE_BYTES,
-  MAX_PART_BYTES,
-  type Reader,
-  type Store,
-  type Stream,
-} from "./stores/store.ts";
-import { MAX_ASIDE_MS } from "./upload/aside.ts";
-
-/** A session is in exactly one of these states. */
-export type SessionState =
-  /** `growing`: its last line is still being written. */
-  | { readonly kind: "uploaded"; readonly growing: boolean }
-  /** `settling`: the host is rewriting it; it is looked at again later. */
-  | { readonly kind: "pending"; readonly bytes: number; readonly settling: boolean }
-  | { readonly kind: "skipped"; readonly filter: FilterName }
-  | { readonly kind: "failing"; readonly reason: string; readonly retryAt?: number };
-
-/** A stream with something to send. */
-export interface PendingStream {
-  readonly store: Store;
-  readonly stream: Stream;
-  readonly record: StreamRecord;
-  /** Bytes of source after the record's position. */
-  readonly bytes: number;
-}
-
-export interface SurveyedSession {
-  /** `<agentId>/<sessionId>` */
-  readonly key: string;
-  readonly agentId: string;
-  readonly sessionId: string;
-  readonly changedAt: number;
-  readonly state: SessionState;
-  /** In the order of delivery; empty unless the state is pending. */
-  readonly pending: readonly PendingStream[];
-}
+import type { Store, Stream } from "./stores/store.ts";
 
 export interface Survey {
   readonly sessions: SurveyedSession[];
@@ -60,14 +21,15 @@ export interface SurveyOptions {
   readonly agents: readonly Agent[];
   readonly filter: Filter;
   readonly ledger: Ledger;
-  readonly target: Target;
+  readonly target: TargetRecords;
   /** Also look at sessions that were put aside and are not due yet. */
   readonly retryAside: boolean;
   readonly now: () => number;
   readonly signal?: AbortSignal | undefined;
 }
 
-interface Found {
+/** One of the streams of a session, and where it is read. */
+export interface FoundStream {
   readonly store: Store;
   readonly stream: Stream;
 }
@@ -75,211 +37,62 @@ interface Found {
 /**
  * Finds every session and decides its state. Unchanged sessions cost a `stat` and
  * a comparison; nothing is sent. Records of the ledger are brought up to date in
- * memory, which is harmless for a caller that never saves.
+ * memory, which is harmless for a caller that never saves. What goes wrong with one
+ * agent or one session is the failure of that one alone.
+ *
+ * @throws the signal's reason
  */
 export async function survey(options: SurveyOptions): Promise<Survey> {
+  const { signal } = options;
   const sessions: SurveyedSession[] = [];
   const problems: Problem[] = [];
   const listed = new Set<string>();
-  const filled = new Map<string, Store[]>();
+  const filled = new Map<string, readonly Store[]>();
   const failedAgents: Problem[] = [];
   for (const agent of options.agents) {
-    const groups = new Map<string, Found[]>();
-    const stores: Store[] = [];
-    filled.set(agent.agentId, stores);
-    let whole = agent.failures.length === 0;
-    failedAgents.push(...agent.failures);
-    for (const store of agent.stores) {
-      try {
-        const listing = await store.list(options.signal);
-        problems.push(...listing.problems);
-        if (listing.streams.length > 0) stores.push(store);
-        for (const stream of listing.streams) {
-          const group = groups.get(stream.sessionId);
-          if (group === undefined) groups.set(stream.sessionId, [{ store, stream }]);
-          else group.push({ store, stream });
-        }
-      } catch (error) {
-        if (!(error instanceof StoreError || error instanceof SourceChangedError)) throw error;
-        whole = false;
-        failedAgents.push({ code: error.code, agentId: agent.agentId, message: error.message });
-      }
-    }
-    if (whole) listed.add(agent.agentId);
-    for (const [sessionId, group] of groups) {
-      options.signal?.throwIfAborted();
-      const session = await examine(options, agent.agentId, sessionId, group, problems);
+    const listing = await listAgent(agent, signal);
+    problems.push(...listing.problems);
+    failedAgents.push(...listing.failures);
+    filled.set(agent.agentId, listing.filled);
+    if (listing.failures.length === 0) listed.add(agent.agentId);
+    for (const [sessionId, streams] of listing.sessions) {
+      signal?.throwIfAborted();
+      const session = await examine(options, agent.agentId, sessionId, streams, problems);
       if (session !== null) sessions.push(session);
     }
   }
   return { sessions, problems, listed, filled, failedAgents };
 }
 
-async function examine(
-  options: SurveyOptions,
-  agentId: string,
-  sessionId: string,
-  group: Found[],
-  problems: Problem[],
-): Promise<SurveyedSession | null> {
-  const { filter, target, now } = options;
-  const key = sessionKey(agentId, sessionId);
-  group.sort((a, b) => (a.stream.rank < b.stream.rank ? -1 : 1));
-  const changedAt = Math.max(...group.map(({ stream }) => stream.changedAt));
-  const session = (state: SessionState, pending: PendingStream[] = []): SurveyedSession => ({
-    key,
-    agentId,
-    sessionId,
-    changedAt,
-    state,
-    pending,
-  });
+interface AgentListing {
+  readonly sessions: ReadonlyMap<string, FoundStream[]>;
+  readonly filled: readonly Store[];
+  readonly problems: readonly Problem[];
+  readonly failures: readonly Problem[];
+}
 
-  const byName = filter.byName(agentId, sessionId);
-  if (byName !== null) return session({ kind: "skipped", filter: byName });
-  const known = target.sessions[key];
-  const aside = known?.aside;
-  if (aside !== undefined && isAhead(aside.retryAt, now(), MAX_ASIDE_MS) && !options.retryAside) {
-    return session({ kind: "failing", reason: aside.reason, retryAt: aside.retryAt });
-  }
-  const signature = group.map(({ stream }) => stream.signature).join("|");
-  if (known !== undefined) {
-    delete known.missingSince;
-    if (isIdle(known, group)) return session({ kind: "uploaded", growing: false });
-    if (isHeld(known, signature, filter.minMessages)) {
-      return session({ kind: "skipped", filter: "filter.minMessages" });
-    }
-  }
-  const begun = Object.values(known?.streams ?? {}).some(({ position }) => position.lines > 0);
-  const size = group.reduce((sum, { stream }) => sum + stream.bytes, 0);
-  const bySize = begun ? null : filter.bySize(size);
-  if (bySize !== null) return session({ kind: "skipped", filter: bySize });
-
-  const record = known ?? recordOf(target, key);
-  const readers: Reader[] = [];
-  try {
-    const look = await lookAtStreams(options, record, group, readers);
-    if (look.settling) return session({ kind: "pending", bytes: look.bytes, settling: true });
-    if (look.pending.length === 0) return session({ kind: "uploaded", growing: look.growing });
-    const { minMessages } = filter;
-    const { held, passes } = await hasEnoughMessages(
-      { ...options, minMessages },
-      record,
-      look.pending,
-    );
-    if (!passes) {
-      const first = look.pending[0]?.record;
-      if (first !== undefined && group.every(({ stream }) => isAtRest(stream, now()))) {
-        first.idle = { signature, held, bytes: size };
-        options.ledger.changed();
+async function listAgent(
+  { agentId, stores, failures: known }: Agent,
+  signal: AbortSignal | undefined,
+): Promise<AgentListing> {
+  const sessions = new Map<string, FoundStream[]>();
+  const filled: Store[] = [];
+  const problems: Problem[] = [];
+  const failures = [...known];
+  for (const store of stores) {
+    try {
+      const listing = await store.list(signal);
+      problems.push(...listing.problems);
+      if (listing.streams.length > 0) filled.push(store);
+      for (const stream of listing.streams) {
+        const streams = sessions.get(stream.sessionId);
+        if (streams === undefined) sessions.set(stream.sessionId, [{ store, stream }]);
+        else streams.push({ store, stream });
       }
-      return session({ kind: "skipped", filter: "filter.minMessages" });
+    } catch (error) {
+      signal?.throwIfAborted();
+      failures.push({ ...describeReadFailure(error), agentId });
     }
-    // Without the readers: a survey of ten thousand sessions does not keep as many of them.
-    const pending = look.pending.map(({ reader: _, ...rest }) => rest);
-    return session({ kind: "pending", bytes: look.bytes, settling: false }, pending);
-  } catch (error) {
-    // Rewritten or removed while it was looked at: look again later.
-    if (error instanceof SourceChangedError) {
-      return session({ kind: "pending", bytes: size, settling: true });
-    }
-    const reason = readFailure(error);
-    if (reason === null) throw error;
-    if (error instanceof StoreError && error.code === "NOT_A_SESSION") {
-      // The first bytes of a session that is being (re)written look like nothing yet.
-      if (!isAtRest({ changedAt }, now())) {
-        return session({ kind: "pending", bytes: size, settling: true });
-      }
-      if (begun) return session({ kind: "failing", reason });
-      delete target.sessions[key];
-      problems.push({ code: error.code, agentId, message: error.message });
-      return null;
-    }
-    return session({ kind: "failing", reason });
-  } finally {
-    await Promise.allSettled(readers.map((reader) => reader.close()));
   }
-}
-
-/** Whether an instant is still to come; one that is further ahead than any is set is from a clock that was wrong. */
-export function isAhead(instant: number, now: number, mostMs: number): boolean {
-  return instant > now && instant <= now + mostMs;
-}
-
-/** Every stream was looked at before, as it is now, and left nothing to send. */
-function isIdle(record: SessionRecord, group: Found[]): boolean {
-  return group.every(({ stream }) => isIdleStream(record, stream));
-}
-
-function isIdleStream(record: SessionRecord, { source, signature }: Stream): boolean {
-  const idle = record.streams[source]?.idle;
-  return idle?.signature === signature && idle.held === undefined;
-}
-
-/** The same look found too few messages before, and still does under today's filter. */
-function isHeld(record: SessionRecord, signature: string, minMessages: number): boolean {
-  return Object.values(record.streams).some(
-    ({ idle }) =>
-      idle?.held !== undefined &&
-      idle.signature === signature &&
-      deliveredMessages(record) + idle.held < minMessages,
-  );
-}
-
-interface OpenStream extends PendingStream {
-  readonly reader: Reader;
-}
-
-interface Look {
-  readonly pending: OpenStream[];
-  readonly bytes: number;
-  readonly growing: boolean;
-  readonly settling: boolean;
-}
-
-async function lookAtStreams(
-  options: SurveyOptions,
-  record: SessionRecord,
-  group: Found[],
-  readers: Reader[],
-): Promise<Look> {
-  const pending: OpenStream[] = [];
-  let bytes = 0;
-  let growing = false;
-  for (const { store, stream } of group) {
-    // A database continues a file where the file ended: that is known once the file has been delivered.
-    const before = pending.at(-1);
-    if (before !== undefined && before.store.kind !== store.kind) break;
-    if (isIdleStream(record, stream)) continue;
-
-    const reader = await store.open(stream);
-    readers.push(reader);
-    const resolved = await resolveStream({ ...options, record, store, stream, reader });
-    if (resolved === "unsettled") {
-      return { pending: [], bytes: Math.max(bytes, stream.bytes), growing, settling: true };
-    }
-    const left = await reader.bytesAfter(resolved.position.offset);
-    const cut = await reader.cut(resolved.position.offset, { maxBytes: MAX_PART_BYTES });
-    if (cut.kind === "end") {
-      growing ||= cut.torn;
-      // A torn line may be whole once the file has come to rest, which no signature tells; but not one beyond the cap.
-      const settled = !cut.torn || left > MAX_LINE_BYTES;
-      if (settled && isAtRest(stream, options.now())) {
-        resolved.idle = { signature: stream.signature, bytes: stream.bytes };
-        options.ledger.changed();
-      }
-      continue;
-    }
-    delete resolved.idle;
-    bytes += left;
-    pending.push({ store, stream, record: resolved, bytes: left, reader });
-  }
-  return { pending, bytes, growing, settling: false };
-}
-
-/** Words for a failure to read one session; null when it is not about that session. */
-export function readFailure(error: unknown): string | null {
-  if (error instanceof StoreError) return error.message;
-  const code = errnoOf(error);
-  return /^E[A-Z]+$/.test(code) ? `cannot be read (${code})` : null;
+  return { sessions, filled, problems, failures };
 }

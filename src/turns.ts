@@ -1,7 +1,7 @@
-import type { Target } from "./ledger/schema.ts";
+import type { TargetRecords, Turn } from "./ledger/target.ts";
 import type { PlannedSession } from "./parts.ts";
 import type { Tally } from "./report.ts";
-import { putAside } from "./upload/aside.ts";
+import { nextAside } from "./upload/aside.ts";
 
 /** What a run that spent its retries leaves; 1 is what one leaves that did not come to its end. */
 const SPENT_TRIES = 2;
@@ -9,43 +9,17 @@ const SPENT_TRIES = 2;
 /** Runs that may spend their retries on the same parts, while others get through, before the session is put aside. */
 const MAX_TRIES = 4;
 
-interface Turn {
-  readonly servedAt: number | undefined;
-  readonly tries: number | undefined;
-}
-
-/**
- * Sends every planned session to the back of the queue, and remembers where it was.
- * That is written down before anything is sent, so that one which ends the process
- * does not come first again for ever.
- */
+/** Sends every planned session to the back of the queue, and remembers where it was. */
 export function takeTurns(
-  { sessions }: Target,
+  target: TargetRecords,
   plan: readonly PlannedSession[],
-  now: number,
 ): Map<string, Turn> {
-  const before = new Map<string, Turn>();
-  for (const { session } of plan) {
-    const record = sessions[session.key];
-    if (record === undefined) continue;
-    const { servedAt, tries } = record;
-    before.set(session.key, { servedAt, tries });
-    record.servedAt = now;
-    record.tries = (tries ?? 0) + 1;
-  }
-  return before;
+  return new Map(plan.map(({ session: { key } }) => [key, target.takeTurn(key)]));
 }
 
 /** Gives those that the run did not come to their place in the queue back. */
-export function giveTurnsBack({ sessions }: Target, turns: ReadonlyMap<string, Turn>): void {
-  for (const [key, { servedAt, tries }] of turns) {
-    const record = sessions[key];
-    if (record === undefined) continue;
-    if (servedAt === undefined) delete record.servedAt;
-    else record.servedAt = servedAt;
-    if (tries === undefined) delete record.tries;
-    else record.tries = tries;
-  }
+export function giveTurnsBack(target: TargetRecords, turns: ReadonlyMap<string, Turn>): void {
+  for (const [key, turn] of turns) target.giveTurnBack(key, turn);
 }
 
 /**
@@ -53,14 +27,17 @@ export function giveTurnsBack({ sessions }: Target, turns: ReadonlyMap<string, T
  * again and again, and takes others meanwhile, is the session's own trouble.
  */
 export function settleSpent(
-  { sessions }: Target,
+  target: TargetRecords,
   { spentSessions, parts }: Tally,
   now: number,
 ): void {
   for (const { session, reason } of spentSessions) {
-    const record = sessions[session.key];
-    if (record === undefined) continue;
-    record.tries = Math.max(record.tries ?? 0, SPENT_TRIES);
-    if (parts > 0 && record.tries >= MAX_TRIES) putAside(record, reason, now);
+    const { key } = session;
+    const record = target.session(key);
+    const tries = Math.max(record?.tries ?? 0, SPENT_TRIES);
+    target.setTries(key, tries);
+    if (parts > 0 && tries >= MAX_TRIES) {
+      target.setAside(key, nextAside(record?.aside, reason, now));
+    }
   }
 }

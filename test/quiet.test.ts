@@ -1,5 +1,6 @@
 import { rmSync, unlinkSync, utimesSync, writeFileSync } from "node:fs";
 import { expect, test } from "vitest";
+import { MISSING_EVERY_MS, MISSING_TIMES } from "../src/ledger/target.ts";
 import { QuietRuns } from "../src/quiet.ts";
 import type { RunReport } from "../src/report.ts";
 import { run } from "../src/run.ts";
@@ -112,7 +113,10 @@ test("P11: a session that vanished is looked for until it is forgotten", async (
   await run();
   await run();
   expect(state.whole).toBe(whole + 2);
-  lab.clockOffset = 25 * 3_600_000;
+  for (let times = 0; times < MISSING_TIMES; times++) {
+    lab.clockOffset += MISSING_EVERY_MS;
+    await run();
+  }
   await untilQuiet();
   expect(await lab.record("main", "in-file")).toBeUndefined();
   agent.close();

@@ -1,4 +1,5 @@
-import type { PlannedSession } from "../parts.ts";
+import type { PlannedPart } from "../ledger/records.ts";
+import type { PlannedSession, PlannedStream } from "../parts.ts";
 import type { SessionNote } from "../report.ts";
 import { dryRun } from "../run.ts";
 import type { Survey } from "../survey.ts";
@@ -13,7 +14,9 @@ export async function showPlan(
   json: boolean,
   options: Parameters<typeof dryRun>[0],
 ): Promise<number> {
-  const { plan, survey, problems } = await dryRun(options);
+  const { plan: planned, survey, problems } = await dryRun(options);
+  // White space alone is passed over, not sent.
+  const plan = planned.filter(({ streams }) => streams.some(({ parts }) => parts.length > 0));
   const totalBytes = plan.reduce((sum, session) => sum + session.bytes, 0);
   const waiting = survey.sessions.filter((session) => session.state.kind === "pending").length;
   const failures = failuresOf(survey);
@@ -50,9 +53,14 @@ function failuresOf({ sessions, failedAgents }: Survey): SessionNote[] {
   return [...failing, ...agents];
 }
 
+/** The parts that go in this run. */
+function partsNow({ parts, until }: PlannedStream): readonly PlannedPart[] {
+  return parts.filter(({ end }) => end <= until);
+}
+
 function describePlanned({ session, streams, bytes: size }: PlannedSession): string {
-  const parts = streams.reduce((sum, { record }) => sum + (record.parts?.length ?? 0), 0);
-  const from = streams[0]?.record.position.lines ?? 0;
+  const parts = streams.reduce((sum, stream) => sum + partsNow(stream).length, 0);
+  const from = streams[0]?.start.lines ?? 0;
   const name = plain(`${session.agentId}/${session.sessionId}`);
   const start = from === 0 ? "from its beginning" : `from line ${from}`;
   return `  ${name}  ${bytes(size)} ${start}, ${count(parts, "part")}`;
@@ -64,9 +72,10 @@ function toJson({ session, streams, bytes: size }: PlannedSession): unknown {
     agentId,
     sessionId,
     bytes: size,
-    parts: streams.flatMap(({ stream, store, record }) => {
-      let from = record.position.offset;
-      return (record.parts ?? []).map((part) => {
+    parts: streams.flatMap((planned) => {
+      const { stream, store, start } = planned;
+      let from = start.offset;
+      return partsNow(planned).map((part) => {
         const range = {
           store: store.kind,
           source: stream.source,

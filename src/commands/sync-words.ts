@@ -35,7 +35,7 @@ export class Progress {
     this.events = {
       onWait: (owner) => say(`Waiting: ${plain(describeOwner(owner))}.`),
       onPlan: (plan) => {
-        planned = plan.length;
+        planned += plan.length;
       },
       onBytes: (more) => {
         this.sent += more;

@@ -34,6 +34,8 @@ export interface SyncOptions {
   readonly signal: AbortSignal;
   readonly now: () => number;
   readonly random: () => number;
+  /** How long `--all` waits for the host to finish writing, in ms. @default SETTLE_MS */
+  readonly settleMs?: number | undefined;
 }
 
 /** `openclaw influxion sync`. Returns the exit code, see {@link EXIT}. */
@@ -100,25 +102,27 @@ async function checkAgent(stateDir: string, agentId: string, now: () => number):
   throw new InfluxionError("NO_SUCH_AGENT", `no agent "${agentId}"; ${there}`);
 }
 
+/**
+ * One run; with `all`, more of them only to wait for sessions that the host is rewriting.
+ * A run with `all` goes on by itself until nothing that it found is waiting.
+ */
 async function upload(options: SyncOptions, config: Config, reports: RunReport[]): Promise<number> {
-  const { terminal, json, all, stateDir, signal } = options;
+  const { terminal, json, all, stateDir, signal, settleMs = SETTLE_MS } = options;
   const apiKey = options.apiKey(config.apiKey);
-  let settleRounds = 0;
   for (;;) {
     // Once: each further try would put a session aside for twice as long.
     const retryAside = reports.length === 0;
-    const failedBefore = reports.at(-1)?.failed ?? 0;
-    const report = await oneRun(options, { ...runOptions(options, config), retryAside }, apiKey);
+    const report = await oneRun(
+      options,
+      { ...runOptions(options, config), retryAside, all },
+      apiKey,
+    );
     if (!json) terminal.out.write(summary(report, terminal, { all, stateDir, before: reports }));
     reports.push(report);
-    if (!all || report.left.sessions === 0 || report.outcome === "refused") break;
-    if (report.outcome === "unreachable") break;
-    // A session that failed is out of the way of those behind it.
-    if (report.sent.parts > 0 || report.failed > failedBefore) continue;
-    if (report.left.settling === 0 || settleRounds === SETTLE_ROUNDS) break;
-    settleRounds++;
+    const isOver = report.outcome === "refused" || report.outcome === "unreachable";
+    if (!all || isOver || report.left.settling === 0 || reports.length > SETTLE_ROUNDS) break;
     terminal.err.write("Waiting for OpenClaw to finish writing.\n");
-    await sleep(SETTLE_MS, undefined, { signal });
+    await sleep(settleMs, undefined, { signal });
   }
   const exitCode = exitCodeOf(reports);
   if (json) writeJson(terminal, { outcome: reports.at(-1)?.outcome, exitCode, runs: reports });

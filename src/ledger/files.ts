@@ -1,8 +1,10 @@
-import { readdir, readFile, rename, rmdir, unlink } from "node:fs/promises";
+import { readdir, rename, rmdir, unlink } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
 import * as v from "valibot";
+import { NotAFileError, readRegular } from "../open-file.ts";
 import { errnoOf, InfluxionError } from "../problem.ts";
 import { replaceFile, tempPrefix } from "../replace-file.ts";
+import { fileMark } from "../stores/mark.ts";
 import {
   type LedgerData,
   LedgerSchema,
@@ -37,34 +39,59 @@ export type LedgerFile =
   | { readonly kind: "legacy"; readonly records: Record<string, LegacyRecord> }
   | { readonly kind: "good"; readonly data: LedgerData };
 
+/** The files' content; `isEqual` when ledger and copy are the same bytes. */
+export interface ReadLedger extends LedgerFiles<LedgerFile> {
+  readonly isEqual: boolean;
+  /** {@link ledgerToken} of the ledger from before it was read. */
+  readonly token: string;
+}
+
 /**
  * Reads them all. Usually ledger and copy are equal, and then only one of them is parsed.
  * @throws {LedgerError} `LEDGER_UNREADABLE`, or `LEDGER_NEWER` for a version this plugin does not know
  */
-export async function readLedgerFiles(stateDir: string): Promise<LedgerFiles<LedgerFile>> {
+export async function readLedgerFiles(stateDir: string): Promise<ReadLedger> {
   const paths = ledgerPaths(stateDir);
+  const token = await ledgerToken(paths.primary);
   const [primaryBytes, copyBytes, earlierBytes] = await Promise.all([
     bytesOf(paths.primary),
     bytesOf(paths.copy),
     bytesOf(paths.earlier),
   ]);
   const primary = meaning(primaryBytes, paths.primary);
-  const same = primaryBytes !== null && copyBytes !== null && primaryBytes.equals(copyBytes);
-  const copy = same ? primary : meaning(copyBytes, paths.copy);
-  return { primary, copy, earlier: meaning(earlierBytes, paths.earlier) };
+  const isEqual = primaryBytes !== null && copyBytes !== null && primaryBytes.equals(copyBytes);
+  const copy = isEqual ? primary : meaning(copyBytes, paths.copy);
+  return { primary, copy, earlier: meaning(earlierBytes, paths.earlier), isEqual, token };
+}
+
+/** Changes whenever a ledger file is replaced. @throws {LedgerError} `LEDGER_UNREADABLE` */
+export async function ledgerToken(path: string): Promise<string> {
+  try {
+    return await fileMark(path);
+  } catch (error) {
+    throw unreadable(path, error);
+  }
 }
 
 async function bytesOf(path: string): Promise<Buffer | null> {
   try {
-    return await readFile(path);
+    return await readRegular(path);
   } catch (error) {
     if (errnoOf(error) === "ENOENT") return null;
-    throw new LedgerError(
-      "LEDGER_UNREADABLE",
-      `the record of what has been uploaded cannot be read (${errnoOf(error) || String(error)}): ${path}; give the user that runs OpenClaw access to it`,
-      { cause: error },
-    );
+    throw unreadable(path, error);
   }
+}
+
+function unreadable(path: string, error: unknown): LedgerError {
+  const why =
+    error instanceof NotAFileError
+      ? `${error.message}: move it away`
+      : `(${errnoOf(error) || String(error)}): ${path}; give the user that runs OpenClaw access to it`;
+  return new LedgerError(
+    "LEDGER_UNREADABLE",
+    `the record of what has been uploaded cannot be read ${why}`,
+    { cause: error },
+  );
 }
 
 function meaning(bytes: Buffer | null, path: string): LedgerFile {

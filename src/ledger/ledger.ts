@@ -1,18 +1,20 @@
 import { createHash } from "node:crypto";
 import type { Problem } from "../problem.ts";
 import {
-  type LedgerError,
+  LedgerError,
   type LedgerFile,
   type LedgerFiles,
   ledgerPaths,
+  ledgerToken,
+  type ReadLedger,
   readLedgerFiles,
   removeEarlier,
   removeLeftovers,
   setAside,
   writeLedgerFile,
 } from "./files.ts";
-import type { SessionRecord } from "./records.ts";
-import { type LedgerData, type LegacyRecord, SCHEMA_VERSION, type Target } from "./schema.ts";
+import { type LedgerData, type LegacyRecord, SCHEMA_VERSION, type TargetData } from "./schema.ts";
+import { TargetRecords, withoutUnbegun } from "./target.ts";
 
 /** Shortest time between two writes while confirmations come in, in ms. */
 const SAVE_EVERY_MS = 100;
@@ -24,42 +26,58 @@ export interface Destination {
   readonly projectId: string;
 }
 
+/** The right to write. */
+export interface Lock {
+  /** @throws {LedgerError} `LOCK_LOST` */
+  assertHeld(): Promise<void>;
+}
+
 export interface OpenOptions {
   readonly stateDir: string;
   /** Look without touching: nothing is repaired, set aside or written. */
   readonly readOnly?: boolean;
+  /** Held by whoever opens it for writing, and looked at before each write. */
+  readonly lock?: Lock | undefined;
   /** Wall clock, in ms since the epoch. */
   readonly now: () => number;
 }
 
 /**
- * What has been uploaded. Change the records in place, then {@link save} or
- * {@link saveSoon}. Only the holder of the lock may open it for writing.
+ * What has been uploaded: the files, and when they are written. What changed is told by
+ * comparing with what was written last, so no change can be forgotten. Only the holder of
+ * the lock may open it for writing.
  */
 export class Ledger {
   /** What a person should know about the files, e.g. that a damaged one was set aside. */
   readonly problems: Problem[];
   readonly #paths: LedgerFiles<string>;
   readonly #data: LedgerData;
-  #changed = false;
+  readonly #now: () => number;
+  readonly #lock: Lock | undefined;
+  readonly #targets = new Map<string, TargetRecords>();
+  /** Digest of the content that the files hold; null when they have to be written anyway. */
+  #written: string | null;
+  /** What the file was like when it was last read or written by us. */
+  #onDisk: string;
   #saving: Promise<void> | null = null;
   #nextSave = 0;
   #hasEarlier: boolean;
 
-  private constructor(
-    paths: LedgerFiles<string>,
-    files: LedgerFiles<LedgerFile>,
-    data: LedgerData,
-    problems: Problem[],
-  ) {
-    this.#paths = paths;
-    this.#hasEarlier = files.earlier.kind !== "missing";
+  private constructor(options: OpenOptions, files: ReadLedger, problems: Problem[]) {
+    const data = choose(files);
+    this.#paths = ledgerPaths(options.stateDir);
+    this.#now = options.now;
+    this.#lock = options.lock;
     this.#data = data;
+    this.#written = isWhole(files, data) ? digestOf(contentOf(data)) : null;
+    this.#onDisk = files.token;
+    this.#hasEarlier = files.earlier.kind !== "missing";
     this.problems = problems;
   }
 
   /** @throws {LedgerError} when there is a ledger that cannot be read or is from a newer version */
-  static async open({ stateDir, readOnly = false, now }: OpenOptions): Promise<Ledger> {
+  static async open(options: OpenOptions): Promise<Ledger> {
+    const { stateDir, readOnly = false, now } = options;
     const paths = ledgerPaths(stateDir);
     const files = await readLedgerFiles(stateDir);
     const problems: Problem[] = [];
@@ -74,24 +92,28 @@ export class Ledger {
         message: `the record of what has been uploaded was damaged (${file.why}, ${kept}): ${path}`,
       });
     }
-    const data = choose(files);
-    if (problems.length > 0 && data.revision === 0) {
+    const isMoved = problems.length > 0 && !readOnly;
+    const token = isMoved ? await ledgerToken(paths.primary) : files.token;
+    const ledger = new Ledger(options, { ...files, token }, problems);
+    if (problems.length > 0 && ledger.#data.revision === 0) {
       problems.push({
         code: "LEDGER_LOST",
         message: "no good copy of it was found, so every session is sent again",
       });
     }
-    return new Ledger(paths, files, data, problems);
+    return ledger;
   }
 
-  /** The record for a destination; an empty one that is only stored once something is saved. */
-  target({ apiUrl, deploymentId, projectId }: Destination): Target {
+  /** What has gone to a destination; nothing, and not stored, for a new one. */
+  target({ apiUrl, deploymentId, projectId }: Destination): TargetRecords {
     const id = digest([apiUrl, deploymentId, projectId]).slice(0, 16);
     this.#data.targets[id] ??= { apiUrl, deploymentId, projectId, sessions: {} };
-    return this.#data.targets[id];
+    const records = this.#targets.get(id) ?? new TargetRecords(this.#data.targets[id], this.#now);
+    this.#targets.set(id, records);
+    return records;
   }
 
-  /** Takes out what the earlier plugin remembered of `agents/<agentId>/sessions/<file>`. */
+  /** What version 1 remembered of `agents/<agentId>/sessions/<file>`. */
   legacy(agentId: string, file: string): LegacyRecord | undefined {
     return this.#data.legacy?.[legacyKey(agentId, file)];
   }
@@ -100,19 +122,13 @@ export class Ledger {
     if (this.#data.legacy !== undefined) delete this.#data.legacy[legacyKey(agentId, file)];
   }
 
-  /** Notes a change that is worth a write. */
-  changed(): void {
-    this.#changed = true;
-  }
-
   /**
    * Writes what has changed, durably.
-   * @throws {LedgerError} `LEDGER_UNWRITABLE`
+   * @throws {LedgerError} `LEDGER_UNWRITABLE`; `LEDGER_CHANGED` or `LOCK_LOST` when it is not ours any more
    */
   async save(): Promise<void> {
     // A write in flight may have begun before the change this call is about.
     while (this.#saving !== null) await this.#saving.catch(() => undefined);
-    if (!this.#changed) return;
     this.#saving = this.#write();
     try {
       await this.#saving;
@@ -126,31 +142,48 @@ export class Ledger {
    * with one of the next calls. What a crash loses is sent again under its key.
    */
   async saveSoon(): Promise<void> {
-    this.#changed = true;
     if (this.#saving !== null || performance.now() < this.#nextSave) return;
     await this.save();
   }
 
   async #write(): Promise<void> {
     const start = performance.now();
-    this.#changed = false;
+    const content = contentOf(this.#data);
+    const written = digestOf(content);
+    if (written === this.#written) return;
+    await this.#assertOurs();
     this.#data.revision++;
-    try {
-      const text = `${JSON.stringify(this.#data)}\n`;
-      await writeLedgerFile(this.#paths.primary, text);
-      await writeLedgerFile(this.#paths.copy, text).catch((error: LedgerError) => {
-        this.problems.push({ code: "LEDGER_COPY", message: `no second copy: ${error.message}` });
-      });
-      if (this.#hasEarlier) await removeEarlier(this.#paths.earlier);
-      this.#hasEarlier = false;
-    } catch (error) {
-      this.#changed = true;
-      throw error;
-    } finally {
-      // A large ledger on a slow disk is written less often.
-      const took = performance.now() - start;
-      this.#nextSave = performance.now() + Math.max(SAVE_EVERY_MS, 10 * took);
-    }
+    const text = `${prefixOf(this.#data.revision)}${content}\n`;
+    // Unknown until both are written: what fails is written again.
+    this.#written = null;
+    await writeLedgerFile(this.#paths.primary, text);
+    this.#onDisk = await ledgerToken(this.#paths.primary);
+    await writeLedgerFile(this.#paths.copy, text).then(
+      () => {
+        this.#written = written;
+      },
+      (error: LedgerError) => this.#noCopy(error),
+    );
+    if (this.#hasEarlier) await removeEarlier(this.#paths.earlier);
+    this.#hasEarlier = false;
+    // A large ledger on a slow disk is written less often.
+    const end = performance.now();
+    this.#nextSave = end + Math.max(SAVE_EVERY_MS, 10 * (end - start));
+  }
+
+  /** Where locks do not hold, as on some network disks, another uploader shows itself by what it writes. */
+  async #assertOurs(): Promise<void> {
+    await this.#lock?.assertHeld();
+    if ((await ledgerToken(this.#paths.primary)) === this.#onDisk) return;
+    throw new LedgerError(
+      "LEDGER_CHANGED",
+      `another program has written the record of what has been uploaded meanwhile: ${this.#paths.primary}; nothing more is sent in this run. If it happens again, see that only one OpenClaw uses this state directory`,
+    );
+  }
+
+  #noCopy({ message }: LedgerError): void {
+    if (this.problems.some(({ code }) => code === "LEDGER_COPY")) return;
+    this.problems.push({ code: "LEDGER_COPY", message: `no second copy: ${message}` });
   }
 }
 
@@ -159,18 +192,12 @@ export function sessionKey(agentId: string, sessionId: string): string {
   return `${agentId}/${sessionId}`;
 }
 
-/** The record of a session, made when there is none. */
-export function recordOf(target: Target, key: string): SessionRecord {
-  target.sessions[key] ??= { generations: 0, streams: {} };
-  return target.sessions[key];
-}
-
 /** For the database store: sizes it need not add up again. */
 export function knownBytes(
-  target: Target,
+  target: Pick<TargetRecords, "session">,
 ): (agentId: string, sessionId: string, signature: string) => number | undefined {
   return (agentId, sessionId, signature) => {
-    const idle = target.sessions[sessionKey(agentId, sessionId)]?.streams.sqlite?.idle;
+    const idle = target.session(sessionKey(agentId, sessionId))?.streams.sqlite?.idle;
     return idle?.signature === signature ? idle.bytes : undefined;
   };
 }
@@ -181,6 +208,36 @@ export function digest(parts: readonly unknown[]): string {
 
 function legacyKey(agentId: string, file: string): string {
   return `agents/${agentId}/sessions/${file}`;
+}
+
+/** All that a ledger holds, without its revision. */
+function contentOf({ targets, legacy }: LedgerData): string {
+  const kept = Object.entries(targets).flatMap(([id, target]) => {
+    const begun = withoutUnbegun(target);
+    return isEmpty(begun) ? [] : [[id, begun] as const];
+  });
+  // Without its brace: the revision comes first.
+  return JSON.stringify({ targets: Object.fromEntries(kept), legacy }).slice(1);
+}
+
+function prefixOf(revision: number): string {
+  return `{"schemaVersion":${SCHEMA_VERSION},"revision":${revision},`;
+}
+
+/** A target is its address until something is known of it. */
+function isEmpty({ sessions, apiUrl, deploymentId, projectId, ...known }: TargetData): boolean {
+  return Object.keys(sessions).length === 0 && Object.keys(known).length === 0;
+}
+
+/** Whether the files hold `data`, twice, and nothing that has to be moved into them. */
+function isWhole({ primary, copy, earlier, isEqual }: ReadLedger, data: LedgerData): boolean {
+  const isNone = [primary, copy, earlier].every(({ kind }) => kind === "missing");
+  const isBoth = isEqual && primary.kind === "good" && primary.data === data;
+  return isNone || (isBoth && earlier.kind === "missing");
+}
+
+function digestOf(content: string): string {
+  return createHash("sha256").update(content).digest("base64");
 }
 
 function choose({ primary, copy, earlier }: LedgerFiles<LedgerFile>): LedgerData {

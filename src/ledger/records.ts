@@ -1,7 +1,12 @@
 import type { Position } from "../stores/store.ts";
 
+/** A record as everybody but the ledger sees it: only the ledger changes what has gone. */
+export type DeepReadonly<T> = T extends object
+  ? { readonly [Key in keyof T]: DeepReadonly<T[Key]> }
+  : T;
+
 /** A part that was written down before it was sent; see docs/guarantees.md. */
-export interface PlannedPart {
+export interface PartData {
   /** In units of the position's offset; parts of a stream follow each other. */
   end: number;
   /** Bytes of source in the range. */
@@ -14,28 +19,42 @@ export interface PlannedPart {
   /** The range is one line, of which only this is sent: its length in bytes, without the newline. */
   omitted?: number;
 }
+export type PlannedPart = DeepReadonly<PartData>;
 
-export interface StreamRecord {
+/** A scan of a stream that found nothing (more) to send, so that an equal one need not be repeated. */
+export interface Idle {
+  signature: string;
+  /** Size of what was scanned, in bytes. */
+  bytes: number;
+  /** Messages that `filter.minMessages` held back then. */
+  held?: number;
+}
+
+/** How far messages behind the position were counted while `filter.minMessages` held the session back, and how many. */
+export interface Counted {
+  offset: number;
+  fingerprint: string;
+  messages: number;
+}
+
+/** How far behind the position the end of a long line was searched for, and not found. */
+export interface Searched {
+  offset: number;
+  fingerprint: string;
+}
+
+export interface StreamData {
   store: "jsonl" | "sqlite";
-  /** Counts how often the session began anew; part of the idempotency key. */
+  /** Only grows within a session, also when the ledger was lost: it begins at the clock. Part of the idempotency key. */
   generation: number;
   position: Position;
-  /** The look at which there was nothing (more) to send, so that an equal one need not be repeated. */
-  idle?: {
-    signature: string;
-    /** Size of what was looked at, in bytes. */
-    bytes: number;
-    /** Messages that `filter.minMessages` held back then. */
-    held?: number;
-  };
-  /**
-   * How far messages behind the position were counted while `filter.minMessages` held the
-   * session back, and how many, so that counting goes on from there.
-   */
-  counted?: { offset: number; fingerprint: string; messages: number };
+  idle?: Idle;
+  counted?: Counted;
+  searched?: Searched;
   /** Parts that were planned and not confirmed, in order. */
-  parts?: PlannedPart[];
+  parts?: PartData[];
 }
+export type StreamRecord = DeepReadonly<StreamData>;
 
 /** Why and until when a session is put aside. */
 export interface Aside {
@@ -47,45 +66,52 @@ export interface Aside {
   retryAt: number;
 }
 
-export interface SessionRecord {
-  /** The next generation to give out. */
+export interface SessionData {
+  /** The least generation that may be given out next. */
   generations: number;
-  streams: Record<string, StreamRecord>;
+  /** The highest generation of a part that was planned: the newest that a server can hold. */
+  sent?: number;
+  streams: Record<string, StreamData>;
   /** When a part of the session was last tried, in ms since the epoch. */
   servedAt?: number;
   /** Runs that have tried the parts that are not confirmed yet. */
   tries?: number;
   aside?: Aside;
-  /** When the session was first found missing, in ms since the epoch. */
-  missingSince?: number;
+  /** When the API last had other lines than the ledger and the session began anew, in ms since the epoch. */
+  restartedAt?: number;
+  /** How often the session was found missing since it was last there, and when last, in ms since the epoch. */
+  missing?: { times: number; at: number };
   /** Lines that arrived and were not taken, and lines of which only the length was sent. */
   rejected?: number;
   omitted?: number;
 }
+export type SessionRecord = DeepReadonly<SessionData>;
 
 /**
  * Whether `value`, which came out of JSON, is the records of sessions. By hand and not
  * with a schema: there may be a hundred thousand, and a schema would copy each of them.
  */
-export function areSessionRecords(value: unknown): value is Record<string, SessionRecord> {
+export function areSessionRecords(value: unknown): value is Record<string, SessionData> {
   return isRecordOf(value, isSessionRecord);
 }
 
-function isSessionRecord(value: unknown): value is SessionRecord {
+function isSessionRecord(value: unknown): value is SessionData {
   return (
     isObject(value) &&
     isCount(value.generations) &&
+    isOptional(value.sent, isCount) &&
     isRecordOf(value.streams, isStreamRecord) &&
     isOptional(value.servedAt, isCount) &&
     isOptional(value.tries, isCount) &&
     isOptional(value.aside, isAside) &&
-    isOptional(value.missingSince, isCount) &&
+    isOptional(value.restartedAt, isCount) &&
+    isOptional(value.missing, isMissing) &&
     isOptional(value.rejected, isCount) &&
     isOptional(value.omitted, isCount)
   );
 }
 
-function isStreamRecord(value: unknown): value is StreamRecord {
+function isStreamRecord(value: unknown): value is StreamData {
   return (
     isObject(value) &&
     (value.store === "jsonl" || value.store === "sqlite") &&
@@ -93,6 +119,7 @@ function isStreamRecord(value: unknown): value is StreamRecord {
     isPosition(value.position) &&
     isOptional(value.idle, isIdle) &&
     isOptional(value.counted, isCounted) &&
+    isOptional(value.searched, isSearched) &&
     isOptional(value.parts, areParts)
   );
 }
@@ -118,19 +145,22 @@ function isIdle(value: unknown): boolean {
 }
 
 function isCounted(value: unknown): boolean {
-  return (
-    isObject(value) &&
-    isCount(value.offset) &&
-    isString(value.fingerprint) &&
-    isCount(value.messages)
-  );
+  return isSearched(value) && isCount(value.messages);
+}
+
+function isSearched(value: unknown): value is Record<string, unknown> {
+  return isObject(value) && isCount(value.offset) && isString(value.fingerprint);
+}
+
+function isMissing(value: unknown): boolean {
+  return isObject(value) && isCount(value.times) && isCount(value.at);
 }
 
 function areParts(value: unknown): boolean {
   return Array.isArray(value) && value.every(isPart);
 }
 
-function isPart(value: unknown): value is PlannedPart {
+function isPart(value: unknown): value is PartData {
   return (
     isObject(value) &&
     isCount(value.end) &&

@@ -1,5 +1,5 @@
 import * as v from "valibot";
-import { areSessionRecords, type SessionRecord } from "./records.ts";
+import { areSessionRecords, type DeepReadonly, type SessionData } from "./records.ts";
 
 /** The version this plugin writes; a higher one belongs to a newer plugin. */
 export const SCHEMA_VERSION = 2;
@@ -20,7 +20,7 @@ const TargetSchema = v.object({
   deploymentId: v.string(),
   projectId: v.string(),
   /** By `<agentId>/<sessionId>`. */
-  sessions: v.custom<Record<string, SessionRecord>>(areSessionRecords),
+  sessions: v.custom<Record<string, SessionData>>(areSessionRecords),
   /** Set when the API refused the credentials; nothing is sent on the interval until they change. */
   refused: v.exactOptional(v.object({ reason: v.string(), at: Count, credential: v.string() })),
   /** The API asked not to be called before, in ms since the epoch. */
@@ -30,7 +30,8 @@ const TargetSchema = v.object({
   /** Largest part the API has taken after it had refused a larger one, in source bytes. */
   partLimit: v.exactOptional(Count),
 });
-export type Target = v.InferOutput<typeof TargetSchema>;
+export type TargetData = v.InferOutput<typeof TargetSchema>;
+export type Target = DeepReadonly<TargetData>;
 
 const LegacyRecordSchema = v.object({
   uploadedSizeBytes: Count,

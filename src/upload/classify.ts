@@ -64,7 +64,7 @@ export function classifyAnswer(answer: Answer, sent: number, now: number): Outco
   }
   const why =
     status === 409
-      ? "the API seems not to have what was sent to it of this session before; to send everything again, set another deploymentId, or delete the ledger (see the README)"
+      ? "the API has other lines of this session than were sent from here, also after all of it was sent again; if another machine uses the same deploymentId, give each its own"
       : "the API does not take this session";
   return { kind: "aside", status, reason: `answered ${status}: ${why}` };
 }

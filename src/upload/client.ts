@@ -5,7 +5,7 @@ import Agent from "undici/lib/dispatcher/agent.js";
 import EnvHttpProxyAgent from "undici/lib/dispatcher/env-http-proxy-agent.js";
 import { isLoopbackUrl } from "../config.ts";
 import { InfluxionError } from "../problem.ts";
-import { INGEST_PATH, MAX_ANSWER_BYTES } from "../wire.ts";
+import { FIRST_LINE_HEADER, GENERATION_HEADER, INGEST_PATH, MAX_ANSWER_BYTES } from "../wire.ts";
 import type { Body } from "./body.ts";
 import type { Answer } from "./classify.ts";
 
@@ -37,6 +37,10 @@ export interface ClientOptions {
 
 export interface Attempt {
   readonly idempotencyKey: string;
+  /** See {@link GENERATION_HEADER}. */
+  readonly generation: number;
+  /** `lineIndex` of the body's first line. */
+  readonly firstLine: number;
   readonly body: Body;
   readonly signal: AbortSignal;
   /** Told how many compressed bytes were handed to the socket. */
@@ -78,7 +82,7 @@ export function createClient(options: ClientOptions): Client {
     get hasConnected() {
       return hasConnected;
     },
-    async send({ idempotencyKey, body, signal, onBytes }) {
+    async send({ idempotencyKey, generation, firstLine, body, signal, onBytes }) {
       const idle = new IdleWatch(timeoutMs);
       const stop = AbortSignal.any([signal, idle.signal]);
       let bodySent = false;
@@ -91,6 +95,8 @@ export function createClient(options: ClientOptions): Client {
             ...headers,
             "content-encoding": body.coding,
             "idempotency-key": idempotencyKey,
+            [GENERATION_HEADER]: String(generation),
+            [FIRST_LINE_HEADER]: String(firstLine),
           },
           body: watched(body, idle, onBytes, () => {
             bodySent = true;

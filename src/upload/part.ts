@@ -18,6 +18,7 @@ export interface PartSource {
   readonly reader: Reader;
   readonly start: Position;
   readonly part: PlannedPart;
+  readonly generation: number;
   readonly agentId: string;
   readonly sessionId: string;
 }
@@ -74,7 +75,7 @@ export async function sendPart(source: PartSource, options: SendOptions): Promis
     await pacer.wait(signal);
     await checkSource(source);
     await using body = bodyOf(source, coding, options);
-    const outcome = await attempt(source.part, body, options);
+    const outcome = await attempt(source, body, options);
     if (outcome.kind === "delivered") {
       return { ...outcome, counts: body.counts, lastEntry: body.lastEntry() };
     }
@@ -127,13 +128,15 @@ async function* readUnchanged(source: PartSource, signal: AbortSignal): AsyncGen
 }
 
 async function attempt(
-  part: PlannedPart,
+  { part, generation, start }: PartSource,
   body: Body,
   { client, codings, signal, now, onBytes }: SendOptions,
 ): Promise<Outcome & { code?: string }> {
   try {
     const { answer, bodySent } = await client.send({
       idempotencyKey: part.idempotencyKey,
+      generation,
+      firstLine: start.lines,
       body,
       signal,
       ...(onBytes === undefined ? {} : { onBytes }),

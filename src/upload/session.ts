@@ -1,13 +1,13 @@
-import type { Ledger } from "../ledger/ledger.ts";
-import { digest, recordOf } from "../ledger/ledger.ts";
-import type { PlannedPart, SessionRecord, StreamRecord } from "../ledger/records.ts";
-import type { Target } from "../ledger/schema.ts";
+import type { SurveyedSession } from "../examine.ts";
+import { LedgerError } from "../ledger/files.ts";
+import { digest, type Ledger } from "../ledger/ledger.ts";
+import type { PlannedPart, StreamRecord } from "../ledger/records.ts";
+import type { TargetRecords } from "../ledger/target.ts";
 import type { PlannedSession, PlannedStream } from "../parts.ts";
-import { SourceChangedError } from "../problem.ts";
+import { describeReadFailure, SourceChangedError } from "../problem.ts";
 import type { Tally } from "../report.ts";
-import { isAtRest, type Reader } from "../stores/store.ts";
-import { readFailure, type SurveyedSession } from "../survey.ts";
-import { putAside } from "./aside.ts";
+import { isAtRest, type Reader, START, type Stream } from "../stores/store.ts";
+import { nextAside } from "./aside.ts";
 import { sentLines } from "./entry.ts";
 import {
   type Delivered,
@@ -20,70 +20,79 @@ import {
 /** What the API refuses as too large below this is not about the size of parts, in bytes of source. */
 const MIN_PART_LIMIT = 256 * 1024;
 
+const CONFLICT = 409;
+
 export interface UploadContext {
   readonly ledger: Ledger;
-  readonly target: Target;
+  readonly target: TargetRecords;
   readonly tally: Tally;
   readonly now: () => number;
   readonly send: SendOptions;
 }
 
+/** `later`: it stays pending. `restart`: it begins anew, and has to be planned again. */
+export type SessionResult = "done" | "failed" | "later" | "restart";
+
 /**
  * Sends a session's planned parts in order and records each confirmation. A
- * failure of the session stays with the session; one of the whole run is left in
- * `tally.stop`.
+ * failure of the session stays with the session, whatever it is; one of the whole
+ * run is left in `tally.stop`.
  *
- * @returns `later` when it stays pending
  * @throws {LedgerError} when a confirmation cannot be recorded
+ * @throws the signal's reason
  */
 export async function uploadSession(
   { session, streams, complete }: PlannedSession,
   context: UploadContext,
-): Promise<"done" | "failed" | "later"> {
-  const record = recordOf(context.target, session.key);
-  for (const planned of streams) {
-    try {
-      const result = await uploadStream(session, record, planned, context);
+): Promise<SessionResult> {
+  const { target, tally } = context;
+  try {
+    for (const planned of streams) {
+      const result = await uploadStream(session, planned, context);
       if (result !== "done") return result;
-    } catch (error) {
-      if (context.send.signal.aborted) throw error;
-      if (error instanceof SourceChangedError) return later(context, session, error.message);
-      const reason = readFailure(error);
-      if (reason === null) throw error;
-      context.tally.failed(session, reason);
-      return "failed";
     }
+  } catch (error) {
+    if (context.send.signal.aborted || error instanceof LedgerError) throw error;
+    const { message } = describeReadFailure(error);
+    if (error instanceof SourceChangedError) {
+      tally.postponed(session, message);
+      return "later";
+    }
+    tally.failed(session, message);
+    return "failed";
   }
-  if (record.aside !== undefined) {
-    delete record.aside;
-    context.ledger.changed();
-  }
-  if (complete) context.tally.completed(session);
+  target.setAside(session.key, undefined);
+  if (complete) tally.completed(session);
   return "done";
 }
 
 async function uploadStream(
   session: SurveyedSession,
-  record: SessionRecord,
-  { store, stream, record: streamRecord, until, whole }: PlannedStream,
+  { store, stream, record, until, whole }: PlannedStream,
   context: UploadContext,
-): Promise<"done" | "failed" | "later"> {
+): Promise<SessionResult> {
+  const { agentId, sessionId, key } = session;
   const reader = await store.open(stream);
   try {
     let refused: number | undefined;
     for (;;) {
-      const part = streamRecord.parts?.[0];
-      if (part === undefined || streamRecord.position.offset >= until) {
-        const { signature, bytes } = stream;
-        if (whole && isAtRest(stream, context.now())) streamRecord.idle = { signature, bytes };
+      const part = record.parts?.[0];
+      const { position: start, generation } = record;
+      if (part === undefined || start.offset >= until) {
+        const { source, signature, bytes } = stream;
+        if (whole && isAtRest(stream, context.now())) {
+          context.target.setIdle(key, source, { signature, bytes });
+        }
         return "done";
       }
-      const { agentId, sessionId } = session;
-      const start = streamRecord.position;
-      const result = await sendPart({ reader, start, part, agentId, sessionId }, context.send);
+      const source = { reader, start, part, generation, agentId, sessionId };
+      const result = await sendPart(source, context.send);
       if (result.kind === "too-large") refused = part.bytes;
-      const inFlight = { session, record, streamRecord, part, reader, refused };
-      const next = await settle(result, inFlight, context);
+      const next = await settle(
+        result,
+        { session, stream, record, part, reader, refused },
+        context,
+      );
       if (next !== "continue") return next;
     }
   } finally {
@@ -93,8 +102,8 @@ async function uploadStream(
 
 interface InFlight {
   readonly session: SurveyedSession;
-  readonly record: SessionRecord;
-  readonly streamRecord: StreamRecord;
+  readonly stream: Stream;
+  readonly record: StreamRecord;
   readonly part: PlannedPart;
   readonly reader: Reader;
   /** Size of the last part of the stream that was too large for the API, in bytes of source. */
@@ -106,28 +115,26 @@ async function settle(
   result: PartResult,
   inFlight: InFlight,
   context: UploadContext,
-): Promise<"continue" | "failed" | "later"> {
-  const { tally, target, ledger, now } = context;
-  const { session, record } = inFlight;
+): Promise<"continue" | Exclude<SessionResult, "done">> {
+  const { tally, target, now } = context;
+  const { session, stream } = inFlight;
   switch (result.kind) {
     case "delivered":
       await confirm(result, inFlight, context);
       return "continue";
     case "too-large":
       if (await halve(inFlight, context)) return "continue";
-      putAside(record, result.reason, now());
-      ledger.changed();
-      tally.failed(session, result.reason);
-      return "failed";
+      return putAside(result.reason, inFlight, context);
     case "aside":
-      putAside(record, result.reason, now());
-      ledger.changed();
-      tally.failed(session, result.reason);
-      return "failed";
+      if (result.status === CONFLICT && target.mayRestart(session.key)) {
+        target.restart(session.key, stream.source, START);
+        tally.restarted(session);
+        return "restart";
+      }
+      return putAside(result.reason, inFlight, context);
     case "spent":
       if (result.waitMs !== undefined) {
-        target.notBefore = Math.max(target.notBefore ?? 0, now() + result.waitMs);
-        ledger.changed();
+        target.setNotBefore(Math.max(target.notBefore ?? 0, now() + result.waitMs));
       }
       tally.spent(session, result.reason);
       if ((result.waitMs ?? 0) > MAX_WAIT_IN_RUN_MS) {
@@ -140,36 +147,35 @@ async function settle(
   }
 }
 
-async function confirm(
-  { receipt, counts, lastEntry }: Delivered,
-  { session, record, streamRecord, part, refused }: InFlight,
-  { ledger, target, tally }: UploadContext,
-): Promise<void> {
-  const { position } = streamRecord;
-  const entry = lastEntry ?? position.entry;
-  streamRecord.position = {
-    offset: part.end,
-    lines: position.lines + sentLines(counts),
-    messages: position.messages + counts.messages,
-    fingerprint: part.fingerprint,
-    ...(entry === undefined ? {} : { entry }),
-  };
-  takeOut(streamRecord);
-  delete record.tries;
-  if (refused !== undefined && part.omitted === undefined) {
-    const taken = Math.max(MIN_PART_LIMIT, part.bytes);
-    target.partLimit = Math.min(target.partLimit ?? refused, taken);
-  }
-  if (receipt.rejected > 0) record.rejected = (record.rejected ?? 0) + receipt.rejected;
-  if (counts.omitted > 0) record.omitted = (record.omitted ?? 0) + counts.omitted;
-  tally.delivered(session, part, counts, receipt);
-  await ledger.saveSoon();
+function putAside(
+  reason: string,
+  { session }: InFlight,
+  { target, tally, now }: UploadContext,
+): "failed" {
+  const { key } = session;
+  target.setAside(key, nextAside(target.session(key)?.aside, reason, now()));
+  tally.failed(session, reason);
+  return "failed";
 }
 
-function takeOut(streamRecord: StreamRecord, replacement: PlannedPart[] = []): void {
-  const parts = [...replacement, ...(streamRecord.parts ?? []).slice(1)];
-  if (parts.length > 0) streamRecord.parts = parts;
-  else delete streamRecord.parts;
+async function confirm(
+  { receipt, counts, lastEntry }: Delivered,
+  { session, stream, part, refused }: InFlight,
+  { ledger, target, tally }: UploadContext,
+): Promise<void> {
+  target.confirm(session.key, stream.source, {
+    lines: sentLines(counts),
+    messages: counts.messages,
+    rejected: receipt.rejected,
+    omitted: counts.omitted,
+    entry: lastEntry,
+  });
+  if (refused !== undefined && part.omitted === undefined) {
+    const taken = Math.max(MIN_PART_LIMIT, part.bytes);
+    target.setPartLimit(Math.min(target.partLimit ?? refused, taken));
+  }
+  tally.delivered(session, part, counts, receipt);
+  await ledger.saveSoon();
 }
 
 /**
@@ -178,41 +184,35 @@ function takeOut(streamRecord: StreamRecord, replacement: PlannedPart[] = []): v
  * left to make smaller.
  */
 async function halve(
-  { streamRecord, part, reader }: InFlight,
-  { ledger }: UploadContext,
+  { session: { key }, stream: { source }, record, part, reader }: InFlight,
+  { ledger, target }: UploadContext,
 ): Promise<boolean> {
   if (part.omitted !== undefined) return false;
-  const from = streamRecord.position.offset;
+  const from = record.position.offset;
   const half = Math.max(1, Math.floor(part.bytes / 2));
   let cut = await reader.cut(from, { maxBytes: half });
   if (cut.kind === "over") cut = await reader.cut(from, { maxBytes: cut.bytes });
   if (cut.kind !== "range") throw new SourceChangedError("it became shorter while it was sent");
-  const key = (suffix: string): string => digest([part.idempotencyKey, suffix]);
+  const keyOf = (suffix: string): string => digest([part.idempotencyKey, suffix]);
   const { end, fingerprint, bytes } = cut;
   const room = part.bytes - bytes;
   const rest = end < part.end ? await reader.cut(end, { maxBytes: room }) : null;
+  const first = { ...part, end, fingerprint, bytes, idempotencyKey: keyOf("first") };
+  const second = { ...part, bytes: room, idempotencyKey: keyOf("rest") };
   if (cut.blank === true) {
     // White space in front has no line to send: the position moves over it.
-    streamRecord.position = { ...streamRecord.position, offset: end, fingerprint };
-    takeOut(streamRecord, [{ ...part, bytes: room, idempotencyKey: key("rest") }]);
+    target.skip(key, source, { offset: end, fingerprint });
+    target.replacePart(key, source, [second]);
   } else if (rest === null) {
-    takeOut(streamRecord, [
-      {
-        ...part,
-        idempotencyKey: key("omitted"),
-        omitted: await lengthOfLine(reader, from, part.end),
-      },
-    ]);
+    const omitted = await lengthOfLine(reader, from, part.end);
+    const line = { ...part, idempotencyKey: keyOf("omitted"), omitted };
+    target.replacePart(key, source, [line]);
   } else if (rest.kind === "range" && rest.blank === true) {
     // White space behind has none either; whatever comes next begins with it.
-    takeOut(streamRecord, [{ ...part, end, fingerprint, bytes, idempotencyKey: key("first") }]);
+    target.replacePart(key, source, [first]);
   } else {
-    takeOut(streamRecord, [
-      { ...part, end, fingerprint, bytes, idempotencyKey: key("first") },
-      { ...part, bytes: room, idempotencyKey: key("rest") },
-    ]);
+    target.replacePart(key, source, [first, second]);
   }
-  ledger.changed();
   await ledger.save();
   return true;
 }
@@ -226,9 +226,4 @@ async function lengthOfLine(reader: Reader, from: number, end: number): Promise<
     last = block.at(-1);
   }
   return last === 0x0a ? bytes - 1 : bytes;
-}
-
-function later({ tally }: UploadContext, session: SurveyedSession, reason: string): "later" {
-  tally.postponed(session, reason);
-  return "later";
 }

@@ -42,6 +42,7 @@ const busyStream = fc.record({
   parts: fc.array(part, { minLength: 1, maxLength: 3 }),
   idle: fc.record({ signature: fc.string(), bytes: count, held: count }),
   counted: fc.record({ offset: count, fingerprint: fc.string(), messages: count }),
+  searched: fc.record({ offset: count, fingerprint: fc.string() }),
 });
 const name = fc.stringMatching(/^[a-z]{1,6}$/);
 const aside = fc.record({ reason: fc.string(), since: count, attempts: count, retryAt: count });
@@ -52,7 +53,9 @@ const session = fc.record(
     servedAt: count,
     tries: count,
     aside,
-    missingSince: count,
+    sent: count,
+    restartedAt: count,
+    missing: fc.record({ times: count, at: count }),
     rejected: count,
     omitted: count,
   },

@@ -17,7 +17,7 @@ import { dirname, join } from "node:path";
 import { expect, test } from "vitest";
 import { writeLedgerFile } from "../../src/ledger/files.ts";
 import { lockOwner, takeLock } from "../../src/ledger/lock.ts";
-import { REMEMBER_MS } from "../../src/prune.ts";
+import { MISSING_EVERY_MS, MISSING_TIMES } from "../../src/ledger/target.ts";
 import { startFaultServer } from "../support/fault-server.ts";
 import { API_KEY, Lab } from "../support/lab.ts";
 import { message, rest, session } from "../support/transcripts.ts";
@@ -173,7 +173,7 @@ test("P8: when the ledger cannot be written, nothing is sent", async () => {
   expect(lab.receiver.stats().parts).toBe(0);
 });
 
-test("P8: when the ledger becomes unwritable during a run, no further part is sent", async () => {
+test("P8 P66: when somebody else touches the ledger during a run, no further part is sent", async () => {
   await using lab = await Lab.start();
   for (const id of ["a", "b", "c", "d", "e", "f"]) lab.session("main", id);
   const { primary } = lab.ledgerPaths;
@@ -191,7 +191,8 @@ test("P8: when the ledger becomes unwritable during a run, no further part is se
     },
   });
   await expect(lab.run({ apiUrl: server.url, upload: { concurrency: 1 } })).rejects.toMatchObject({
-    code: "LEDGER_UNWRITABLE",
+    code: "LEDGER_CHANGED",
+    message: expect.stringContaining("another program has written the record"),
   });
   await server.close();
   expect(server.requests).toHaveLength(1);
@@ -232,16 +233,19 @@ test("P9: a lock of a live process is respected when the clock is set back", asy
   await expect(lab.run()).rejects.toMatchObject({ code: "LOCKED" });
 });
 
-test("P11: a clock that is set back neither forgets sessions at once nor keeps them for ever", async () => {
+test("P11: a clock that jumps neither forgets sessions at once nor keeps them for ever", async () => {
   await using lab = await Lab.start();
   const path = lab.session("main", "gone");
   await lab.run();
   renameSync(path, join(lab.dir, "kept"));
-  await lab.run();
-  lab.clockOffset = -3_600_000;
-  await lab.run();
-  expect(await lab.record("main", "gone")).toBeDefined();
-  lab.clockOffset = -REMEMBER_MS - 1000;
+  for (let times = 1; times < MISSING_TIMES; times++) {
+    lab.clockOffset = -times * 365 * MISSING_EVERY_MS;
+    await lab.run();
+    lab.clockOffset += 60_000;
+    await lab.run();
+    expect(await lab.record("main", "gone")).toBeDefined();
+  }
+  lab.clockOffset = 365 * MISSING_EVERY_MS;
   await lab.run();
   expect(await lab.record("main", "gone")).toBeUndefined();
 });
@@ -336,13 +340,44 @@ test("P11: records of vanished sessions are pruned, after a day, and cause no up
   lab.session("main", "stays");
   await lab.run();
   renameSync(path, join(lab.dir, "kept"));
-  await lab.run();
-  expect(await lab.record("main", "gone")).toBeDefined();
-  lab.clockOffset = REMEMBER_MS + 1000;
-  await lab.run();
+  for (let times = 1; times <= MISSING_TIMES; times++) {
+    expect(await lab.record("main", "gone")).toBeDefined();
+    await lab.run();
+    lab.clockOffset += MISSING_EVERY_MS;
+  }
   expect(await lab.record("main", "gone")).toBeUndefined();
   expect(await lab.record("main", "stays")).toBeDefined();
   expect(lab.receiver.stats().parts).toBe(2);
+});
+
+test("P72: a session that comes back is as if it had never been away", async () => {
+  await using lab = await Lab.start();
+  const path = lab.session("main", "abc");
+  const away = join(lab.dir, "away");
+  await lab.run();
+  // Away for a moment, again and again, for days.
+  for (let times = 0; times < 2 * MISSING_TIMES; times++) {
+    renameSync(path, away);
+    await lab.run();
+    renameSync(away, path);
+    await lab.run();
+    lab.clockOffset += 2 * MISSING_EVERY_MS;
+  }
+  expect(await lab.record("main", "abc")).toBeDefined();
+  expect(lab.receiver.stats().parts).toBe(1);
+});
+
+test("P72: a laptop that sleeps for weeks while a disk is not mounted forgets nothing", async () => {
+  await using lab = await Lab.start();
+  const path = lab.session("main", "abc");
+  const away = join(lab.dir, "away");
+  await lab.run();
+  renameSync(path, away);
+  await lab.run();
+  lab.clockOffset = 30 * 24 * 3_600_000;
+  for (let runs = 0; runs < 2 * MISSING_TIMES; runs++) await lab.run();
+  renameSync(away, path);
+  expect((await lab.run()).sent.parts).toBe(0);
 });
 
 test("a session that was away for an hour is not sent again when it comes back", async () => {

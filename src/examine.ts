@@ -1,0 +1,272 @@
+import type { FilterName } from "./filter.ts";
+import { sessionKey } from "./ledger/ledger.ts";
+import type { SessionRecord, StreamRecord } from "./ledger/records.ts";
+import { newestSent } from "./ledger/target.ts";
+import { deliveredMessages, hasEnoughMessages } from "./messages.ts";
+import {
+  describeReadFailure,
+  InfluxionError,
+  type Problem,
+  SourceChangedError,
+} from "./problem.ts";
+import { resolveStream } from "./resolve.ts";
+import {
+  isAtRest,
+  MAX_LINE_BYTES,
+  MAX_PART_BYTES,
+  type Reader,
+  START,
+  type Store,
+  type Stream,
+} from "./stores/store.ts";
+import type { FoundStream, SurveyOptions } from "./survey.ts";
+import { MAX_ASIDE_MS } from "./upload/aside.ts";
+
+/** A session is in exactly one of these states. */
+export type SessionState =
+  /** `growing`: its last line is still being written. */
+  | { readonly kind: "uploaded"; readonly growing: boolean }
+  /** `settling`: the host is rewriting it, or it is not read to its end; it is looked at again later. */
+  | { readonly kind: "pending"; readonly bytes: number; readonly settling: boolean }
+  | { readonly kind: "skipped"; readonly filter: FilterName }
+  | { readonly kind: "failing"; readonly reason: string; readonly retryAt?: number };
+
+/** A stream with something to send. */
+export interface PendingStream {
+  readonly store: Store;
+  readonly stream: Stream;
+  readonly record: StreamRecord;
+  /** Bytes of source after the record's position. */
+  readonly bytes: number;
+}
+
+export interface SurveyedSession {
+  /** `<agentId>/<sessionId>` */
+  readonly key: string;
+  readonly agentId: string;
+  readonly sessionId: string;
+  readonly changedAt: number;
+  readonly state: SessionState;
+  /** In the order of delivery; empty unless the state is pending. */
+  readonly pending: readonly PendingStream[];
+  /** All streams there are, to examine it once more; empty unless the state is pending. */
+  readonly streams: readonly FoundStream[];
+}
+
+/**
+ * Decides the state of one session, from all of its streams.
+ * @returns null when it turns out to be no session; `problems` then says so
+ * @throws the signal's reason
+ */
+export async function examine(
+  options: SurveyOptions,
+  agentId: string,
+  sessionId: string,
+  found: readonly FoundStream[],
+  problems: Problem[],
+): Promise<SurveyedSession | null> {
+  const { target, now } = options;
+  const key = sessionKey(agentId, sessionId);
+  const streams = found.toSorted((a, b) => (a.stream.rank < b.stream.rank ? -1 : 1));
+  const changedAt = Math.max(...streams.map(({ stream }) => stream.changedAt));
+  const session = (state: SessionState, pending: PendingStream[] = []): SurveyedSession => {
+    const again = state.kind === "pending" ? streams : [];
+    return { key, agentId, sessionId, changedAt, state, pending, streams: again };
+  };
+  const known = target.session(key);
+  const state = stateBeforeReading(options, { agentId, sessionId, streams });
+  if (state !== null) return session(state);
+  const size = sizeOf(streams);
+  const readers: Reader[] = [];
+  try {
+    const scan = await scanStreams(options, key, streams, readers);
+    if (scan.settling) return session({ kind: "pending", bytes: scan.bytes, settling: true });
+    if (scan.pending.length === 0) return session({ kind: "uploaded", growing: scan.growing });
+    const { minMessages } = options.filter;
+    const counted = await hasEnoughMessages({ ...options, minMessages }, key, scan.pending);
+    if (counted.verdict === "unknown") {
+      return session({ kind: "pending", bytes: scan.bytes, settling: true });
+    }
+    if (counted.verdict === "too-few") {
+      const first = scan.pending[0];
+      if (first !== undefined && streams.every(({ stream }) => isAtRest(stream, now()))) {
+        const idle = { signature: signatureOf(streams), held: counted.held, bytes: size };
+        target.setIdle(key, first.stream.source, idle);
+      }
+      return session({ kind: "skipped", filter: "filter.minMessages" });
+    }
+    // Without the readers: a survey of ten thousand sessions does not keep as many of them.
+    const pending = scan.pending.map(({ reader: _, ...rest }) => rest);
+    return session({ kind: "pending", bytes: scan.bytes, settling: false }, pending);
+  } catch (error) {
+    options.signal?.throwIfAborted();
+    // Rewritten or removed while it was looked at: look again later.
+    if (error instanceof SourceChangedError) {
+      return session({ kind: "pending", bytes: size, settling: true });
+    }
+    const { code, message: reason } = describeReadFailure(error);
+    if (error instanceof InfluxionError && code === "NOT_A_SESSION") {
+      // The first bytes of a session that is being (re)written look like nothing yet.
+      if (!isAtRest({ changedAt }, now())) {
+        return session({ kind: "pending", bytes: size, settling: true });
+      }
+      if (isBegun(known)) return session({ kind: "failing", reason });
+      target.forget(key);
+      problems.push({ code, agentId, message: reason });
+      return null;
+    }
+    return session({ kind: "failing", reason });
+  } finally {
+    await Promise.allSettled(readers.map((reader) => reader.close()));
+  }
+}
+
+/** The state of a session for which its names, times and sizes are enough; null when it has to be read. */
+function stateBeforeReading(
+  { filter, target, retryAside, now }: SurveyOptions,
+  {
+    agentId,
+    sessionId,
+    streams,
+  }: { agentId: string; sessionId: string; streams: readonly FoundStream[] },
+): SessionState | null {
+  const key = sessionKey(agentId, sessionId);
+  target.found(key);
+  const byName = filter.byName(agentId, sessionId);
+  if (byName !== null) return { kind: "skipped", filter: byName };
+  const known = target.session(key);
+  const aside = known?.aside;
+  if (aside !== undefined && isAhead(aside.retryAt, now(), MAX_ASIDE_MS) && !retryAside) {
+    return { kind: "failing", reason: aside.reason, retryAt: aside.retryAt };
+  }
+  if (known !== undefined) {
+    if (streams.every(({ stream }) => isIdle(known, stream))) {
+      return { kind: "uploaded", growing: false };
+    }
+    if (isHeldBack(known, signatureOf(streams), filter.minMessages)) {
+      return { kind: "skipped", filter: "filter.minMessages" };
+    }
+  }
+  const bySize = isBegun(known) ? null : filter.bySize(sizeOf(streams));
+  return bySize === null ? null : { kind: "skipped", filter: bySize };
+}
+
+/** Whether an instant is still to come; one that is further ahead than any is set is from a clock that was wrong. */
+export function isAhead(instant: number, now: number, mostMs: number): boolean {
+  return instant > now && instant <= now + mostMs;
+}
+
+function isBegun(record: SessionRecord | undefined): boolean {
+  return Object.values(record?.streams ?? {}).some(({ position }) => position.lines > 0);
+}
+
+/** The stream was scanned before, as it is now, and there was nothing left to send. */
+function isIdle(record: SessionRecord | undefined, { source, signature }: Stream): boolean {
+  const idle = record?.streams[source]?.idle;
+  return idle?.signature === signature && idle.held === undefined;
+}
+
+/** The same scan found too few messages before, and still does under today's filter. */
+function isHeldBack(record: SessionRecord, signature: string, minMessages: number): boolean {
+  return Object.values(record.streams).some(
+    ({ idle }) =>
+      idle?.held !== undefined &&
+      idle.signature === signature &&
+      deliveredMessages(record) + idle.held < minMessages,
+  );
+}
+
+function sizeOf(streams: readonly FoundStream[]): number {
+  return streams.reduce((sum, { stream }) => sum + stream.bytes, 0);
+}
+
+function signatureOf(streams: readonly FoundStream[]): string {
+  return streams.map(({ stream }) => stream.signature).join("|");
+}
+
+export interface OpenStream extends PendingStream {
+  readonly reader: Reader;
+}
+
+interface StreamScan {
+  readonly pending: readonly OpenStream[];
+  readonly bytes: number;
+  readonly growing: boolean;
+  readonly settling: boolean;
+}
+
+/**
+ * Finds what is left of each stream. What is sent last is what a server holds as the
+ * newest, so when something of an earlier stream is (still, or again) to be sent, the
+ * later ones begin anew behind it: the present must come last, whenever the past came
+ * to light.
+ */
+async function scanStreams(
+  options: SurveyOptions,
+  key: string,
+  streams: readonly FoundStream[],
+  readers: Reader[],
+): Promise<StreamScan> {
+  const { target, signal } = options;
+  const pending: OpenStream[] = [];
+  let bytes = 0;
+  let growing = false;
+  for (const { store, stream } of streams) {
+    // A database continues a file where the file ended: that is known once the file has been delivered.
+    const before = pending.at(-1);
+    if (before !== undefined && before.store.kind !== store.kind) break;
+    if (before === undefined && isIdle(target.session(key), stream)) continue;
+
+    const reader = await store.open(stream);
+    readers.push(reader);
+    let record = await resolveStream({ ...options, key, store, stream, reader });
+    if (record === "unsettled") {
+      return { pending: [], bytes: Math.max(bytes, stream.bytes), growing, settling: true };
+    }
+    if (before !== undefined && isSent(record) && !isPlannedBehind(record, before.record)) {
+      record = target.begin(key, stream.source, store.kind, START);
+    }
+    const next = await nextRange(options, key, { stream, reader, record });
+    if (next === "nothing" || next === "torn") {
+      growing ||= next === "torn";
+      continue;
+    }
+    // Parts that were planned before go as they are, whatever was planned behind them.
+    const isOld = isSent(record) && record.generation !== newestSent(target, key);
+    if (isOld && record.parts === undefined) {
+      record = target.begin(key, stream.source, store.kind, START);
+    }
+    signal?.throwIfAborted();
+    target.setIdle(key, stream.source, undefined);
+    const left = await reader.bytesAfter(record.position.offset);
+    bytes += left;
+    pending.push({ store, stream, record, bytes: left, reader });
+  }
+  return { pending, bytes, growing, settling: false };
+}
+
+/** Whether a server may hold something of this generation. */
+function isSent({ position, parts }: StreamRecord): boolean {
+  return position.lines > 0 || parts !== undefined;
+}
+
+/** Both are from one plan, which was not carried out to its end: it is, in its order. */
+function isPlannedBehind(record: StreamRecord, before: StreamRecord): boolean {
+  return before.parts !== undefined && record.generation > before.generation;
+}
+
+/** Whether there is something to send; remembers what was found when there is not. */
+async function nextRange(
+  { target, now, signal }: SurveyOptions,
+  key: string,
+  { stream, reader, record }: Pick<OpenStream, "stream" | "reader" | "record">,
+): Promise<"range" | "torn" | "nothing"> {
+  const { source, signature, bytes } = stream;
+  const from = record.position.offset;
+  const cut = await reader.cut(from, { maxBytes: MAX_PART_BYTES, ...(signal && { signal }) });
+  if (cut.kind !== "end") return "range";
+  // A torn line may be whole once the file has come to rest, which no signature tells; but not one beyond the cap.
+  const isFinal = !cut.torn || (await reader.bytesAfter(from)) > MAX_LINE_BYTES;
+  if (isFinal && isAtRest(stream, now())) target.setIdle(key, source, { signature, bytes });
+  return cut.torn ? "torn" : "nothing";
+}

@@ -1,0 +1,294 @@
+import type { Position } from "../stores/store.ts";
+import type {
+  Aside,
+  Counted,
+  Idle,
+  PartData,
+  PlannedPart,
+  Searched,
+  SessionData,
+  SessionRecord,
+  StreamData,
+  StreamRecord,
+} from "./records.ts";
+import type { Target, TargetData } from "./schema.ts";
+
+/**
+ * A session is forgotten when it was found missing this often, at times at least so far
+ * apart, in ms. A disk that is not mounted for an hour, a laptop that slept for a week, or
+ * a host upgrade that is moving transcripts must not make everything look new.
+ */
+export const MISSING_TIMES = 4;
+export const MISSING_EVERY_MS = 8 * 3_600_000;
+
+/** Least time between two restarts of a session whose lines the API has otherwise, in ms: each sends all of it again. */
+const RESTART_EVERY_MS = 7 * 24 * 3_600_000;
+
+/** A place in the queue, to be given back when a run did not come to the session. */
+export interface Turn {
+  readonly servedAt: number | undefined;
+  readonly tries: number | undefined;
+}
+
+/** What a confirmed part adds to its session. */
+export interface Confirmation {
+  readonly lines: number;
+  readonly messages: number;
+  readonly rejected: number;
+  readonly omitted: number;
+  /** See `Position.entry`; undefined when nothing was sent as an entry. */
+  readonly entry: string | undefined;
+}
+
+/**
+ * What has gone to one destination. Everybody may read the records, which change as the
+ * methods here are called; nobody else changes them.
+ */
+export class TargetRecords {
+  readonly #data: TargetData;
+  readonly #now: () => number;
+
+  /** @param now wall clock, in ms since the epoch */
+  constructor(data: TargetData, now: () => number) {
+    this.#data = data;
+    this.#now = now;
+  }
+
+  get sessions(): Target["sessions"] {
+    return this.#data.sessions;
+  }
+
+  session(key: string): SessionRecord | undefined {
+    return this.#data.sessions[key];
+  }
+
+  get refused(): Target["refused"] {
+    return this.#data.refused;
+  }
+
+  get notBefore(): number | undefined {
+    return this.#data.notBefore;
+  }
+
+  get coding(): Target["coding"] {
+    return this.#data.coding;
+  }
+
+  get partLimit(): number | undefined {
+    return this.#data.partLimit;
+  }
+
+  /** The session is there. */
+  found(key: string): void {
+    delete this.#data.sessions[key]?.missing;
+  }
+
+  /** The session is not there, although all of its agent was looked at; see {@link MISSING_TIMES}. */
+  missed(key: string): void {
+    const session = this.#data.sessions[key];
+    if (session === undefined) return;
+    const { times, at } = session.missing ?? { times: 0, at: Number.NEGATIVE_INFINITY };
+    const now = this.#now();
+    if (Math.abs(now - at) < MISSING_EVERY_MS) return;
+    if (times + 1 >= MISSING_TIMES) this.forget(key);
+    else session.missing = { times: times + 1, at: now };
+  }
+
+  forget(key: string): void {
+    delete this.#data.sessions[key];
+  }
+
+  /** Starts a stream of a session from line 0, as a generation of its own. */
+  begin(key: string, source: string, store: StreamRecord["store"], start: Position): StreamRecord {
+    const session = this.#session(key);
+    const generation = Math.max(session.generations, Math.floor(this.#now()));
+    session.generations = generation + 1;
+    return this.continueAt(key, source, { store, generation, position: start });
+  }
+
+  /** Goes on with a generation in another stream of the session. */
+  continueAt(
+    key: string,
+    source: string,
+    { store, generation, position }: Pick<StreamRecord, "store" | "generation" | "position">,
+  ): StreamRecord {
+    const record: StreamData = { store, generation, position: { ...position } };
+    this.#session(key).streams[source] = record;
+    return record;
+  }
+
+  /** Moves the record of a stream that has another name now. */
+  rename(key: string, from: string, to: string): StreamRecord {
+    const { streams } = this.#session(key);
+    const record = this.#stream(key, from);
+    delete streams[from];
+    streams[to] = record;
+    return record;
+  }
+
+  setIdle(key: string, source: string, idle: Idle | undefined): void {
+    const record = this.#stream(key, source);
+    if (idle === undefined) delete record.idle;
+    else record.idle = idle;
+  }
+
+  setCounted(key: string, source: string, counted: Counted | undefined): void {
+    const record = this.#stream(key, source);
+    if (counted === undefined) delete record.counted;
+    else record.counted = counted;
+  }
+
+  setSearched(key: string, source: string, searched: Searched | undefined): void {
+    const record = this.#stream(key, source);
+    if (searched === undefined) delete record.searched;
+    else record.searched = searched;
+  }
+
+  /** Writes down what will be sent of a stream, from `start` on. */
+  plan(key: string, source: string, start: Position, parts: readonly PlannedPart[]): void {
+    const record = this.#stream(key, source);
+    record.position = { ...start };
+    if (parts.length === 0) return;
+    record.parts = parts.map((part) => ({ ...part }));
+    const session = this.#session(key);
+    session.sent = Math.max(session.sent ?? 0, record.generation);
+  }
+
+  /** Sends the session to the back of the queue; written down before anything is sent, so that one which ends the process does not come first again for ever. */
+  takeTurn(key: string): Turn {
+    const session = this.#session(key);
+    const { servedAt, tries } = session;
+    session.servedAt = this.#now();
+    session.tries = (tries ?? 0) + 1;
+    return { servedAt, tries };
+  }
+
+  giveTurnBack(key: string, { servedAt, tries }: Turn): void {
+    const session = this.#session(key);
+    if (servedAt === undefined) delete session.servedAt;
+    else session.servedAt = servedAt;
+    if (tries === undefined) delete session.tries;
+    else session.tries = tries;
+  }
+
+  setTries(key: string, tries: number): void {
+    this.#session(key).tries = tries;
+  }
+
+  /** The stream's first part has arrived. */
+  confirm(key: string, source: string, confirmation: Confirmation): void {
+    const session = this.#session(key);
+    const record = this.#stream(key, source);
+    const { position, parts: [part] = [] } = record;
+    if (part === undefined) throw new Error(`no part of ${source} was planned`);
+    const { lines, messages, rejected, omitted, entry = position.entry } = confirmation;
+    record.position = {
+      offset: part.end,
+      lines: position.lines + lines,
+      messages: position.messages + messages,
+      fingerprint: part.fingerprint,
+      ...(entry === undefined ? {} : { entry }),
+    };
+    this.replacePart(key, source, []);
+    delete session.tries;
+    if (rejected > 0) session.rejected = (session.rejected ?? 0) + rejected;
+    if (omitted > 0) session.omitted = (session.omitted ?? 0) + omitted;
+  }
+
+  /** Puts other parts in the place of the stream's first one. */
+  replacePart(key: string, source: string, replacement: readonly PlannedPart[]): void {
+    const record = this.#stream(key, source);
+    const parts: PartData[] = [...replacement, ...(record.parts ?? []).slice(1)];
+    if (parts.length > 0) record.parts = parts;
+    else delete record.parts;
+  }
+
+  /** Moves the position over bytes that hold no line. */
+  skip(key: string, source: string, { offset, fingerprint }: Searched): void {
+    const record = this.#stream(key, source);
+    record.position = { ...record.position, offset, fingerprint };
+  }
+
+  /** Whether the session may begin anew because the API has other lines of it. */
+  mayRestart(key: string): boolean {
+    const at = this.#data.sessions[key]?.restartedAt;
+    return at === undefined || Math.abs(this.#now() - at) >= RESTART_EVERY_MS;
+  }
+
+  restart(key: string, source: string, start: Position): void {
+    this.#session(key).restartedAt = this.#now();
+    this.begin(key, source, this.#stream(key, source).store, start);
+  }
+
+  setAside(key: string, aside: Aside | undefined): void {
+    const session = this.#session(key);
+    if (aside === undefined) delete session.aside;
+    else session.aside = aside;
+  }
+
+  setRefused(refused: Target["refused"]): void {
+    if (refused === undefined) delete this.#data.refused;
+    else this.#data.refused = { ...refused };
+  }
+
+  setNotBefore(notBefore: number | undefined): void {
+    if (notBefore === undefined) delete this.#data.notBefore;
+    else this.#data.notBefore = notBefore;
+  }
+
+  setCoding(coding: Target["coding"]): void {
+    if (coding === undefined) delete this.#data.coding;
+    else this.#data.coding = coding;
+  }
+
+  setPartLimit(bytes: number): void {
+    this.#data.partLimit = bytes;
+  }
+
+  #session(key: string): SessionData {
+    this.#data.sessions[key] ??= { generations: 0, streams: {} };
+    return this.#data.sessions[key];
+  }
+
+  #stream(key: string, source: string): StreamData {
+    const record = this.#data.sessions[key]?.streams[source];
+    if (record === undefined) throw new Error(`the ledger has no record of ${source}`);
+    return record;
+  }
+}
+
+/** What is worth keeping: of ten thousand sessions that wait, one run plans a few, and the next one finds the others again. */
+export function withoutUnbegun(target: TargetData): TargetData {
+  const sessions = Object.entries(target.sessions).filter(([, session]) => isBegun(session));
+  return { ...target, sessions: Object.fromEntries(sessions) };
+}
+
+/** Whether anything of a session was sent, planned, counted, or found not to be worth another scan. */
+function isBegun({ streams, servedAt, aside }: SessionData): boolean {
+  return (
+    servedAt !== undefined ||
+    aside !== undefined ||
+    Object.values(streams).some(
+      ({ position, parts, idle, counted, searched }) =>
+        position.offset > 0 ||
+        parts !== undefined ||
+        idle !== undefined ||
+        counted !== undefined ||
+        searched !== undefined,
+    )
+  );
+}
+
+/** The generation of a session that a server holds as the newest; undefined when nothing was sent. */
+export function newestSent(
+  { sessions }: Pick<TargetRecords, "sessions">,
+  key: string,
+): number | undefined {
+  const { sent, streams = {} } = sessions[key] ?? {};
+  if (sent !== undefined) return sent;
+  // Ledgers of 2.0.0 do not say: it was the highest one.
+  const begun = Object.values(streams).filter(
+    ({ position, parts }) => position.lines > 0 || parts !== undefined,
+  );
+  return begun.length === 0 ? undefined : Math.max(...begun.map(({ generation }) => generation));
+}

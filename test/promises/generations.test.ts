@@ -1,0 +1,171 @@
+import { copyFileSync, cpSync, readFileSync, renameSync, rmSync } from "node:fs";
+import { dirname } from "node:path";
+import { expect, test } from "vitest";
+import { FIRST_LINE_HEADER, GENERATION_HEADER } from "../../src/wire.ts";
+import { type FaultServer, startFaultServer } from "../support/fault-server.ts";
+import { Lab } from "../support/lab.ts";
+import { lines, message, rest, session, write } from "../support/transcripts.ts";
+
+const RESET = ".reset.2026-11-19T10-00-00.000Z";
+
+/** Generation and first line of each request, as its headers name them. */
+function placesOf({ requests }: FaultServer): { generation: number; firstLine: number }[] {
+  return requests.map(({ headers }) => ({
+    generation: Number(headers[GENERATION_HEADER]),
+    firstLine: Number(headers[FIRST_LINE_HEADER]),
+  }));
+}
+
+test("P73: each part names its generation and its first line", async () => {
+  await using lab = await Lab.start();
+  const path = lab.session("main", "abc");
+  const server = await startFaultServer();
+  const before = Date.now();
+  await lab.run({ apiUrl: server.url });
+  lab.append(path, [message(9)]);
+  await lab.run({ apiUrl: server.url });
+  await server.close();
+  const [first, second] = placesOf(server);
+  expect(first?.generation).toBeGreaterThanOrEqual(before);
+  expect(first?.firstLine).toBe(0);
+  expect(second).toEqual({ generation: first?.generation, firstLine: 5 });
+});
+
+test("P73: a generation only grows: at a rewrite, and when the ledger is lost", async () => {
+  await using lab = await Lab.start();
+  const path = lab.session("main", "abc");
+  const server = await startFaultServer();
+  await lab.run({ apiUrl: server.url });
+  write(path, lines(session("other", 6)));
+  await lab.run({ apiUrl: server.url });
+  rmSync(dirname(lab.ledgerPaths.primary), { recursive: true });
+  await lab.run({ apiUrl: server.url });
+  await server.close();
+  const places = placesOf(server);
+  expect(places.map(({ firstLine }) => firstLine)).toEqual([0, 0, 0]);
+  const generations = places.map(({ generation }) => generation);
+  expect(generations).toEqual(generations.toSorted((a, b) => a - b));
+  expect(new Set(generations).size).toBe(3);
+});
+
+test("P73: a clock that is set back does not set a generation back", async () => {
+  await using lab = await Lab.start();
+  const path = lab.session("main", "abc");
+  const server = await startFaultServer();
+  await lab.run({ apiUrl: server.url });
+  lab.clockOffset = -1_000_000_000;
+  write(path, lines(session("other", 6)));
+  await lab.run({ apiUrl: server.url });
+  await server.close();
+  const [first, second] = placesOf(server);
+  expect(second?.generation).toBeGreaterThan(first?.generation ?? Number.POSITIVE_INFINITY);
+});
+
+test("P74: what comes to light of a session's past is sent, and what is there now goes behind it", async () => {
+  await using lab = await Lab.start();
+  const path = lab.session("main", "abc");
+  await lab.run();
+  write(path + RESET, lines(session("before", 6)));
+  await lab.run();
+  expect(lab.received("main", "abc")).toBe(readFileSync(path, "utf8"));
+  lab.append(path, [message(50)]);
+  const report = await lab.run();
+  expect(report).toMatchObject({ outcome: "done", sent: { lines: 1 } });
+  expect(lab.received("main", "abc")).toBe(readFileSync(path, "utf8"));
+  expect(lab.receiver.sessions().map((held) => held.lines)).toEqual([5, 7, 6]);
+});
+
+test("P74: so is a past that was missed because it was renamed while the names were read", async () => {
+  await using lab = await Lab.start();
+  const path = lab.session("main", "abc");
+  await lab.run();
+  // The archive is out of sight in the one run that sees the new file.
+  lab.append(path, [message(7)]);
+  renameSync(path, `${lab.dir}/archive`);
+  lab.session("main", "abc", session("anew", 2));
+  await lab.run();
+  renameSync(`${lab.dir}/archive`, path + RESET);
+  await lab.run();
+  expect((await lab.run()).sent.parts).toBe(0);
+  expect(lab.received("main", "abc")).toBe(readFileSync(path, "utf8"));
+  const held = lab.receiver.sessions().map(({ file }) => readFileSync(file, "utf8"));
+  expect(held).toContain(readFileSync(path + RESET, "utf8"));
+});
+
+test("P74: a past that cannot be sent yet does not let the present be taken for newer", async () => {
+  await using lab = await Lab.start();
+  const path = lab.session("main", "abc");
+  await lab.run();
+  write(path + RESET, lines(session("before", 40)));
+  // Room for a part of the past in each run.
+  const upload = { maxBytesPerRun: 3000 };
+  for (let runs = 0; runs < 10; runs++) {
+    lab.append(path, [message(20 + runs)]);
+    expect((await lab.run({ upload })).failures).toEqual([]);
+  }
+  await lab.run();
+  expect(lab.received("main", "abc")).toBe(readFileSync(path, "utf8"));
+  expect(lab.receiver.stats().refusals).toEqual({});
+});
+
+test("P70: a restored backup of the ledger delivers its sessions as a new generation, once", async () => {
+  await using lab = await Lab.start();
+  const path = lab.session("main", "abc");
+  const folder = dirname(lab.ledgerPaths.primary);
+  await lab.run();
+  cpSync(folder, `${lab.dir}/backup`, { recursive: true });
+  lab.append(path, [message(7), message(8)]);
+  await lab.run();
+  rmSync(folder, { recursive: true });
+  cpSync(`${lab.dir}/backup`, folder, { recursive: true });
+  lab.append(path, [message(9)]);
+  const report = await lab.run();
+  expect(report).toMatchObject({ outcome: "done", sent: { lines: 8 }, left: { sessions: 0 } });
+  expect(report.problems).toMatchObject([{ code: "SESSION_RESTARTED", sessionId: "abc" }]);
+  expect(lab.received("main", "abc")).toBe(readFileSync(path, "utf8"));
+  lab.append(path, [message(10)]);
+  expect((await lab.run()).sent.lines).toBe(1);
+});
+
+test("P70: two machines with one deploymentId do not send a session again and again", async () => {
+  await using one = await Lab.start();
+  await using two = await Lab.start();
+  const path = one.session("main", "abc");
+  await one.run();
+  cpSync(one.stateDir, two.stateDir, { recursive: true });
+  const copy = path.replace(one.stateDir, two.stateDir);
+  rest(copy);
+  const overrides = { apiUrl: one.receiver.url };
+  for (let turn = 20; turn < 30; turn++) {
+    one.append(path, [message(turn)]);
+    await one.run(overrides);
+    two.append(copy, [message(100 + turn), message(200 + turn)]);
+    await two.run(overrides);
+  }
+  const generations = one.receiver.sessions().length;
+  expect(generations).toBeLessThanOrEqual(3);
+  const status = await one.status({ overrides, json: true });
+  const failing = JSON.parse(status.out).failing;
+  expect(failing).toMatchObject([{ reason: expect.stringContaining("give each its own") }]);
+});
+
+test("P70: what begins anew keeps within the limits of the run", async () => {
+  await using lab = await Lab.start();
+  const path = lab.session("main", "abc", session("abc", 40));
+  const folder = dirname(lab.ledgerPaths.primary);
+  await lab.run();
+  lab.append(path, [message(50)]);
+  copyFileSync(lab.ledgerPaths.primary, `${lab.dir}/ledger`);
+  await lab.run();
+  for (const name of [lab.ledgerPaths.primary, lab.ledgerPaths.copy]) {
+    copyFileSync(`${lab.dir}/ledger`, name);
+  }
+  lab.append(path, [message(51)]);
+  const upload = { maxBytesPerRun: 3000 };
+  const first = await lab.run({ upload });
+  expect(first.sent.sourceBytes).toBeLessThanOrEqual(3000);
+  expect(first.left.sessions).toBe(1);
+  for (let runs = 0; runs < 10; runs++) await lab.run({ upload });
+  expect(folder).toContain("influxion");
+  expect(lab.received("main", "abc")).toBe(readFileSync(path, "utf8"));
+});
