@@ -223,7 +223,7 @@ async function scanStreams(
     if (record === "unsettled") {
       return { pending: [], bytes: Math.max(bytes, stream.bytes), growing, settling: true };
     }
-    if (before !== undefined && isSent(record) && !isPlannedBehind(record, before.record)) {
+    if (before !== undefined && record.generation <= before.record.generation) {
       record = target.begin(key, stream.source, store.kind, START);
     }
     const next = await nextRange(options, key, { stream, reader, record });
@@ -232,8 +232,7 @@ async function scanStreams(
       continue;
     }
     // Parts that were planned before go as they are, whatever was planned behind them.
-    const isOld = isSent(record) && record.generation !== newestSent(target, key);
-    if (isOld && record.parts === undefined) {
+    if (record.parts === undefined && record.generation < newestSent(target, key)) {
       record = target.begin(key, stream.source, store.kind, START);
     }
     signal?.throwIfAborted();
@@ -243,16 +242,6 @@ async function scanStreams(
     pending.push({ store, stream, record, bytes: left, reader });
   }
   return { pending, bytes, growing, settling: false };
-}
-
-/** Whether a server may hold something of this generation. */
-function isSent({ position, parts }: StreamRecord): boolean {
-  return position.lines > 0 || parts !== undefined;
-}
-
-/** Both are from one plan, which was not carried out to its end: it is, in its order. */
-function isPlannedBehind(record: StreamRecord, before: StreamRecord): boolean {
-  return before.parts !== undefined && record.generation > before.generation;
 }
 
 /** Whether there is something to send; remembers what was found when there is not. */

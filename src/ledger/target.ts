@@ -279,16 +279,13 @@ function isBegun({ streams, servedAt, aside }: SessionData): boolean {
   );
 }
 
-/** The generation of a session that a server holds as the newest; undefined when nothing was sent. */
-export function newestSent(
-  { sessions }: Pick<TargetRecords, "sessions">,
-  key: string,
-): number | undefined {
+/** The newest generation of a session that a server can hold; -1 when nothing was planned. */
+export function newestSent({ sessions }: Pick<TargetRecords, "sessions">, key: string): number {
   const { sent, streams = {} } = sessions[key] ?? {};
   if (sent !== undefined) return sent;
   // Ledgers of 2.0.0 do not say: it was the highest one.
   const begun = Object.values(streams).filter(
     ({ position, parts }) => position.lines > 0 || parts !== undefined,
   );
-  return begun.length === 0 ? undefined : Math.max(...begun.map(({ generation }) => generation));
+  return Math.max(-1, ...begun.map(({ generation }) => generation));
 }

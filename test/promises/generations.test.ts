@@ -108,6 +108,25 @@ test("P74: a past that cannot be sent yet does not let the present be taken for 
   expect(lab.receiver.stats().refusals).toEqual({});
 });
 
+test("P74: the numbers of generations follow the order in which they are sent", async () => {
+  await using lab = await Lab.start();
+  const server = await startFaultServer();
+  const overrides = { apiUrl: server.url, filter: { minMessages: 6 } };
+  // Held back, and so only looked at, before its past appears.
+  const path = lab.session("main", "abc", session("abc", 2));
+  await lab.run(overrides);
+  for (const second of [3, 1, 2]) {
+    const archive = `${path}.reset.2026-11-19T10-00-0${second}.000Z`;
+    write(archive, lines(session(`before ${second}`, 4)));
+    await lab.run(overrides);
+  }
+  await lab.run(overrides);
+  await server.close();
+  const generations = placesOf(server).map(({ generation }) => generation);
+  expect(generations).toEqual(generations.toSorted((a, b) => a - b));
+  expect(server.requests.at(-1)?.lines).toHaveLength(3);
+});
+
 test("P70: a restored backup of the ledger delivers its sessions as a new generation, once", async () => {
   await using lab = await Lab.start();
   const path = lab.session("main", "abc");

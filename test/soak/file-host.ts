@@ -46,6 +46,16 @@ interface FileSession {
   torn: Torn | undefined;
 }
 
+/** An archive that is out of sight for a while, as in a backup that is restored later. */
+interface Hidden {
+  readonly session: FileSession;
+  readonly version: Version | undefined;
+  readonly path: string;
+}
+
+/** Share of the archives that come to light late. */
+const LATE_SHARE = 0.3;
+
 export interface FileHostOptions {
   readonly stateDir: string;
   readonly dice: Dice;
@@ -53,6 +63,8 @@ export interface FileHostOptions {
   /** How long a rewrite may take before the uploader may believe what is there in between, in ms. */
   readonly patienceMs: number;
   readonly hugeShare: number;
+  /** Told about each action, for the log of a run that is violated. */
+  readonly onAction: (action: string, session: string) => void;
 }
 
 /** Does to session files what hosts do, and remembers what was in them. */
@@ -60,6 +72,7 @@ export class FileHost {
   readonly histories = new Map<string, History>();
   readonly #options: FileHostOptions;
   readonly #sessions: FileSession[] = [];
+  readonly #hidden: Hidden[] = [];
   #count = 0;
   #stamp = Date.UTC(2026, 9, 1);
 
@@ -70,7 +83,8 @@ export class FileHost {
 
   /** One action on one session. */
   async act(): Promise<void> {
-    const { dice, entries, hugeShare } = this.#options;
+    const { dice, entries, hugeShare, onAction } = this.#options;
+    if (dice.chance(0.02)) return this.#reveal();
     const session = dice.pick(this.#sessions);
     if (session.version === undefined) return this.#append(session, [entries.header(session.id)]);
     if (session.torn !== undefined && dice.chance(0.7)) return this.#finish(session);
@@ -90,6 +104,7 @@ export class FileHost {
       create: 4,
       huge: hugeShare,
     });
+    onAction(action, keyOf(session));
     if (action === "append") return this.#append(session, [entries.line()]);
     if (action === "burst") return this.#append(session, this.#lines(dice.int(2, 30)));
     if (action === "huge") return this.#append(session, [entries.huge()]);
@@ -103,8 +118,9 @@ export class FileHost {
     if (action === "resetAnew") this.#append(session, [entries.header(session.id)]);
   }
 
-  /** Finishes every line that is half written. */
+  /** Finishes every line that is half written, and brings to light what is out of sight. */
   settle(): void {
+    while (this.#hidden.length > 0) this.#reveal();
     for (const session of this.#sessions) if (session.torn !== undefined) this.#finish(session);
   }
 
@@ -224,9 +240,28 @@ export class FileHost {
 
   /** The live file gets another name; a line that was half written stays so for ever. */
   #reset(session: FileSession): void {
-    renameSync(session.path, `${session.path}.reset.${this.#nextStamp()}`);
+    const path = `${session.path}.reset.${this.#nextStamp()}`;
+    renameSync(session.path, path);
+    if (this.#options.dice.chance(LATE_SHARE)) {
+      const { version } = session;
+      renameSync(path, hiddenPath(path));
+      this.#hidden.push({ session, version, path });
+      this.#options.onAction("hide", keyOf(session));
+    }
     session.version = undefined;
     session.torn = undefined;
+  }
+
+  #reveal(): void {
+    const hidden = this.#hidden.shift();
+    if (hidden === undefined) return;
+    const { session, version, path } = hidden;
+    const { versions } = session.history;
+    const later = versions.length - 1 - (version === undefined ? 0 : versions.indexOf(version));
+    // It goes (again) as a generation of its own, and so does everything behind it.
+    session.history.slack += 1 + later;
+    renameSync(hiddenPath(path), path);
+    this.#options.onAction("reveal", keyOf(session));
   }
 
   #remove(session: FileSession): void {
@@ -244,4 +279,11 @@ export class FileHost {
     this.#stamp += 1000;
     return new Date(this.#stamp).toISOString().replaceAll(":", "-");
   }
+}
+
+const keyOf = ({ agentId, id }: FileSession): string => `${agentId}/${id}`;
+
+/** Beside the folder of the sessions, on the same disk. */
+function hiddenPath(path: string): string {
+  return path.replace(/sessions\/([^/]+)$/, "hidden-$1");
 }

@@ -12,7 +12,7 @@ const { values } = parseArgs({
 const kills = Number(values.kills);
 const seed = Number(values.seed);
 const begun = performance.now();
-const { violations, counts, outcomes } = await soak({
+const { violations, counts, outcomes, kept } = await soak({
   kills,
   seed,
   code: "dist",
@@ -27,6 +27,7 @@ const told = Object.entries({ kills, ...counts }).map(([name, count]) => `${name
 const verdict = violations.length === 0 ? "conserved" : `${violations.length} VIOLATIONS`;
 process.stdout.write(`soak seed ${seed}: ${verdict}; ${told.join(", ")}\n`);
 for (const violation of violations.slice(0, 40)) process.stderr.write(`  ${violation}\n`);
+if (kept !== undefined) process.stderr.write(`  state and logs are in ${kept}\n`);
 if (values.outcomes) process.stderr.write(`${JSON.stringify(outcomes, null, 2)}\n`);
 // A connection that a fault left hanging must not keep the process.
 process.exit(violations.length === 0 ? 0 : 1);

@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync } from "node:fs";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
@@ -23,9 +23,13 @@ const REST_MS = 10_000 - CLOCK_AHEAD_MS;
 /** A child that waits, e.g. because it was refused, is killed after this, in ms. */
 const REQUEST_MS = 2000;
 
-/** Fewer repeated requests than this share of the kills: they met nothing, and nothing was proved. For counts that chance does not decide. */
-const LEAST_REPEATS = 0.2;
-const MANY_KILLS = 100;
+/**
+ * Fewer repeated requests than this share of the kills: they met nothing, and nothing was
+ * proved. It must hold in each tenth of a soak, if that has enough kills for chance not to decide.
+ */
+const LEAST_REPEATS = 0.1;
+const MANY_KILLS = 50;
+const TENTHS = 10;
 
 /** How long an upload in flight may go on after its session was deleted, in ms. */
 const IN_FLIGHT_MS = 2_000;
@@ -53,6 +57,8 @@ export interface SoakResult {
   readonly counts: Readonly<Record<string, number>>;
   /** How runs ended, by outcome. */
   readonly outcomes: Readonly<Record<string, number>>;
+  /** The folder with the state directory and the logs of a soak that was violated. */
+  readonly kept: string | undefined;
 }
 
 /** Writes, uploads, goes wrong and kills; then lets everything through and counts. */
@@ -74,6 +80,11 @@ class Soak implements AsyncDisposable {
   readonly #db: DbHost;
   readonly #told: Told = { outcomes: {}, crashes: [] };
   readonly #late: string[] = [];
+  /** What the writer did, for the log. */
+  readonly #log: object[] = [];
+  /** Repeats at the end of each tenth of the kills. */
+  readonly #repeats: number[] = [];
+  #isKept = false;
   #actions = 0;
   #kills = 0;
   #writing = true;
@@ -94,6 +105,7 @@ class Soak implements AsyncDisposable {
       entries,
       patienceMs: REST_MS / 2,
       hugeShare: hugeLines ? 0.02 : 0,
+      onAction: (action, session) => this.#log.push({ at: new Date(), session, action }),
     });
     this.#db = new DbHost(this.#stateDir, new Dice(seed + 3), entries);
     this.#writer = this.#write();
@@ -117,10 +129,10 @@ class Soak implements AsyncDisposable {
       await this.#instant(child);
       await child.kill();
       ageLock(this.#stateDir);
-      await this.#connectionsEnded();
       this.#collect();
       this.#kills++;
       const { repeats } = this.#held;
+      if (this.#kills % Math.ceil(this.#options.kills / TENTHS) === 0) this.#repeats.push(repeats);
       this.#options.onKill?.({
         kills: this.#kills,
         requests: this.#server.requests.length,
@@ -173,26 +185,50 @@ class Soak implements AsyncDisposable {
     const differences = histories.flatMap(([session, history]) =>
       compare(session, history, held.sessions.get(session) ?? [], this.#onDisk(session, history)),
     );
-    const { kills } = this.#options;
-    if (kills >= MANY_KILLS && held.repeats < LEAST_REPEATS * kills) {
-      differences.push(`only ${held.repeats} repeats: the kills did not meet uploads`);
-    }
+    differences.push(...this.#missedUploads());
+    const violations = [...this.#told.crashes, ...held.violations, ...this.#late, ...differences];
+    if (violations.length > 0) this.#keep(violations);
     const sum = (counts: readonly number[]): number => counts.reduce((a, b) => a + b, 0);
     return {
-      violations: [...this.#told.crashes, ...held.violations, ...this.#late, ...differences],
+      violations,
       counts: {
         actions: this.#actions,
         sessions: histories.length,
         versions: sum(histories.map(([, { versions }]) => versions.length)),
         generations: sum([...held.sessions.values()].map(({ length }) => length)),
-        parts: held.parts,
+        parts: held.log.length,
         lines: held.lines,
         omitted: held.omitted,
         requests: this.#server.requests.length,
         repeats: held.repeats,
       },
       outcomes: this.#told.outcomes,
+      kept: this.#isKept ? this.#dir : undefined,
     };
+  }
+
+  /** A tenth of the kills that did not meet uploads has proved nothing. */
+  #missedUploads(): string[] {
+    const kills = this.#options.kills / TENTHS;
+    if (kills < MANY_KILLS) return [];
+    return this.#repeats.flatMap((repeats, tenth) => {
+      const met = repeats - (this.#repeats[tenth - 1] ?? 0);
+      return met >= LEAST_REPEATS * kills
+        ? []
+        : [`only ${met} repeats in tenth ${tenth + 1}: the kills did not meet uploads`];
+    });
+  }
+
+  /** What is needed to find out why. */
+  #keep(violations: readonly string[]): void {
+    this.#isKept = true;
+    const lines = (entries: readonly unknown[]): string =>
+      entries.map((entry) => `${JSON.stringify(entry)}\n`).join("");
+    const requests = this.#server.requests.map(({ headers: _, ...request }) => request);
+    writeFileSync(join(this.#dir, "violations.txt"), violations.join("\n"));
+    writeFileSync(join(this.#dir, "parts.jsonl"), lines(this.#held.log));
+    writeFileSync(join(this.#dir, "actions.jsonl"), lines(this.#log));
+    writeFileSync(join(this.#dir, "requests.jsonl"), lines(requests));
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -200,7 +236,7 @@ class Soak implements AsyncDisposable {
     await this.#writer.catch(() => undefined);
     this.#db.close();
     await this.#server.close();
-    rmSync(this.#dir, { recursive: true, force: true });
+    if (!this.#isKept) rmSync(this.#dir, { recursive: true, force: true });
   }
 
   async #write(): Promise<void> {
@@ -257,14 +293,12 @@ class Soak implements AsyncDisposable {
     return [this.#db.onDisk(session)];
   }
 
-  /** A part that was on its way when its sender died arrives before the next sender starts. */
-  async #connectionsEnded(): Promise<void> {
-    for (let ms = 0; ms < 1000 && this.#server.openSockets() > 0; ms += 5) await sleep(5);
-  }
-
   #collect(): void {
-    this.#held.collect((session, { startedAt }) => {
-      const history = new Map(this.#histories()).get(session);
+    const histories = new Map(this.#histories());
+    this.#held.collect((session, { startedAt, status }) => {
+      const history = histories.get(session);
+      // An API that has other lines gets all of them again.
+      if (history !== undefined && status === 409) history.slack++;
       if (history === undefined) this.#late.push(`${session}: was never written`);
       else if (startedAt > (history.deletedAt ?? Number.POSITIVE_INFINITY) + IN_FLIGHT_MS) {
         this.#late.push(`${session}: sent after it was deleted`);

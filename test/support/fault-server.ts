@@ -81,6 +81,8 @@ export interface RequestInfo {
 export interface RecordedRequest extends RequestInfo {
   /** `dropped` is what an `accept-then-close` before it does to a request. */
   behaviour: Behaviour["kind"] | "dropped";
+  /** The status it was answered with, where its behaviour is an answer made by hand. */
+  status?: number;
   /** Bytes of the body as sent that were read. */
   wireBytes: number;
   /** The whole body was read. */
@@ -251,6 +253,7 @@ async function play(behaviour: Behaviour, scene: Scene): Promise<void> {
     case "wrong-counts":
       return sendReceipt(scene, { accepted: behaviour.accepted, rejected: behaviour.rejected });
     case "status":
+      request.status = behaviour.status;
       return send(res, behaviour);
     case "redirect":
       return send(res, { status: behaviour.status ?? 307, headers: { location: behaviour.to } });
