@@ -15,7 +15,9 @@ export type FileAction =
   | { readonly kind: "truncate"; readonly keep: number }
   /** Changes an earlier line without changing any length. */
   | { readonly kind: "edit"; readonly line: number }
-  | { readonly kind: "reset"; readonly anew: boolean }
+  /** `late`: the archive is out of sight until it is revealed. */
+  | { readonly kind: "reset"; readonly anew: boolean; readonly late: boolean }
+  | { readonly kind: "reveal" }
   | { readonly kind: "remove" };
 
 export interface Write {
@@ -68,7 +70,8 @@ const fileAction: fc.Arbitrary<FileAction> = fc.oneof(
   fc.record({ kind: fc.constant("rewriteOther" as const), keep: fc.integer({ min: 0, max: 5 }) }),
   fc.record({ kind: fc.constant("truncate" as const), keep: fc.integer({ min: 0, max: 5 }) }),
   fc.record({ kind: fc.constant("edit" as const), line: fc.integer({ min: 1, max: 5 }) }),
-  fc.record({ kind: fc.constant("reset" as const), anew: fc.boolean() }),
+  fc.record({ kind: fc.constant("reset" as const), anew: fc.boolean(), late: fc.boolean() }),
+  fc.constant({ kind: "reveal" as const }),
   fc.constant({ kind: "remove" as const }),
 );
 

@@ -41,7 +41,7 @@ test("P17: a last line without newline is delivered before what follows a reset"
   const steps = [
     write({ kind: "noNewline" }, true),
     run(),
-    write({ kind: "reset", anew: true }, true),
+    write({ kind: "reset", anew: true, late: false }, true),
     run(),
   ];
   expect(await outcomeOf(steps)).toEqual([]);

@@ -2,6 +2,7 @@ import { createHash } from "node:crypto";
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
 import { gunzipSync } from "node:zlib";
+import { GENERATION_HEADER } from "../../src/wire.ts";
 import { digestOf } from "../soak/history.ts";
 
 /** How one request is treated once its whole body is here. */
@@ -17,7 +18,8 @@ export type Treatment =
 
 /**
  * An ingest API in memory that is as strict as the contract allows: a part must
- * continue where the session ends or begin at line 0, a key stands for one body.
+ * continue where the session ends or begin at line 0, a key stands for one body, and
+ * a generation is newer than those before it.
  */
 export class Ingest implements AsyncDisposable {
   /** Digests of payloads by session and generation. */
@@ -30,6 +32,8 @@ export class Ingest implements AsyncDisposable {
   treat: (request: number) => Treatment = () => ({ kind: "ok" });
   readonly #bodies = new Map<string, string>();
   readonly #taken = new Set<string>();
+  /** The generations of each session as their headers name them, in the order of arrival. */
+  readonly #numbers = new Map<string, number[]>();
   readonly #server = createServer((request, response) => {
     this.#answer(request, response).catch(() => request.socket.destroy());
   });
@@ -50,6 +54,7 @@ export class Ingest implements AsyncDisposable {
     this.violations.length = 0;
     this.#bodies.clear();
     this.#taken.clear();
+    this.#numbers.clear();
     this.parts = 0;
     this.requests = 0;
     this.treat = () => ({ kind: "ok" });
@@ -68,13 +73,14 @@ export class Ingest implements AsyncDisposable {
     const key = String(request.headers["idempotency-key"]);
     const treatment = this.treat(this.requests++);
     if (treatment.kind === "never") return void request.socket.destroy();
+    const generation = Number(request.headers[GENERATION_HEADER]);
     const status = this.#check(key, text, lines);
     if (status !== 200) return answer(response, status, {});
     if (treatment.kind === "unavailable") return answer(response, 503, {});
     if (treatment.kind === "limit" && text.length > treatment.bytes && !this.#taken.has(key)) {
       return answer(response, 413, {});
     }
-    const place = this.#take(key, lines);
+    const place = this.#take(key, lines, generation);
     if (treatment.kind === "drop") request.socket.destroy();
     else if (!place) answer(response, 409, {});
     else answer(response, 200, { accepted: lines.length, rejected: 0, batchId: key });
@@ -94,7 +100,7 @@ export class Ingest implements AsyncDisposable {
   }
 
   /** False when the part does not continue what is held. */
-  #take(key: string, lines: readonly string[]): boolean {
+  #take(key: string, lines: readonly string[], generation: number): boolean {
     if (this.#taken.has(key)) return true;
     const parsed = lines.map((line) => JSON.parse(line) as Envelope);
     const { agentId, sessionId, lineIndex } = parsed[0] as Envelope;
@@ -102,6 +108,13 @@ export class Ingest implements AsyncDisposable {
     const generations = this.sessions.get(session) ?? [];
     this.sessions.set(session, generations);
     if (lineIndex === 0) generations.push([]);
+    const numbers = this.#numbers.get(session) ?? [];
+    this.#numbers.set(session, numbers);
+    if (lineIndex === 0) numbers.push(generation);
+    // A server that knows the header must come to the same as one that goes by the order of arrival.
+    if (numbers.at(-1) !== generation || Math.max(...numbers) !== generation) {
+      this.violations.push(`generation ${generation} came behind ${numbers.join()}`);
+    }
     const newest = generations.at(-1) ?? [];
     if (newest.length !== lineIndex) {
       this.violations.push(`line ${lineIndex} came when ${newest.length} lines were held`);

@@ -6,7 +6,7 @@ import {
   utimesSync,
   writeFileSync,
 } from "node:fs";
-import { dirname, join } from "node:path";
+import { basename, dirname, join } from "node:path";
 import { digestOf, digestsOf, History, payloadOf, type Version } from "../soak/history.ts";
 import { header } from "../support/transcripts.ts";
 import type { FileAction } from "./actions.ts";
@@ -25,6 +25,8 @@ export class SessionFile {
   #torn: { readonly rest: string; readonly line: string; readonly counted: boolean } | undefined;
   /** What the file holds once the rewrite that is under way has ended. */
   #rewritten: string | undefined;
+  /** Archives that are out of sight, and what each of them holds. */
+  readonly #hidden: { readonly path: string; readonly version: Version | undefined }[] = [];
   #count = 0;
   #stamp = Date.UTC(2026, 9, 1);
 
@@ -38,6 +40,10 @@ export class SessionFile {
   write(action: FileAction, fresh: boolean): void {
     this.finishRewrite();
     // After a reset or a deletion, what was begun stays as it is.
+    if (action.kind === "reveal") {
+      this.#reveal();
+      return;
+    }
     if (action.kind !== "reset" && action.kind !== "remove") this.#finishLine();
     if (!this.#has("\n")) this.#add([header(this.id)]);
     this.#apply(action);
@@ -49,6 +55,7 @@ export class SessionFile {
   settle(): void {
     this.finishRewrite();
     this.#finishLine();
+    while (this.#hidden.length > 0) this.#reveal();
   }
 
   finishRewrite(): void {
@@ -91,7 +98,7 @@ export class SessionFile {
         this.#edit(action.line);
         break;
       case "reset":
-        this.#rename("reset");
+        this.#reset(action.late);
         if (action.anew) this.#add([header(this.id)]);
         break;
       case "remove":
@@ -101,12 +108,32 @@ export class SessionFile {
     }
   }
 
-  #rename(reason: "reset" | "deleted"): void {
+  #reset(late: boolean): void {
+    const version = this.#version;
+    const path = this.#rename("reset");
+    if (!late) return;
+    renameSync(path, hiddenPath(path));
+    this.#hidden.push({ path, version });
+  }
+
+  /** It goes (again) as a generation of its own, and so does everything behind it. */
+  #reveal(): void {
+    const hidden = this.#hidden.shift();
+    if (hidden === undefined) return;
+    const { versions } = this.history;
+    const index = hidden.version === undefined ? 0 : versions.indexOf(hidden.version);
+    this.history.slack += versions.length - index;
+    renameSync(hiddenPath(hidden.path), hidden.path);
+  }
+
+  #rename(reason: "reset" | "deleted"): string {
     this.#stamp += 1000;
     const stamp = new Date(this.#stamp).toISOString().replaceAll(":", "-");
-    renameSync(this.#path, `${this.#path}.${reason}.${stamp}`);
+    const path = `${this.#path}.${reason}.${stamp}`;
+    renameSync(this.#path, path);
     this.#torn = undefined;
     this.#version = undefined;
+    return path;
   }
 
   #entry(size: number): string {
@@ -180,4 +207,9 @@ export class SessionFile {
     const seconds = this.#now() / 1000 - (fresh ? 0 : 60);
     if (existsSync(this.#path)) utimesSync(this.#path, seconds, seconds);
   }
+}
+
+/** Beside the sessions' folder. */
+function hiddenPath(path: string): string {
+  return join(dirname(dirname(path)), `hidden-${basename(path)}`);
 }

@@ -173,6 +173,29 @@ test("P8: when the ledger cannot be written, nothing is sent", async () => {
   expect(lab.receiver.stats().parts).toBe(0);
 });
 
+test("P6: a copy of the ledger that cannot be written is told, and written once it can be", async () => {
+  await using lab = await Lab.start();
+  lab.session("main", "abc");
+  const { copy } = lab.ledgerPaths;
+  const server = await startFaultServer({
+    script: () => {
+      rmSync(copy, { force: true });
+      mkdirSync(join(copy, "in the way"), { recursive: true });
+      return undefined;
+    },
+  });
+  const report = await lab.run({ apiUrl: server.url });
+  expect(report.sent.parts).toBe(1);
+  expect(report.problems).toMatchObject([
+    { code: "LEDGER_COPY", message: expect.stringContaining("no second copy: ") },
+  ]);
+  await server.close();
+  rmSync(copy, { recursive: true });
+  // Nothing is new but that.
+  expect(await lab.run({ apiUrl: server.url })).toMatchObject({ problems: [], sent: { parts: 0 } });
+  expect(readFileSync(copy)).toEqual(readFileSync(lab.ledgerPaths.primary));
+});
+
 test("P8 P66: when somebody else touches the ledger during a run, no further part is sent", async () => {
   await using lab = await Lab.start();
   for (const id of ["a", "b", "c", "d", "e", "f"]) lab.session("main", id);

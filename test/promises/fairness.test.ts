@@ -69,6 +69,22 @@ test("P35: sessions that change all the time do not starve the others under maxF
   }
 });
 
+test("P35: nor does a clock that was days ahead when a session was served", async () => {
+  await using lab = await Lab.start();
+  const path = lab.session("main", "served-ahead");
+  lab.clockOffset = 3 * 24 * 3_600_000;
+  await lab.run();
+  lab.clockOffset = 0;
+  const others = ["b", "c", "d"].map((id) => lab.session("main", id));
+  lab.append(path, [message(100)]);
+  const upload = { maxFilesPerRun: 1 };
+  for (let runs = 0; runs < 4; runs++) {
+    await lab.run({ upload });
+    for (const other of others) lab.append(other, [message(200 + runs)]);
+  }
+  expect(lab.received("main", "served-ahead")).toBe(readFileSync(path, "utf8"));
+});
+
 test("P36: maxBytesPerRun is never exceeded", async () => {
   await using lab = await Lab.start();
   const paths = ["a", "b", "c"].map((id) => lab.session("main", id, sized(id, 100)));
