@@ -44,7 +44,7 @@ export interface RunOptions {
 
 /** What a caller may show while a run goes on: plain data, so that it can come from another thread. */
 export interface RunEvents {
-  onWait?(owner: LockOwner | null): void;
+  onWait?(owner: LockOwner): void;
   onPlan?(plan: readonly (SessionName & { readonly bytes: number })[]): void;
   /** @param bytes compressed bytes handed to the socket */
   onBytes?(bytes: number): void;
