@@ -223,7 +223,7 @@ async function scanStreams(
     if (record === "unsettled") {
       return { pending: [], bytes: Math.max(bytes, stream.bytes), growing, settling: true };
     }
-    if (before !== undefined && record.generation <= before.record.generation) {
+    if (before !== undefined && !isPlannedBehind(record, before.record)) {
       record = target.begin(key, stream.source, store.kind, START);
     }
     const next = await nextRange(options, key, { stream, reader, record });
@@ -242,6 +242,18 @@ async function scanStreams(
     pending.push({ store, stream, record, bytes: left, reader });
   }
   return { pending, bytes, growing, settling: false };
+}
+
+/**
+ * Whether what is sent of `record` comes behind what is sent of an earlier stream: nothing
+ * of it was sent yet, or both are from one plan, which is carried out in its order.
+ */
+function isPlannedBehind(
+  { generation, position, parts }: StreamRecord,
+  before: StreamRecord,
+): boolean {
+  const isSent = position.lines > 0 || parts !== undefined;
+  return generation > before.generation && (!isSent || before.parts !== undefined);
 }
 
 /** Whether there is something to send; remembers what was found when there is not. */

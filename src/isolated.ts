@@ -1,12 +1,10 @@
 import { stat } from "node:fs/promises";
+import { setTimeout as sleep } from "node:timers/promises";
 import { Worker } from "node:worker_threads";
-// What the lock is made with comes with this module: in the middle of a run it would hold the loop up.
-import "@openclaw/fs-safe/file-lock";
 import { ledgerPaths } from "./ledger/files.ts";
 import { InfluxionError } from "./problem.ts";
 import type { RunReport } from "./report.ts";
 import type { RunEvents, RunOptions } from "./run.ts";
-import { takeRunLock } from "./run-lock.ts";
 
 /**
  * Most heap of a run, in MB; the ledger's records come on top. A run needs a tenth
@@ -22,7 +20,10 @@ const YOUNG_MB = 4;
 const LEDGER_FACTOR = 12;
 
 /** How long a run that is asked to end may take before its thread is ended, in ms. */
-const END_MS = 600;
+const END_MS = 500;
+
+/** How long the end of a thread is waited for, in ms; one that is inside of a system call ends after that. */
+const TERMINATE_MS = 300;
 
 /** Beside this module, as source or built. */
 const PROGRAM = new URL(
@@ -31,7 +32,7 @@ const PROGRAM = new URL(
 );
 
 /** What the thread is given for a run: everything of it that can be copied. */
-export type WorkerInput = Omit<RunOptions, "signal" | "now" | "random" | "events" | "lockWaitMs">;
+export type WorkerInput = Omit<RunOptions, "signal" | "now" | "random" | "events">;
 
 /** What the thread is told: do a run, or end the one that is going on. */
 export type WorkerCommand =
@@ -41,11 +42,11 @@ export type WorkerCommand =
 /** What the thread tells. */
 export type WorkerMessage =
   | {
-      readonly [Name in Exclude<keyof RunEvents, "onWait">]-?: {
+      readonly [Name in keyof RunEvents]-?: {
         readonly kind: Name;
         readonly args: Parameters<NonNullable<RunEvents[Name]>>;
       };
-    }[Exclude<keyof RunEvents, "onWait">]
+    }[keyof RunEvents]
   | { readonly kind: "report"; readonly report: RunReport }
   /** A failure that was meant, with its code; or one that was not, without. */
   | { readonly kind: "failure"; readonly code: string | null; readonly message: string };
@@ -53,13 +54,17 @@ export type WorkerMessage =
 /**
  * Does runs on a thread of its own, with a heap of its own: the Gateway's event loop
  * and memory do not feel them, and no transcript can take the Gateway down. The
- * thread begins with the first run and ends when the runner is disposed. The lock
- * of each run stays with this thread, which outlives the other one.
+ * thread begins with the first run and ends when the runner is disposed. It takes the
+ * lock of each run itself, so that the lock lives exactly as long as the code that uploads.
+ *
+ * A thread in the middle of a system call, e.g. on a network disk that does not answer, cannot
+ * be ended. It is left to itself after a second, keeps the lock and uploads nothing any more.
  */
 export class IsolatedRunner implements AsyncDisposable {
   readonly #program: URL;
   #worker: Worker | undefined;
   #heapMb = HEAP_MB;
+  #isStuck = false;
 
   /** @param program what the thread runs; another one is for tests */
   constructor(program = PROGRAM) {
@@ -67,11 +72,12 @@ export class IsolatedRunner implements AsyncDisposable {
   }
 
   /**
-   * One run; not more than one at a time.
-   * @throws what {@link run} throws, and `OUT_OF_MEMORY` when the run outgrew its heap
+   * One run; not more than one at a time. Rejects within a second of the signal.
+   * @throws {InfluxionError} what {@link run} throws; `OUT_OF_MEMORY` when the run outgrew its heap;
+   * `RUN_STUCK` when the thread of an earlier one could not be ended
    */
   async run(options: RunOptions): Promise<RunReport> {
-    await using _lock = await takeRunLock(options);
+    if (this.#isStuck) throw stuck();
     const worker = this.#worker ?? (await this.#start(options.stateDir));
     this.#worker = worker;
     try {
@@ -80,15 +86,25 @@ export class IsolatedRunner implements AsyncDisposable {
       return await this.#reportOf(worker, options);
     } catch (error) {
       // Whatever state it was left in, the next run has a new one.
-      this.#worker = undefined;
-      await worker.terminate();
+      await this.#end(worker);
       throw error;
     }
   }
 
+  /** Takes a third of a second at most. */
   async [Symbol.asyncDispose](): Promise<void> {
-    await this.#worker?.terminate();
+    if (this.#worker !== undefined) await this.#end(this.#worker);
+  }
+
+  async #end(worker: Worker): Promise<void> {
     this.#worker = undefined;
+    this.#isStuck = true;
+    const ended = worker.terminate().then(() => {
+      this.#isStuck = false;
+    });
+    await Promise.race([ended, sleep(TERMINATE_MS, undefined, { ref: false })]);
+    // Whatever it still waits for, this process need not.
+    worker.unref();
   }
 
   async #start(stateDir: string): Promise<Worker> {
@@ -168,12 +184,20 @@ function inputOf({
   retryAside,
   agentId,
   all,
+  lockWaitMs,
 }: RunOptions): WorkerInput {
-  return { stateDir, config, apiKey, proxyUrl, trigger, retryAside, agentId, all };
+  return { stateDir, config, apiKey, proxyUrl, trigger, retryAside, agentId, all, lockWaitMs };
 }
 
 function failureOf({ code, message }: { code: string | null; message: string }): Error {
   return code === null ? new Error(message) : new InfluxionError(code, message);
+}
+
+function stuck(): InfluxionError {
+  return new InfluxionError(
+    "RUN_STUCK",
+    "an upload that was ended is still inside of a system call, so what it reads, e.g. a network disk, does not answer; nothing is uploaded until it does, or until OpenClaw is restarted",
+  );
 }
 
 function outOfMemory(error: unknown, heapMb: number): InfluxionError | null {

@@ -1,8 +1,11 @@
-import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import * as v from "valibot";
-import { replaceFile } from "./replace-file.ts";
+import { readRegular } from "./open-file.ts";
+import { removeLeftTemps, replaceFile } from "./replace-file.ts";
 import type { RunReport } from "./report.ts";
+
+/** Writing it takes milliseconds: what has been half-written for this long was killed, in ms. */
+const LEFT_AFTER_MS = 60_000;
 
 /** What `status` tells about the last run: kept apart from the ledger, which an idle run must not write. */
 export interface LastRun {
@@ -41,7 +44,8 @@ const pathOf = (stateDir: string): string => join(stateDir, "influxion", "last-r
 /** The last run of service or command, or null when none is known. */
 export async function readLastRun(stateDir: string): Promise<LastRun | null> {
   try {
-    const parsed = v.safeParse(LastRunSchema, JSON.parse(await readFile(pathOf(stateDir), "utf8")));
+    const text = (await readRegular(pathOf(stateDir))).toString("utf8");
+    const parsed = v.safeParse(LastRunSchema, JSON.parse(text));
     return parsed.success ? (parsed.output as unknown as LastRun) : null;
   } catch {
     return null;
@@ -68,5 +72,7 @@ export async function noteRun(
     nextAt: note.nextAt ?? before?.nextAt,
     lastUpload: delivered,
   };
-  await replaceFile(pathOf(stateDir), `${JSON.stringify(lastRun)}\n`).catch(() => undefined);
+  const path = pathOf(stateDir);
+  await removeLeftTemps(path, LEFT_AFTER_MS);
+  await replaceFile(path, `${JSON.stringify(lastRun)}\n`).catch(() => undefined);
 }

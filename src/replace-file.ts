@@ -1,6 +1,14 @@
 import { randomUUID } from "node:crypto";
-import { type FileHandle, mkdir, open, rename, unlink } from "node:fs/promises";
+import { type FileHandle, lstat, mkdir, open, readdir, rename, unlink } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
+import { errnoOf } from "./problem.ts";
+
+/** What Windows says while somebody has the file open, e.g. a virus scanner or a reader. */
+const IN_USE = new Set(["EPERM", "EACCES", "EBUSY"]);
+
+/** Waits between attempts at replacing a file on Windows, in ms. */
+const RENAME_WAITS_MS = [5, 10, 20, 50, 100, 200, 400];
 
 /** What the temporary files for `path` begin with, also one that a killed process left behind. */
 export function tempPrefix(path: string): string {
@@ -29,12 +37,50 @@ export async function replaceFile(
     } finally {
       await file.close();
     }
-    await rename(temp, path);
+    await renameOver(temp, path);
   } catch (error) {
     await unlink(temp).catch(() => undefined);
     throw error;
   }
   await syncFolder(folder);
+}
+
+/**
+ * Renames a file over another one. On Windows that fails while somebody has the other one open, which
+ * readers and virus scanners do for an instant, so it is tried again for less than a second.
+ * @param system for a test of that without Windows
+ */
+export async function renameOver(
+  from: string,
+  to: string,
+  system = { platform: process.platform as string, rename },
+): Promise<void> {
+  for (const waitMs of RENAME_WAITS_MS) {
+    try {
+      return await system.rename(from, to);
+    } catch (error) {
+      if (system.platform !== "win32" || !IN_USE.has(errnoOf(error))) throw error;
+    }
+    await sleep(waitMs);
+  }
+  await system.rename(from, to);
+}
+
+/**
+ * Removes the temporary files for `path` that killed processes left behind. Those younger than
+ * `minAgeMs` may be of one that is writing now. Best effort.
+ */
+export async function removeLeftTemps(path: string, minAgeMs: number): Promise<void> {
+  const folder = dirname(path);
+  const names = await readdir(folder).catch(() => []);
+  const temps = names.filter((name) => name.startsWith(`${tempPrefix(path)}.`));
+  await Promise.allSettled(
+    temps.map(async (name) => {
+      const { mtimeMs } = await lstat(join(folder, name));
+      // A time in the future is from before the clock was set back.
+      if (Math.abs(Date.now() - mtimeMs) > minAgeMs) await unlink(join(folder, name));
+    }),
+  );
 }
 
 /** Best effort, for the file has been replaced by now: Windows and some network disks cannot. */

@@ -1,10 +1,10 @@
-import { takeLock } from "./ledger/lock.ts";
+import { type Lock, takeLock } from "./ledger/lock.ts";
 import type { RunOptions } from "./run.ts";
 
-/** The lock of a run, to be held around `runLocked`. */
+/** The lock of a run; throws what {@link takeLock} throws. */
 export function takeRunLock(
   options: Pick<RunOptions, "stateDir" | "trigger" | "lockWaitMs" | "signal" | "events">,
-): Promise<AsyncDisposable> {
+): Promise<Lock> {
   const { stateDir, trigger, lockWaitMs, signal, events } = options;
   return takeLock({
     stateDir,

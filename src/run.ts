@@ -3,7 +3,7 @@ import type { Config } from "./config.ts";
 import { isAhead } from "./examine.ts";
 import { createFilter } from "./filter.ts";
 import { knownBytes, Ledger } from "./ledger/ledger.ts";
-import type { LockOwner } from "./ledger/lock.ts";
+import type { Lock, LockOwner } from "./ledger/lock.ts";
 import type { TargetRecords } from "./ledger/target.ts";
 import { type PlannedSession, planParts } from "./parts.ts";
 import type { Problem } from "./problem.ts";
@@ -43,7 +43,7 @@ export interface RunOptions {
 
 /** What a caller may show while a run goes on: plain data, so that it can come from another thread. */
 export interface RunEvents {
-  onWait?(owner: LockOwner | null): void;
+  onWait?(owner: LockOwner): void;
   onPlan?(plan: readonly (SessionName & { readonly bytes: number })[]): void;
   /** @param bytes compressed bytes handed to the socket */
   onBytes?(bytes: number): void;
@@ -65,16 +65,15 @@ export interface SessionName {
  * @throws the signal's reason when it fires; what was confirmed until then is recorded
  */
 export async function run(options: RunOptions): Promise<RunReport> {
-  await using _lock = await takeRunLock(options);
+  await using lock = await takeRunLock(options);
   // Awaited here, because the lock is given back when this function returns.
-  return await runLocked(options);
+  return await runLocked(options, lock);
 }
 
-/** {@link run} for a caller that holds the lock. */
-export async function runLocked(options: Omit<RunOptions, "lockWaitMs">): Promise<RunReport> {
+async function runLocked(options: RunOptions, lock: Lock): Promise<RunReport> {
   const { stateDir, config, trigger, now, signal } = options;
   const startedAt = now();
-  const ledger = await Ledger.open({ stateDir, now });
+  const ledger = await Ledger.open({ stateDir, now, lock });
   const target = ledger.target(config);
   const tally = new Tally(startedAt, trigger, ledger.problems);
   const heldBack = trigger === "interval" ? reasonToHold(target, options) : null;

@@ -18,6 +18,9 @@ const JITTER = { share: 0.1, maxMs: 60_000 };
  */
 const TICK_MS = 30_000;
 
+/** Longest time that {@link Scheduler.stop} waits for a run, in ms: the Gateway goes on whatever a run is stuck in. */
+const STOP_MS = 900;
+
 export interface SchedulerOptions {
   /** Time from the end of a run to the next one, in ms; 0 never runs. */
   readonly everyMs: number;
@@ -32,7 +35,7 @@ export interface SchedulerOptions {
 /** Runs something on an interval, one at a time, until it is stopped. */
 export interface Scheduler {
   start(): void;
-  /** Ends the run that is going on and resolves when nothing is left. */
+  /** Ends the run that is going on and resolves when nothing is left of it, or after a second. */
   stop(): Promise<void>;
 }
 
@@ -72,7 +75,11 @@ export function createScheduler({ everyMs, run, now, random }: SchedulerOptions)
     async stop() {
       abort.abort();
       clearTimeout(timer);
-      await running;
+      const late = new Promise<void>((resolve) => {
+        timer = setTimeout(resolve, STOP_MS);
+      });
+      await Promise.race([running, late]);
+      clearTimeout(timer);
     },
   };
 }

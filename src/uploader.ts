@@ -11,7 +11,7 @@ import { Pacer, type SendOptions } from "./upload/part.ts";
 import { type SessionResult, uploadSession } from "./upload/session.ts";
 import { VERSION } from "./version.ts";
 
-export interface UploaderOptions extends Omit<RunOptions, "lockWaitMs"> {
+export interface UploaderOptions extends RunOptions {
   readonly ledger: Ledger;
   readonly target: TargetRecords;
   readonly tally: Tally;

@@ -2,10 +2,10 @@
 import { parentPort } from "node:worker_threads";
 import type { WorkerCommand, WorkerInput, WorkerMessage } from "./isolated.ts";
 import { InfluxionError } from "./problem.ts";
-import { runLocked } from "./run.ts";
+import { run } from "./run.ts";
 
-/** Bytes are told at most this often, in ms. */
-const TELL_EVERY_MS = 100;
+/** Bytes are reported at most this often, in ms. */
+const BYTES_EVERY_MS = 100;
 
 if (parentPort === null) throw new Error("this module is the program of a worker thread");
 const port = parentPort;
@@ -20,31 +20,38 @@ port.on("message", (command: WorkerCommand) => {
 
 async function work(input: WorkerInput): Promise<void> {
   abort = new AbortController();
-  let untold = 0;
-  let toldAt = 0;
-  try {
-    const report = await runLocked({
-      ...input,
-      signal: abort.signal,
-      now: Date.now,
-      random: Math.random,
-      events: {
-        onPlan: (...args) => tell({ kind: "onPlan", args }),
-        onRetry: (...args) => tell({ kind: "onRetry", args }),
-        onSession: (...args) => tell({ kind: "onSession", args }),
-        onBytes: (bytes) => {
-          untold += bytes;
-          if (performance.now() - toldAt < TELL_EVERY_MS) return;
-          tell({ kind: "onBytes", args: [untold] });
-          untold = 0;
-          toldAt = performance.now();
-        },
+  let unreported = 0;
+  let reportedAt = 0;
+  const reportBytes = (): void => {
+    if (unreported > 0) tell({ kind: "onBytes", args: [unreported] });
+    unreported = 0;
+    reportedAt = performance.now();
+  };
+  const outcome = await run({
+    ...input,
+    signal: abort.signal,
+    now: Date.now,
+    random: Math.random,
+    events: {
+      onWait: (...args) => tell({ kind: "onWait", args }),
+      onPlan: (...args) => tell({ kind: "onPlan", args }),
+      onRetry: (...args) => tell({ kind: "onRetry", args }),
+      onSession: (...args) => {
+        reportBytes();
+        tell({ kind: "onSession", args });
       },
-    });
-    tell({ kind: "report", report });
-  } catch (error) {
-    const code = error instanceof InfluxionError ? error.code : null;
-    const message = error instanceof Error ? error.message : String(error);
-    tell({ kind: "failure", code, message });
-  }
+      onBytes: (bytes) => {
+        unreported += bytes;
+        if (performance.now() - reportedAt >= BYTES_EVERY_MS) reportBytes();
+      },
+    },
+  }).then((report): WorkerMessage => ({ kind: "report", report }), failureMessage);
+  reportBytes();
+  tell(outcome);
+}
+
+function failureMessage(error: unknown): WorkerMessage {
+  const code = error instanceof InfluxionError ? error.code : null;
+  const message = error instanceof Error ? error.message : String(error);
+  return { kind: "failure", code, message };
 }

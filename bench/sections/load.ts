@@ -27,5 +27,23 @@ export async function load(bench: Bench): Promise<Figure[]> {
       unit: "",
       goal: 0,
     },
+    {
+      section,
+      what: "importing what a run needs in the Gateway's own thread",
+      value: medianOf(runs, (run) => run.run.importMs),
+      unit: "ms",
+    },
+    {
+      section,
+      what: "... memory",
+      value: medianOf(runs, (run) => run.run.bytes / 1024 / 1024),
+      unit: "MiB",
+    },
+    {
+      section,
+      what: "... modules",
+      value: medianOf(runs, (run) => run.run.modules),
+      unit: "",
+    },
   ];
 }

@@ -1,9 +1,9 @@
-import { readdir, rename, rmdir, unlink } from "node:fs/promises";
+import { readdir, rmdir, unlink } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
 import * as v from "valibot";
 import { NotAFileError, readRegular } from "../open-file.ts";
 import { errnoOf, InfluxionError } from "../problem.ts";
-import { replaceFile, tempPrefix } from "../replace-file.ts";
+import { renameOver, replaceFile, tempPrefix } from "../replace-file.ts";
 import { fileMark } from "../stores/mark.ts";
 import {
   type LedgerData,
@@ -145,7 +145,7 @@ export async function setAside(path: string, now: number): Promise<string> {
   const stamp = new Date(now).toISOString().replaceAll(":", "-");
   const aside = `${path}.damaged-${stamp}`;
   try {
-    await rename(path, aside);
+    await renameOver(path, aside);
   } catch (error) {
     throw unwritable("the damaged record of what was uploaded cannot be set aside", path, error);
   }

@@ -13,6 +13,7 @@ import {
   setAside,
   writeLedgerFile,
 } from "./files.ts";
+import type { Lock } from "./lock.ts";
 import { type LedgerData, type LegacyRecord, SCHEMA_VERSION, type TargetData } from "./schema.ts";
 import { TargetRecords, withoutUnbegun } from "./target.ts";
 
@@ -26,18 +27,12 @@ export interface Destination {
   readonly projectId: string;
 }
 
-/** The right to write. */
-export interface Lock {
-  /** @throws {LedgerError} `LOCK_LOST` */
-  assertHeld(): Promise<void>;
-}
-
 export interface OpenOptions {
   readonly stateDir: string;
   /** Look without touching: nothing is repaired, set aside or written. */
   readonly readOnly?: boolean;
   /** Held by whoever opens it for writing, and looked at before each write. */
-  readonly lock?: Lock | undefined;
+  readonly lock?: Pick<Lock, "assertHeld"> | undefined;
   /** Wall clock, in ms since the epoch. */
   readonly now: () => number;
 }
@@ -53,7 +48,7 @@ export class Ledger {
   readonly #paths: LedgerFiles<string>;
   readonly #data: LedgerData;
   readonly #now: () => number;
-  readonly #lock: Lock | undefined;
+  readonly #lock: OpenOptions["lock"];
   readonly #targets = new Map<string, TargetRecords>();
   /** Digest of the content that the files hold; null when they have to be written anyway. */
   #written: string | null;

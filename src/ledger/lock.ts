@@ -1,39 +1,35 @@
-import { readFile, rmdir, stat, utimes } from "node:fs/promises";
-import { hostname } from "node:os";
-import { join } from "node:path";
+import { mkdir, rmdir, unlink } from "node:fs/promises";
+import { dirname, join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
-import * as v from "valibot";
+import { type FileLock, isFileLocked, tryLockFile } from "../file-lock.ts";
 import { InfluxionError } from "../problem.ts";
-import { unwritable } from "./files.ts";
+import { LedgerError, unwritable } from "./files.ts";
+import {
+  describeOwner,
+  type LockOwner,
+  readOwner,
+  removeOwner,
+  UNKNOWN_OWNER,
+  writeOwner,
+} from "./lock-owner.ts";
 
-/** How often a holder shows that it lives, in ms. */
-const BEAT_MS = 30_000;
+export { describeOwner, type LockOwner } from "./lock-owner.ts";
 
-/** A holder that cannot be looked at directly counts as dead after this long without a beat, in ms. */
-const SILENT_MS = 5 * 60_000;
-
-/** Taking a lock, or a dead holder's lock over, lasts milliseconds: what is half done for this long was killed, in ms. */
-const HALF_DONE_MS = 10_000;
-
-/** How often a waiting caller looks again, in ms. */
+/** How often a waiting caller tries again, in ms. */
 const WAIT_STEP_MS = 500;
 
-const OwnerSchema = v.object({
-  pid: v.number(),
-  host: v.string(),
-  /** What the kernel knows of when the process began; tells a reused pid. "" where it is not known. */
-  born: v.string(),
-  role: v.picklist(["gateway", "command"]),
-  /** ISO 8601 */
-  since: v.string(),
-});
-export type LockOwner = v.InferOutput<typeof OwnerSchema>;
+/** So long a lock that nobody has is tried for, in ms: others may ask for it, or try, in the same instant. */
+const CONTENTION_MS = 2_000;
+
+/** A new owner is named within this time, in ms, and asked for it this often. */
+const NAMED_WITHIN_MS = 200;
+const NAMED_STEP_MS = 20;
 
 /** Another process is uploading. */
 export class LockedError extends InfluxionError {
-  readonly owner: LockOwner | null;
+  readonly owner: LockOwner;
 
-  constructor(owner: LockOwner | null) {
+  constructor(owner: LockOwner) {
     super("LOCKED", `${describeOwner(owner)}; only one uploads at a time`);
     this.owner = owner;
   }
@@ -41,158 +37,111 @@ export class LockedError extends InfluxionError {
 
 export interface LockOptions {
   readonly stateDir: string;
-  readonly role: LockOwner["role"];
+  readonly role: "gateway" | "command";
   /** How long to wait for another holder, in ms. */
   readonly waitMs: number;
   readonly signal: AbortSignal;
-  /** Told once when there is somebody to wait for. */
-  readonly onWait?: (owner: LockOwner | null) => void;
+  /** Called once when there is somebody to wait for. */
+  readonly onWait?: (owner: LockOwner) => void;
+}
+
+/** The right to upload from a state directory. Keep a reference: a lock that is garbage is released. */
+export interface Lock extends AsyncDisposable {
+  /**
+   * To be awaited before each write of what only the holder may write.
+   * @throws {LedgerError} `LOCK_LOST` when the lock's file was deleted or replaced, so that another process can have it as well
+   */
+  assertHeld(): Promise<void>;
 }
 
 /**
- * Takes the right to upload from this state directory, across processes. Disposing gives it back.
- * @throws {LockedError} when somebody alive holds it for longer than `waitMs`
+ * Takes the right to upload from this state directory, across processes, containers and namespaces.
+ * Disposing gives it back, and so does the end of the thread or the process.
+ *
+ * @throws {LockedError} when somebody holds it for longer than `waitMs`
  * @throws {LedgerError} `LEDGER_UNWRITABLE` when no lock can be made there
+ * @throws the signal's reason
  */
-export async function takeLock(options: LockOptions): Promise<AsyncDisposable> {
+export async function takeLock(options: LockOptions): Promise<Lock> {
   const { stateDir, role, waitMs, signal, onWait } = options;
-  const deadline = performance.now() + waitMs;
-  for (let waited = false; ; waited = true) {
+  const start = performance.now();
+  for (let isAnnounced = false; ; ) {
     signal.throwIfAborted();
-    const lock = await tryLock(stateDir, role);
-    if (lock !== null) return lock;
+    const file = await tryLock(lockPath(stateDir));
+    if (file !== null) {
+      writeOwner(stateDir, role);
+      await removeEarlierLock(stateDir);
+      return new HeldLock(stateDir, file);
+    }
     const owner = await lockOwner(stateDir);
-    if (performance.now() >= deadline) throw new LockedError(owner);
-    if (!waited) onWait?.(owner);
-    await sleep(WAIT_STEP_MS, undefined, { signal });
+    const waited = performance.now() - start;
+    if (owner === null && waited < waitMs + CONTENTION_MS) continue;
+    if (owner === null || waited >= waitMs) throw new LockedError(owner ?? UNKNOWN_OWNER);
+    if (!isAnnounced) onWait?.(owner);
+    isAnnounced = true;
+    // An abort is heard at the next turn.
+    await sleep(WAIT_STEP_MS, undefined, { signal }).catch(() => undefined);
   }
-}
-
-/** Who holds the lock now, or null. Does not take, wait for or clean up anything. */
-export async function lockOwner(stateDir: string): Promise<LockOwner | null> {
-  const path = lockPath(stateDir);
-  const text = await readFile(path, "utf8").catch(() => "");
-  const owner = parseOwner(text);
-  return owner === null || (await isDead(owner, path)) ? null : owner;
-}
-
-/** "the Gateway (pid 12) has been uploading since …" */
-export function describeOwner(owner: LockOwner | null): string {
-  if (owner === null) return "another process is uploading";
-  const who = owner.role === "gateway" ? "the Gateway" : "another command";
-  const where = owner.host === hostname() ? "" : ` on ${owner.host}`;
-  return `${who} (pid ${owner.pid}${where}) has been uploading since ${owner.since}`;
-}
-
-async function tryLock(stateDir: string, role: LockOwner["role"]): Promise<AsyncDisposable | null> {
-  const path = lockPath(stateDir);
-  await removeDeadGuard(path);
-  // Loaded by whoever takes the lock; neither `status` nor the thread of a run does.
-  const { acquireFileLock } = await import("@openclaw/fs-safe/file-lock");
-  try {
-    const handle = await acquireFileLock(join(stateDir, "influxion", "uploads"), {
-      lockPath: path,
-      managerKey: "influxion",
-      // One more look after a dead owner's lock has been removed.
-      retry: { retries: 2, minTimeout: 10, maxTimeout: 10 },
-      payload: () => self(role),
-      staleRecovery: "remove-if-unchanged",
-      shouldReclaim: async ({ payload, heldByThisProcess }) =>
-        !heldByThisProcess && (await isAbandoned(payload, path)),
-      shouldRemoveStaleLock: ({ payload }) => isAbandoned(payload, path),
-    });
-    const beat = setInterval(() => {
-      const now = new Date();
-      utimes(path, now, now).catch(() => undefined);
-    }, BEAT_MS);
-    beat.unref();
-    return {
-      async [Symbol.asyncDispose]() {
-        clearInterval(beat);
-        await handle.release();
-      },
-    };
-  } catch (error) {
-    if (error instanceof Error && "code" in error && isContention(error.code)) return null;
-    throw unwritable("the lock that keeps two uploads apart cannot be made", path, error);
-  }
-}
-
-/** A lock file of another form was cut off while it was written: nobody is behind it once it is old. */
-async function isAbandoned(payload: unknown, path: string): Promise<boolean> {
-  const owner = v.safeParse(OwnerSchema, payload);
-  return owner.success ? isDead(owner.output, path) : isSilent(path, HALF_DONE_MS);
 }
 
 /**
- * Removes the guard of a take-over that was killed half-way, which the lock
- * library leaves to its callers. A take-over lasts milliseconds.
+ * Who holds the lock now, or null when nobody does. Changes nothing and holds up nobody.
+ * In the first milliseconds of a lock its owner can be unknown.
  */
-async function removeDeadGuard(path: string): Promise<void> {
-  const guard = `${path}.reclaim`;
-  const isThere = await stat(guard).catch(() => null);
-  if (isThere !== null && (await isSilent(guard, HALF_DONE_MS)))
-    await rmdir(guard).catch(() => undefined);
+export async function lockOwner(stateDir: string): Promise<LockOwner | null> {
+  let before = "";
+  for (let ms = 0; ms < NAMED_WITHIN_MS; ms += NAMED_STEP_MS) {
+    if (!(await isFileLocked(lockPath(stateDir)))) return null;
+    const owner = await readOwner(stateDir);
+    // Twice the same: at first it can be the name of one that was killed, until the next has written its own.
+    if (owner !== null && JSON.stringify(owner) === before) return owner;
+    before = JSON.stringify(owner);
+    await sleep(NAMED_STEP_MS);
+  }
+  return UNKNOWN_OWNER;
 }
 
-function isContention(code: unknown): boolean {
-  return code === "file_lock_timeout" || code === "file_lock_stale";
+class HeldLock implements Lock {
+  readonly #stateDir: string;
+  readonly #file: FileLock;
+
+  constructor(stateDir: string, file: FileLock) {
+    this.#stateDir = stateDir;
+    this.#file = file;
+  }
+
+  async assertHeld(): Promise<void> {
+    if (await this.#file.isInPlace()) return;
+    throw new LedgerError(
+      "LOCK_LOST",
+      `the lock that keeps two uploads apart was deleted or replaced while this one was going on, so it ends here; nothing is lost, the next run goes on: ${lockPath(this.#stateDir)}`,
+    );
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    // Where it was replaced, the name is that of the next holder.
+    if (await this.#file.isInPlace()) removeOwner(this.#stateDir);
+    this.#file[Symbol.dispose]();
+  }
+}
+
+async function tryLock(path: string): Promise<FileLock | null> {
+  const what = "the lock that keeps two uploads apart cannot be made";
+  try {
+    await mkdir(dirname(path), { recursive: true, mode: 0o700 });
+    return await tryLockFile(path);
+  } catch (error) {
+    if (!(error instanceof InfluxionError)) throw unwritable(what, path, error);
+    throw new LedgerError("LEDGER_UNWRITABLE", `${what}: ${error.message}`, { cause: error });
+  }
+}
+
+/** Version 2.0.0 had a lock of another kind, and left it behind when it was killed. Best effort. */
+async function removeEarlierLock(stateDir: string): Promise<void> {
+  const path = join(stateDir, "influxion", "uploads.lock");
+  await Promise.allSettled([unlink(path), rmdir(`${path}.reclaim`)]);
 }
 
 function lockPath(stateDir: string): string {
-  return join(stateDir, "influxion", "uploads.lock");
-}
-
-async function self(role: LockOwner["role"]): Promise<LockOwner> {
-  const since = new Date().toISOString();
-  return { pid: process.pid, host: hostname(), born: await bornOf(process.pid), role, since };
-}
-
-async function isDead(owner: LockOwner, path: string): Promise<boolean> {
-  if (owner.host !== hostname()) return isSilent(path, SILENT_MS);
-  // Our own pid, yet not held by this process: a restarted container gives out the same pids.
-  if (!isAlive(owner.pid)) return true;
-  const born = await bornOf(owner.pid);
-  return owner.born === "" || born === "" ? isSilent(path, SILENT_MS) : owner.born !== born;
-}
-
-function isAlive(pid: number): boolean {
-  try {
-    process.kill(pid, 0);
-    return true;
-  } catch (error) {
-    // EPERM: it is there, and somebody else's.
-    return error instanceof Error && "code" in error && error.code === "EPERM";
-  }
-}
-
-/** Boot id and start time in ticks after boot (proc_pid_stat(5), field 22); "" where there is no /proc. */
-async function bornOf(pid: number): Promise<string> {
-  try {
-    const boot = await readFile("/proc/sys/kernel/random/boot_id", "utf8");
-    const line = await readFile(`/proc/${pid}/stat`, "utf8");
-    // The command's name may hold spaces and parentheses; the fields after it do not.
-    const fields = line.slice(line.lastIndexOf(")") + 2).split(" ");
-    return `${boot.trim()}:${fields[19] ?? ""}`;
-  } catch {
-    return "";
-  }
-}
-
-async function isSilent(path: string, ms: number): Promise<boolean> {
-  try {
-    const { mtimeMs } = await stat(path);
-    return Math.abs(Date.now() - mtimeMs) > ms;
-  } catch {
-    return true;
-  }
-}
-
-function parseOwner(text: string): LockOwner | null {
-  try {
-    const parsed = v.safeParse(OwnerSchema, JSON.parse(text));
-    return parsed.success ? parsed.output : null;
-  } catch {
-    return null;
-  }
+  return join(stateDir, "influxion", "uploads.lock.sqlite");
 }

@@ -1,40 +1,32 @@
 import { join } from "node:path";
-import { DatabaseSync } from "node:sqlite";
+import { type FileLock, tryLockFile } from "../file-lock.ts";
 import { InfluxionError } from "../problem.ts";
 
-/** Somebody else has the lock (https://sqlite.org/rescode.html#busy). */
-const SQLITE_BUSY = 5;
-
 /**
- * Keeps a second receiver out of the folder; returns how to let go. An open SQLite
- * transaction is a lock that the operating system drops with the process, however
- * it ends. It is not on the index itself, which others may read meanwhile.
+ * Keeps a second receiver out of the folder; resolves with how to let go. The lock is not on the
+ * index itself, which others may read meanwhile.
  *
  * @throws {InfluxionError} `RECEIVER_DIR_IN_USE`, `RECEIVER_DAMAGED`
  */
-export function lockFolder(dir: string): () => void {
-  const path = join(dir, "lock.sqlite");
-  let db: DatabaseSync | undefined;
+export async function lockFolder(dir: string): Promise<() => void> {
+  const lock = await tryLock(join(dir, "lock.sqlite"));
+  if (lock !== null) return () => lock[Symbol.dispose]();
+  throw new InfluxionError(
+    "RECEIVER_DIR_IN_USE",
+    `another receiver stores into ${dir}; stop it, or choose another folder`,
+  );
+}
+
+async function tryLock(path: string): Promise<FileLock | null> {
   try {
-    db = new DatabaseSync(path);
-    db.exec("BEGIN EXCLUSIVE");
+    return await tryLockFile(path);
   } catch (error) {
-    db?.close();
-    if (error instanceof Error && "errcode" in error && error.errcode === SQLITE_BUSY) {
-      throw new InfluxionError(
-        "RECEIVER_DIR_IN_USE",
-        `another receiver stores into ${dir}; stop it, or choose another folder`,
-        { cause: error },
-      );
-    }
     throw new InfluxionError(
       "RECEIVER_DAMAGED",
-      `${path} is damaged (${messageOf(error)}); delete it when no receiver is running`,
+      `a second receiver cannot be kept out: ${messageOf(error)}`,
       { cause: error },
     );
   }
-  const locked = db;
-  return () => locked.close();
 }
 
 export function messageOf(error: unknown): string {

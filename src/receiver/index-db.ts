@@ -1,5 +1,6 @@
-import { DatabaseSync } from "node:sqlite";
+import type { DatabaseSync } from "node:sqlite";
 import { InfluxionError } from "../problem.ts";
+import { loadSqlite } from "../sqlite.ts";
 import type { Receipt } from "../wire.ts";
 
 const SCHEMA_VERSION = 1;
@@ -87,7 +88,7 @@ export class Index {
 
   /** @throws {InfluxionError} `RECEIVER_INDEX_TOO_NEW` when a newer version wrote the file. */
   constructor(file: string) {
-    this.#db = new DatabaseSync(file);
+    this.#db = new (loadSqlite().DatabaseSync)(file);
     try {
       this.#prepare(file);
     } catch (error) {

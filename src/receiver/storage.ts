@@ -50,7 +50,7 @@ export class Storage {
   /** @throws {InfluxionError} when the folder is in use, damaged or of a newer version. */
   static async open(dir: string, now: () => number): Promise<Storage> {
     await makeFolder(dir);
-    const unlock = lockFolder(dir);
+    const unlock = await lockFolder(dir);
     try {
       const index = openIndex(join(dir, "index.sqlite"));
       try {

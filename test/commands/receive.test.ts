@@ -55,7 +55,7 @@ test("a damaged lock is not taken for another receiver", async () => {
   const { code, err } = await run({ dir });
   expect({ code, err }).toEqual({
     code: 1,
-    err: `${join(dir, "lock.sqlite")} is damaged (file is not a database); delete it when no receiver is running\n`,
+    err: `a second receiver cannot be kept out: ${join(dir, "lock.sqlite")} is not empty, and nothing belongs into it; delete it while nothing uses it\n`,
   });
 });
 

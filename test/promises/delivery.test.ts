@@ -3,7 +3,6 @@ import { once } from "node:events";
 import {
   chmodSync,
   copyFileSync,
-  existsSync,
   mkdirSync,
   readdirSync,
   readFileSync,
@@ -12,17 +11,13 @@ import {
   statSync,
   writeFileSync,
 } from "node:fs";
-import { hostname } from "node:os";
 import { dirname, join } from "node:path";
 import { expect, test } from "vitest";
 import { writeLedgerFile } from "../../src/ledger/files.ts";
-import { lockOwner, takeLock } from "../../src/ledger/lock.ts";
 import { MISSING_EVERY_MS, MISSING_TIMES } from "../../src/ledger/target.ts";
 import { startFaultServer } from "../support/fault-server.ts";
 import { API_KEY, Lab } from "../support/lab.ts";
 import { message, rest, session } from "../support/transcripts.ts";
-
-const LOCK = ["influxion", "uploads.lock"] as const;
 
 test("P1: the ledger moves only after a fully received receipt", async () => {
   await using lab = await Lab.start();
@@ -98,7 +93,11 @@ test("P5: a left-over temp file beside the ledger never breaks a start, and is r
     writeFileSync(join(folder, `.influxion-${name}.tmp`), '{"schemaVersion":2,"rev');
   }
   expect((await lab.run()).outcome).toBe("done");
-  expect(readdirSync(folder).sort()).toEqual(["state.copy.json", "state.json"]);
+  expect(readdirSync(folder).sort()).toEqual([
+    "state.copy.json",
+    "state.json",
+    "uploads.lock.sqlite",
+  ]);
 });
 
 for (const [name, content] of [
@@ -196,6 +195,24 @@ test("P6: a copy of the ledger that cannot be written is told, and written once 
   expect(readFileSync(copy)).toEqual(readFileSync(lab.ledgerPaths.primary));
 });
 
+test("P66: when the lock's file is removed during a run, no further part is sent", async () => {
+  await using lab = await Lab.start();
+  for (const id of ["a", "b", "c", "d", "e", "f"]) lab.session("main", id);
+  const server = await startFaultServer({
+    // Slower than confirmations are gathered for one write.
+    default: { kind: "slow-read", bytes: 100, everyMs: 100 },
+    script: () => {
+      rmSync(join(lab.stateDir, "influxion", "uploads.lock.sqlite"), { force: true });
+      return undefined;
+    },
+  });
+  await expect(lab.run({ apiUrl: server.url, upload: { concurrency: 1 } })).rejects.toMatchObject({
+    code: "LOCK_LOST",
+  });
+  await server.close();
+  expect(server.requests).toHaveLength(1);
+});
+
 test("P8 P66: when somebody else touches the ledger during a run, no further part is sent", async () => {
   await using lab = await Lab.start();
   for (const id of ["a", "b", "c", "d", "e", "f"]) lab.session("main", id);
@@ -242,20 +259,6 @@ test.for([
   },
 );
 
-test("P9: a lock of a live process is respected when the clock is set back", async () => {
-  await using lab = await Lab.start();
-  lab.session("main", "abc");
-  const signal = new AbortController().signal;
-  await using _held = await takeLock({
-    stateDir: lab.stateDir,
-    role: "gateway",
-    waitMs: 0,
-    signal,
-  });
-  rest(join(lab.stateDir, ...LOCK), -3600);
-  await expect(lab.run()).rejects.toMatchObject({ code: "LOCKED" });
-});
-
 test("P11: a clock that jumps neither forgets sessions at once nor keeps them for ever", async () => {
   await using lab = await Lab.start();
   const path = lab.session("main", "gone");
@@ -271,90 +274,6 @@ test("P11: a clock that jumps neither forgets sessions at once nor keeps them fo
   lab.clockOffset = 365 * MISSING_EVERY_MS;
   await lab.run();
   expect(await lab.record("main", "gone")).toBeUndefined();
-});
-
-test("P9: a live owner of the lock is respected and named", async () => {
-  await using lab = await Lab.start();
-  lab.session("main", "abc");
-  const signal = new AbortController().signal;
-  await using _held = await takeLock({
-    stateDir: lab.stateDir,
-    role: "gateway",
-    waitMs: 0,
-    signal,
-  });
-  await expect(lab.run()).rejects.toMatchObject({ code: "LOCKED" });
-  await expect(lab.run()).rejects.toThrow(
-    `the Gateway (pid ${process.pid}) has been uploading since`,
-  );
-  expect((await lab.status()).out).toContain(`the Gateway (pid ${process.pid}) has been uploading`);
-  expect(lab.receiver.stats().parts).toBe(0);
-});
-
-test("P9: another process that lives is respected, and its lock is free once it is killed", async () => {
-  await using lab = await Lab.start();
-  lab.session("main", "abc");
-  const child = join(import.meta.dirname, "..", "support", "hold-lock.ts");
-  const holder = spawn(process.execPath, [child, lab.stateDir], {
-    stdio: ["ignore", "pipe", "inherit"],
-  });
-  await once(holder.stdout, "data");
-  await expect(lab.run()).rejects.toThrow(`another command (pid ${holder.pid})`);
-  holder.kill("SIGKILL");
-  await once(holder, "exit");
-  expect(existsSync(join(lab.stateDir, ...LOCK))).toBe(true);
-  expect((await lab.run()).sent.sessions).toBe(1);
-});
-
-test("P9: a lock whose pid now belongs to another process is free", async () => {
-  await using lab = await Lab.start();
-  lab.session("main", "abc");
-  const since = new Date().toISOString();
-  const owner = {
-    pid: process.pid,
-    host: hostname(),
-    born: "another boot:1",
-    role: "gateway",
-    since,
-  };
-  mkdirSync(join(lab.stateDir, "influxion"), { recursive: true });
-  writeFileSync(join(lab.stateDir, ...LOCK), JSON.stringify(owner));
-  expect(await lockOwner(lab.stateDir)).toBeNull();
-  expect((await lab.run()).sent.sessions).toBe(1);
-});
-
-test("P9: a lock from another host counts as dead only when it has been silent", async () => {
-  await using lab = await Lab.start();
-  lab.session("main", "abc");
-  const lock = join(lab.stateDir, ...LOCK);
-  const since = new Date().toISOString();
-  mkdirSync(dirname(lock), { recursive: true });
-  writeFileSync(
-    lock,
-    JSON.stringify({ pid: 1, host: "elsewhere", born: "", role: "gateway", since }),
-  );
-  await expect(lab.run()).rejects.toThrow("(pid 1 on elsewhere)");
-  rest(lock, 3600);
-  expect((await lab.run()).sent.sessions).toBe(1);
-});
-
-test("P9: a lock file that was cut off while it was written is free once it is old", async () => {
-  await using lab = await Lab.start();
-  lab.session("main", "abc");
-  const lock = join(lab.stateDir, ...LOCK);
-  mkdirSync(dirname(lock), { recursive: true });
-  writeFileSync(lock, '{"pid":');
-  rest(lock, 3600);
-  expect((await lab.run()).sent.sessions).toBe(1);
-});
-
-test("P9: a take-over that was killed half-way does not block for ever", async () => {
-  await using lab = await Lab.start();
-  lab.session("main", "abc");
-  const guard = `${join(lab.stateDir, ...LOCK)}.reclaim`;
-  mkdirSync(guard, { recursive: true });
-  rest(guard, 60);
-  expect((await lab.run()).sent.sessions).toBe(1);
 });
 
 test("P11: records of vanished sessions are pruned, after a day, and cause no upload", async () => {

@@ -47,6 +47,22 @@ test("P10: a run that is still going when the next is due is not doubled", async
   await scheduler.stop();
 });
 
+test("P51: stop returns within a second, whatever a run is stuck in", async () => {
+  vi.useFakeTimers();
+  const scheduler = createScheduler({
+    everyMs: MINUTE,
+    now: Date.now,
+    random: () => 0,
+    run: () => new Promise(() => undefined),
+  });
+  scheduler.start();
+  await vi.advanceTimersByTimeAsync(MINUTE);
+  const stopped = scheduler.stop();
+  await vi.advanceTimersByTimeAsync(1000);
+  await stopped;
+  expect(vi.getTimerCount()).toBe(0);
+});
+
 test("P50: starts and intervals are jittered", async () => {
   const starts = [];
   for (const random of [0, 0.5, 0.999]) {

@@ -36,11 +36,9 @@ async function loop(trigger: "interval" | "command"): Promise<never> {
   const dice = new Dice(options.seed);
   const runs = new QuietRuns(run);
   // What a first run loads on its way would otherwise be all that most kills meet.
-  await Promise.all([
-    load("upload/client"),
-    import("@openclaw/fs-safe/atomic"),
-    import("@openclaw/fs-safe/file-lock"),
-  ]);
+  const { loadSqlite } = await load<typeof import("../../src/sqlite.ts")>("sqlite");
+  loadSqlite();
+  await load("upload/client");
   // It would be written at the end of a process that has one.
   flushCompileCache();
   tell({ kind: "ready" });

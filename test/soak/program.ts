@@ -1,7 +1,5 @@
 import { type ChildProcess, fork } from "node:child_process";
 import { once } from "node:events";
-import { existsSync, utimesSync } from "node:fs";
-import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import type { ChildMessage, ChildOptions } from "./child-options.ts";
@@ -69,13 +67,4 @@ export function startChild(
 
 function end(child: ChildProcess): void {
   if (child.exitCode === null && child.signalCode === null) child.kill("SIGKILL");
-}
-
-/** The next process does not come within milliseconds: by then, what the dead one left half-way is old. */
-export function ageLock(stateDir: string): void {
-  const then = Date.now() / 1000 - 600;
-  for (const name of ["uploads.lock", "uploads.lock.reclaim"]) {
-    const path = join(stateDir, "influxion", name);
-    if (existsSync(path)) utimesSync(path, then, then);
-  }
 }

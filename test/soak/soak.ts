@@ -12,7 +12,7 @@ import { behaviour } from "./faults.ts";
 import { FileHost } from "./file-host.ts";
 import { Held } from "./held.ts";
 import type { History } from "./history.ts";
-import { ageLock, type Child, startChild, type Told } from "./program.ts";
+import { type Child, startChild, type Told } from "./program.ts";
 
 /** So that what is written, and waits in the end, grows with the kills and not with the slowness of the machine. */
 const ACTIONS_PER_KILL = 15;
@@ -128,7 +128,6 @@ class Soak implements AsyncDisposable {
       await using child = startChild(this.#child(mode, `key-${n}`, n), this.#told);
       await this.#instant(child);
       await child.kill();
-      ageLock(this.#stateDir);
       this.#collect();
       this.#kills++;
       const { repeats } = this.#held;

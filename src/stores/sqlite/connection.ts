@@ -1,6 +1,7 @@
 import { stat } from "node:fs/promises";
 import type { DatabaseSync, SQLInputValue, StatementSync } from "node:sqlite";
 import { errnoOf, SourceChangedError, StoreError } from "../../problem.ts";
+import { loadSqlite } from "../../sqlite.ts";
 
 /** Primary result codes of SQLite, https://sqlite.org/rescode.html */
 const SQLITE_ERROR = 1;
@@ -29,8 +30,7 @@ export class Connection {
     if (file === null) {
       throw new StoreError("DB_MISSING", `${label} is gone: ${path}`);
     }
-    // Loaded on first use only: most processes that load the plugin never read a database.
-    const { DatabaseSync } = await import("node:sqlite");
+    const { DatabaseSync } = loadSqlite();
     try {
       // No waiting for locks: SQLite would wait by blocking the Gateway's event loop.
       const db = new DatabaseSync(path, { readOnly: true, timeout: 0 });
