@@ -2,8 +2,11 @@
  * A receiver in a process of its own, to be killed: `child.ts <dir> <port>`.
  * Sends its URL to the parent, and its peak memory (in bytes) for each message.
  */
-import { startReceiver } from "../../src/receiver/server.ts";
+import { built } from "../support/built.ts";
 import { KEY } from "./wire.ts";
+
+const { startReceiver } =
+  await built<typeof import("../../src/receiver/server.ts")>("receiver/server");
 
 const [dir = "", port = "0"] = process.argv.slice(2);
 const receiver = await startReceiver({ dir, key: KEY, port: Number(port) });

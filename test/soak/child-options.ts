@@ -1,8 +1,5 @@
 /** What the child program is told, as JSON in its first argument. */
 export interface ChildOptions {
-  /** URL of the folder the plugin's code is in, `dist` or `src`, with a slash behind. */
-  readonly code: string;
-  readonly extension: "js" | "ts";
   readonly mode: "interval" | "command" | "service";
   readonly stateDir: string;
   /** Where the compiled code is kept. */

@@ -4,6 +4,7 @@
  */
 import { flushCompileCache } from "node:module";
 import { setTimeout as sleep } from "node:timers/promises";
+import { built } from "../support/built.ts";
 import { type ChildMessage, type ChildOptions, CLOCK_AHEAD_MS } from "./child-options.ts";
 import { Dice } from "./dice.ts";
 
@@ -14,8 +15,6 @@ Date.now = () => realNow() + CLOCK_AHEAD_MS;
 const tell = (message: ChildMessage): void => {
   process.send?.(message);
 };
-const load = <T>(name: string): Promise<T> =>
-  import(new URL(`${name}.${options.extension}`, options.code).href) as Promise<T>;
 
 process.on("unhandledRejection", (error) => {
   tell({ kind: "crash", error: `unhandled: ${error instanceof Error ? error.stack : error}` });
@@ -27,18 +26,18 @@ if (options.mode === "service") await serve();
 else await loop(options.mode);
 
 async function loop(trigger: "interval" | "command"): Promise<never> {
-  const { run } = await load<typeof import("../../src/run.ts")>("run");
-  const { QuietRuns } = await load<typeof import("../../src/quiet.ts")>("quiet");
-  const { readConfig } = await load<typeof import("../../src/config.ts")>("config");
-  const { InfluxionError } = await load<typeof import("../../src/problem.ts")>("problem");
+  const { run } = await built<typeof import("../../src/run.ts")>("run");
+  const { QuietRuns } = await built<typeof import("../../src/quiet.ts")>("quiet");
+  const { readConfig } = await built<typeof import("../../src/config.ts")>("config");
+  const { InfluxionError } = await built<typeof import("../../src/problem.ts")>("problem");
   const result = readConfig(options.config);
   if (!result.ok) throw new Error(JSON.stringify(result.problems));
   const dice = new Dice(options.seed);
   const runs = new QuietRuns(run);
   // What a first run loads on its way would otherwise be all that most kills meet.
-  const { loadSqlite } = await load<typeof import("../../src/sqlite.ts")>("sqlite");
+  const { loadSqlite } = await built<typeof import("../../src/sqlite.ts")>("sqlite");
   loadSqlite();
-  await load("upload/client");
+  await built("upload/client");
   // It would be written at the end of a process that has one.
   flushCompileCache();
   tell({ kind: "ready" });
@@ -72,7 +71,7 @@ async function serve(): Promise<void> {
   type Plugin = typeof import("../../src/index.ts")["default"];
   type Api = Parameters<Plugin["register"]>[0];
   type Service = Parameters<Api["registerService"]>[0];
-  const { default: plugin } = await load<{ default: Plugin }>("index");
+  const { default: plugin } = await built<{ default: Plugin }>("index");
   const services: Service[] = [];
   const api = {
     pluginConfig: options.config,

@@ -15,7 +15,6 @@ const begun = performance.now();
 const { violations, counts, outcomes, kept } = await soak({
   kills,
   seed,
-  code: "dist",
   onKill: (progress) => {
     if (progress.kills % 100 !== 0) return;
     const minutes = ((performance.now() - begun) / 60_000).toFixed(1);

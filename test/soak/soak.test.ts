@@ -7,7 +7,6 @@ test("P2 P3 P4: killed at thirty random instants, nothing is lost, doubled or ma
   const { violations, counts } = await soak({
     kills: 30,
     seed: SEED,
-    code: "src",
     hugeLines: false,
   });
   expect(violations).toEqual([]);

@@ -43,8 +43,6 @@ const QUIET_RUNS = 5;
 export interface SoakOptions {
   readonly kills: number;
   readonly seed: number;
-  /** The built plugin, or its sources. */
-  readonly code: "dist" | "src";
   /** @default true */
   readonly hugeLines?: boolean;
   /** Hears after each kill how many there were, and what the server has seen. */
@@ -252,11 +250,9 @@ class Soak implements AsyncDisposable {
   }
 
   #child(mode: ChildOptions["mode"], apiKey: string, n: number): ChildOptions {
-    const { code, seed } = this.#options;
+    const { seed } = this.#options;
     const dice = this.#dice;
     return {
-      code: new URL(`../../${code}/`, import.meta.url).href,
-      extension: code === "dist" ? "js" : "ts",
       mode,
       stateDir: this.#stateDir,
       cacheDir: join(this.#dir, "cache"),

@@ -9,9 +9,11 @@
 import { spawn } from "node:child_process";
 import { rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { isFileLocked } from "../../src/file-lock.ts";
-import { lockOwner, takeLock } from "../../src/ledger/lock.ts";
+import { built } from "./built.ts";
 
+const { isFileLocked } = await built<typeof import("../../src/file-lock.ts")>("file-lock");
+const { lockOwner, takeLock } =
+  await built<typeof import("../../src/ledger/lock.ts")>("ledger/lock");
 const [what = "", stateDir = ""] = process.argv.slice(2);
 const say = (said: unknown): unknown => process.stdout.write(`${JSON.stringify(said)}\n`);
 const take = (waitMs: number) =>
@@ -43,11 +45,12 @@ switch (what) {
   case "contend": {
     const alone = join(stateDir, "alone");
     for (let round = 0; round < 20; round++) {
-      await using _lock = await take(60_000);
+      const lock = await take(60_000);
       // Fails when somebody else is in here.
       writeFileSync(alone, String(process.pid), { flag: "wx" });
       await new Promise((done) => setTimeout(done, 2));
       rmSync(alone);
+      await lock[Symbol.asyncDispose]();
     }
     break;
   }

@@ -1,6 +1,8 @@
 // A child program: one run, and by how much it made the process grow. Prints JSON.
-import { readConfig } from "../../src/config.ts";
-import { runIsolated } from "../../src/isolated.ts";
+import { built } from "./built.ts";
+
+const { readConfig } = await built<typeof import("../../src/config.ts")>("config");
+const { runIsolated } = await built<typeof import("../../src/isolated.ts")>("isolated");
 
 const [stateDir = "", apiUrl = "", apiKey = "", maxBytesPerRun = "10485760"] =
   process.argv.slice(2);

@@ -1,5 +1,7 @@
 // A child program: saves a ledger over and over until it is killed.
-import { Ledger } from "../../src/ledger/ledger.ts";
+import { built } from "./built.ts";
+
+const { Ledger } = await built<typeof import("../../src/ledger/ledger.ts")>("ledger/ledger");
 
 const stateDir = process.argv[2] ?? "";
 let round = 0;
