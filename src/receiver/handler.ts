@@ -6,6 +6,7 @@ import type { Coding } from "../wire.ts";
 import { answer } from "./answer.ts";
 import { stageBody } from "./body.ts";
 import { createDecoder } from "./codings.ts";
+import type { PartLimits } from "./limits.ts";
 import { Refusal } from "./refusal.ts";
 import { checkHeaders, keyCheck } from "./request.ts";
 import type { Storage } from "./storage.ts";
@@ -18,14 +19,14 @@ export interface HandlerOptions {
   readonly key: string;
   /** Content codings that a body may have; told in answers. */
   readonly codings: readonly Coding[];
-  readonly maxLineBytes: number;
+  readonly limits: PartLimits;
   readonly log: (line: string) => void;
 }
 
 /** Takes one part per request; the promise ends when its answer is out, and never fails. */
 export function createHandler(
   storage: Storage,
-  { key, codings, maxLineBytes, log }: HandlerOptions,
+  { key, codings, limits, log }: HandlerOptions,
 ): Handler {
   const isKey = keyCheck(key);
   /** What a client may use for its next request (RFC 9110, 12.5.3). */
@@ -36,7 +37,7 @@ export function createHandler(
     const decoder = createDecoder(coding, codings);
     const file = storage.stagingFile();
     try {
-      const staged = await stageBody(req, decoder, file, maxLineBytes);
+      const staged = await stageBody(req, decoder, file, limits);
       const stored = await storage.commit(idempotencyKey, staged);
       log(describe(staged, stored));
       await answer(req, res, 200, stored.part.receipt, advertised);

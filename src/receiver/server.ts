@@ -3,18 +3,15 @@ import type { AddressInfo } from "node:net";
 import { resolve } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { errnoOf, InfluxionError } from "../problem.ts";
-import { MAX_LINE_BYTES } from "../stores/store.ts";
 import type { Coding } from "../wire.ts";
 import { CODINGS } from "./codings.ts";
 import { createHandler } from "./handler.ts";
 import type { ReceiverStats } from "./index-db.ts";
+import { PART_LIMITS, type PartLimits } from "./limits.ts";
 import { type SessionSummary, Storage } from "./storage.ts";
 
 export const DEFAULT_PORT = 8787;
 const LOOPBACK = "127.0.0.1";
-
-/** A line of the largest size in which JSON escapes every byte (`\u0000`), and its envelope. */
-const DEFAULT_MAX_LINE_BYTES = 6 * MAX_LINE_BYTES + 64 * 1024;
 
 /** A connection on which nothing moves for this long is closed. */
 const IDLE_MS = 120_000;
@@ -33,8 +30,8 @@ export interface ReceiverOptions {
   readonly port?: number;
   /** Content codings that are taken and advertised; a body without one always is. @default zstd and gzip */
   readonly codings?: readonly Coding[];
-  /** Longest line of a body in bytes, which is also the bound of memory. @default about 48 MiB */
-  readonly maxLineBytes?: number;
+  /** @default what the wire contract allows a part to be */
+  readonly limits?: Partial<PartLimits>;
   /** Gets one line for each part or refusal; without control characters, secrets and content. */
   readonly log?: (line: string) => void;
   /** Milliseconds since the epoch. @default Date.now */
@@ -66,7 +63,7 @@ export async function startReceiver(options: ReceiverOptions): Promise<Receiver>
   const handle = createHandler(storage, {
     key,
     codings: options.codings ?? CODINGS,
-    maxLineBytes: options.maxLineBytes ?? DEFAULT_MAX_LINE_BYTES,
+    limits: { ...PART_LIMITS, ...options.limits },
     log: options.log ?? (() => undefined),
   });
   const server = createServer((req, res) => {
