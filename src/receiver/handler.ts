@@ -62,7 +62,7 @@ export function createHandler(
     try {
       await receive(req, res).catch((error) => refuse(req, res, error));
     } catch {
-      // Not even the refusal could be recorded, e.g. on a full disk: no answer means "try again".
+      // No answer means "try again".
       res.destroy();
     }
   };

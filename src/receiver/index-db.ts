@@ -1,6 +1,7 @@
 import { DatabaseSync } from "node:sqlite";
 import { InfluxionError } from "../problem.ts";
 import type { Receipt } from "../wire.ts";
+import { RefusalCounts } from "./refusal-counts.ts";
 
 const SCHEMA_VERSION = 1;
 
@@ -73,7 +74,7 @@ export interface ReceiverStats {
   readonly decodedBytes: number;
   /**
    * How often each reason led to a refusal, e.g. `KEY_REUSED` (a known key with another
-   * body), `OUT_OF_ORDER`, `CUT_SHORT`, `UNAUTHORIZED`. Survives restarts.
+   * body), `OUT_OF_ORDER`, `CUT_SHORT`, `UNAUTHORIZED`. Survives a restart after `close()`.
    */
   readonly refusals: Readonly<Record<string, number>>;
 }
@@ -84,6 +85,7 @@ const SESSION_COLUMNS = `stream, generation, agent_id AS agentId, session_id AS 
 /** What was received, in `index.sqlite`. Every method is one transaction. */
 export class Index {
   readonly #db: DatabaseSync;
+  readonly #refusals = new RefusalCounts();
 
   /** @throws {InfluxionError} `RECEIVER_INDEX_TOO_NEW` when a newer version wrote the file. */
   constructor(file: string) {
@@ -170,8 +172,7 @@ export class Index {
   /** Records a part whose payloads are on disk; `bytes` is its file's length with them. */
   commit(part: PartRow, bytes: number): void {
     const { accepted, rejected, batchId, errors = [] } = part.receipt;
-    this.#db.exec("BEGIN IMMEDIATE");
-    try {
+    this.#transaction(() => {
       this.#db
         .prepare("INSERT INTO parts VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 0)")
         .run(
@@ -195,11 +196,7 @@ export class Index {
            rejected = rejected + ?, bytes = ? WHERE stream = ? AND generation = ?`,
         )
         .run(part.lines, accepted, rejected, bytes, part.stream, part.generation);
-      this.#db.exec("COMMIT");
-    } catch (error) {
-      this.#db.exec("ROLLBACK");
-      throw error;
-    }
+    });
   }
 
   countRepeat(key: string): void {
@@ -207,13 +204,7 @@ export class Index {
   }
 
   countRefusal(code: string, message: string, at: string): void {
-    this.#db
-      .prepare(
-        `INSERT INTO refusals (code, count, last_at, last_message) VALUES (?, 1, ?, ?)
-         ON CONFLICT (code) DO UPDATE SET count = count + 1, last_at = excluded.last_at,
-         last_message = excluded.last_message`,
-      )
-      .run(code, at, message);
+    this.#refusals.add(code, message, at);
   }
 
   stats(): ReceiverStats {
@@ -224,14 +215,26 @@ export class Index {
          total(decoded_bytes) AS decodedBytes FROM parts`,
       )
       .get() as unknown as Omit<ReceiverStats, "refusals">;
-    const refusals = this.#db.prepare("SELECT code, count FROM refusals ORDER BY code").all();
-    return {
-      ...totals,
-      refusals: Object.fromEntries(refusals.map((row) => [String(row.code), Number(row.count)])),
-    };
+    return { ...totals, refusals: this.#refusals.totals(this.#db) };
   }
 
   close(): void {
+    try {
+      this.#transaction(() => this.#refusals.save(this.#db));
+    } catch {
+      // Counts are lost, e.g. on a full disk, and nothing else.
+    }
     this.#db.close();
+  }
+
+  #transaction(work: () => void): void {
+    this.#db.exec("BEGIN IMMEDIATE");
+    try {
+      work();
+      this.#db.exec("COMMIT");
+    } catch (error) {
+      this.#db.exec("ROLLBACK");
+      throw error;
+    }
   }
 }
