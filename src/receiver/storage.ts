@@ -1,13 +1,15 @@
 import { randomUUID } from "node:crypto";
-import { constants } from "node:fs";
-import { type FileHandle, mkdir, open, readdir, rm } from "node:fs/promises";
-import { dirname, join } from "node:path";
+import { rm } from "node:fs/promises";
+import { join } from "node:path";
 import pLimit from "p-limit";
 import { errnoOf, InfluxionError } from "../problem.ts";
 import type { StagedPart } from "./body.ts";
-import { lockFolder, messageOf } from "./folder-lock.ts";
-import { Index, type PartRow, type ReceiverStats, type SessionRow } from "./index-db.ts";
+import { append, truncateTo } from "./files.ts";
+import { INDEX_FILE, prepareFolder, STAGING_FOLDER, tidyFolder } from "./folder.ts";
+import { lockFolder } from "./folder-lock.ts";
+import type { Index, PartRow, ReceiverStats, SessionRow } from "./index-db.ts";
 import { fileOf, streamOf } from "./names.ts";
+import { openIndex } from "./open-index.ts";
 import { Refusal } from "./refusal.ts";
 import { printable } from "./words.ts";
 
@@ -22,9 +24,6 @@ export interface SessionSummary extends Omit<SessionRow, "stream"> {
   /** Absolute path of the JSONL file. */
   readonly file: string;
 }
-
-const READ_WRITE = constants.O_RDWR | constants.O_CREAT;
-const STAGING_FILE = /^[0-9a-f-]{36}\.part$/;
 
 /**
  * The receiver's folder: one JSONL file per session and generation, and the index.
@@ -49,12 +48,12 @@ export class Storage {
 
   /** @throws {InfluxionError} when the folder is in use, damaged or of a newer version. */
   static async open(dir: string, now: () => number): Promise<Storage> {
-    await makeFolder(dir);
+    await prepareFolder(dir);
     const unlock = lockFolder(dir);
     try {
-      const index = openIndex(join(dir, "index.sqlite"));
+      const index = openIndex(join(dir, INDEX_FILE));
       try {
-        await removeStaged(join(dir, "staging"));
+        await tidyFolder(dir);
         for (const row of index.sessions()) await recover(dir, index, row);
       } catch (error) {
         index.close();
@@ -69,7 +68,7 @@ export class Storage {
 
   /** A new path for the payloads of a body that is still arriving. */
   stagingFile(): string {
-    return join(this.#dir, "staging", `${randomUUID()}.part`);
+    return join(this.#dir, STAGING_FOLDER, `${randomUUID()}.part`);
   }
 
   /**
@@ -153,50 +152,15 @@ export class Storage {
 
   /** Waits for the commit that is under way. */
   async close(): Promise<void> {
-    await this.#oneAtATime(() => this.#index.close());
-    this.#unlock();
+    try {
+      await this.#oneAtATime(() => this.#index.close());
+    } finally {
+      this.#unlock();
+    }
   }
 
   #timestamp(): string {
     return new Date(this.#now()).toISOString();
-  }
-}
-
-/** @throws {InfluxionError} `RECEIVER_DIR_UNUSABLE` */
-async function makeFolder(dir: string): Promise<void> {
-  try {
-    await mkdir(join(dir, "staging"), { recursive: true, mode: 0o700 });
-  } catch (error) {
-    const code = errnoOf(error);
-    const why =
-      code === "EEXIST" || code === "ENOTDIR"
-        ? "because a file is in its place"
-        : `because it cannot be made or written to (${code || messageOf(error)})`;
-    throw new InfluxionError(
-      "RECEIVER_DIR_UNUSABLE",
-      `${dir} cannot be the receiver's folder, ${why}; choose another one with --dir`,
-      { cause: error },
-    );
-  }
-}
-
-/** @throws {InfluxionError} `RECEIVER_DAMAGED`, `RECEIVER_INDEX_TOO_NEW` */
-function openIndex(path: string): Index {
-  try {
-    return new Index(path);
-  } catch (error) {
-    if (error instanceof InfluxionError) throw error;
-    throw new InfluxionError(
-      "RECEIVER_DAMAGED",
-      `${path} is damaged (${messageOf(error)}); put it back, or choose another folder with --dir`,
-      { cause: error },
-    );
-  }
-}
-
-async function removeStaged(dir: string): Promise<void> {
-  for (const name of await readdir(dir)) {
-    if (STAGING_FILE.test(name)) await rm(join(dir, name));
   }
 }
 
@@ -208,56 +172,15 @@ async function recover(dir: string, index: Index, row: SessionRow): Promise<void
     index.forget(row);
     return;
   }
-  await mkdir(dirname(path), { recursive: true, mode: 0o700 });
-  await withFile(path, READ_WRITE, (file) => cutBack(file, path, row.bytes));
-}
-
-/** Puts the content of `from` at `offset`, as the new end of `path`; returns its new length. */
-async function append(path: string, offset: number, from: string): Promise<number> {
-  await mkdir(dirname(path), { recursive: true, mode: 0o700 });
-  return withFile(path, READ_WRITE, async (target) => {
-    await cutBack(target, path, offset);
-    const end = await withFile(from, constants.O_RDONLY, (source) => copy(source, target, offset));
-    await target.datasync();
-    return end;
-  });
-}
-
-/** @throws {InfluxionError} `RECEIVER_DAMAGED` when the file has lost what was committed. */
-async function cutBack(file: FileHandle, path: string, bytes: number): Promise<void> {
-  const { size } = await file.stat();
-  if (size < bytes) {
+  try {
+    await truncateTo(path, row.bytes);
+  } catch (error) {
+    if (error instanceof InfluxionError && error.code === "RECEIVER_DAMAGED") throw error;
+    const why = error instanceof InfluxionError ? error.message : `${path}: ${errnoOf(error)}`;
     throw new InfluxionError(
       "RECEIVER_DAMAGED",
-      `${path} has ${size} bytes, but ${bytes} were received; put it back, or choose another folder`,
+      `what was received cannot be continued (${why}); put it back, or choose another folder with --dir`,
+      { cause: error },
     );
-  }
-  if (size > bytes) await file.truncate(bytes);
-}
-
-async function withFile<T>(
-  path: string,
-  flags: number,
-  use: (file: FileHandle) => Promise<T>,
-): Promise<T> {
-  const file = await open(path, flags, 0o600);
-  try {
-    return await use(file);
-  } finally {
-    await file.close();
-  }
-}
-
-async function copy(source: FileHandle, target: FileHandle, offset: number): Promise<number> {
-  const block = Buffer.allocUnsafe(256 * 1024);
-  let end = offset;
-  for (;;) {
-    const { bytesRead } = await source.read(block);
-    if (bytesRead === 0) return end;
-    for (let done = 0; done < bytesRead; ) {
-      const { bytesWritten } = await target.write(block, done, bytesRead - done, end);
-      done += bytesWritten;
-      end += bytesWritten;
-    }
   }
 }
