@@ -56,6 +56,17 @@ export async function makePrivateFile(path: string): Promise<void> {
   if (stats.isFile() && (stats.mode & OTHERS) !== 0) await chmod(path, PRIVATE_FILE);
 }
 
+/** Whether anything is at `path`. */
+export async function exists(path: string): Promise<boolean> {
+  try {
+    await lstat(path);
+    return true;
+  } catch (error) {
+    if (errnoOf(error) === "ENOENT") return false;
+    throw error;
+  }
+}
+
 /**
  * Cuts off what a crash left behind the first `bytes` of a file.
  * @throws {InfluxionError} `RECEIVER_DAMAGED` when the file is shorter

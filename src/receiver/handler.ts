@@ -8,7 +8,7 @@ import { stageBody } from "./body.ts";
 import { createDecoder } from "./codings.ts";
 import type { PartLimits } from "./limits.ts";
 import { Refusal } from "./refusal.ts";
-import { checkHeaders, keyCheck } from "./request.ts";
+import { checkFirstLine, checkHeaders, keyCheck } from "./request.ts";
 import type { Storage } from "./storage.ts";
 import { describe } from "./words.ts";
 
@@ -33,12 +33,13 @@ export function createHandler(
   const advertised = { "accept-encoding": codings.join(", ") };
 
   async function receive(req: IncomingMessage, res: ServerResponse): Promise<void> {
-    const { idempotencyKey, coding } = checkHeaders(req, isKey);
+    const { idempotencyKey, coding, generation, firstLine } = checkHeaders(req, isKey);
     const decoder = createDecoder(coding, codings);
     const file = storage.stagingFile();
     try {
       const staged = await stageBody(req, decoder, file, limits);
-      const stored = await storage.commit(idempotencyKey, staged);
+      checkFirstLine(firstLine, staged.firstLine);
+      const stored = await storage.commit(idempotencyKey, staged, generation);
       log(describe(staged, stored));
       await answer(req, res, 200, stored.part.receipt, advertised);
     } finally {

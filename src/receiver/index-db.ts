@@ -1,39 +1,16 @@
 import { DatabaseSync } from "node:sqlite";
-import { InfluxionError } from "../problem.ts";
 import type { Receipt } from "../wire.ts";
+import { migrate } from "./index-schema.ts";
 import { RefusalCounts } from "./refusal-counts.ts";
-
-const SCHEMA_VERSION = 1;
-
-const SCHEMA = `
-CREATE TABLE IF NOT EXISTS sessions (
-  stream TEXT NOT NULL, generation INTEGER NOT NULL,
-  agent_id TEXT NOT NULL, session_id TEXT NOT NULL, file TEXT NOT NULL,
-  parts INTEGER NOT NULL DEFAULT 0, lines INTEGER NOT NULL DEFAULT 0,
-  accepted INTEGER NOT NULL DEFAULT 0, rejected INTEGER NOT NULL DEFAULT 0,
-  bytes INTEGER NOT NULL DEFAULT 0,
-  PRIMARY KEY (stream, generation)
-) STRICT;
-CREATE TABLE IF NOT EXISTS parts (
-  idempotency_key TEXT PRIMARY KEY, body_sha256 TEXT NOT NULL,
-  stream TEXT NOT NULL, generation INTEGER NOT NULL,
-  first_line INTEGER NOT NULL, lines INTEGER NOT NULL,
-  accepted INTEGER NOT NULL, rejected INTEGER NOT NULL, errors TEXT NOT NULL,
-  batch_id TEXT NOT NULL, wire_bytes INTEGER NOT NULL, decoded_bytes INTEGER NOT NULL,
-  received_at TEXT NOT NULL, repeats INTEGER NOT NULL DEFAULT 0
-) STRICT;
-CREATE TABLE IF NOT EXISTS refusals (
-  code TEXT PRIMARY KEY, count INTEGER NOT NULL, last_at TEXT NOT NULL, last_message TEXT NOT NULL
-) STRICT;
-PRAGMA user_version = ${SCHEMA_VERSION};
-`;
 
 /** One generation of one session: what its file holds. */
 export interface SessionRow {
   /** See `streamOf`; the ids themselves may hold what SQLite cannot tell apart. */
   readonly stream: string;
-  /** 0, and one more each time the session started again from line 0. */
+  /** Names its file: 0 for the first that arrived of a session, 1 for the second and so on. */
   readonly generation: number;
+  /** Orders the generations of a session: what its parts say, or one more than the newest before. */
+  readonly wireGeneration: number;
   readonly agentId: string;
   readonly sessionId: string;
   /** Path of the JSONL file, relative to the receiver's folder. */
@@ -79,65 +56,83 @@ export interface ReceiverStats {
   readonly refusals: Readonly<Record<string, number>>;
 }
 
-const SESSION_COLUMNS = `stream, generation, agent_id AS agentId, session_id AS sessionId, file,
-  parts, lines, accepted, rejected, bytes`;
+/** What is known of a generation before its first part is stored. */
+export type NewGeneration = Pick<
+  SessionRow,
+  "stream" | "generation" | "wireGeneration" | "agentId" | "sessionId" | "file"
+>;
+
+const SESSION_COLUMNS = `stream, generation, wire_generation AS wireGeneration, agent_id AS agentId,
+  session_id AS sessionId, file, parts, lines, accepted, rejected, bytes`;
 
 /** What was received, in `index.sqlite`. Every method is one transaction. */
 export class Index {
   readonly #db: DatabaseSync;
   readonly #refusals = new RefusalCounts();
 
-  /** @throws {InfluxionError} `RECEIVER_INDEX_TOO_NEW` when a newer version wrote the file. */
+  /**
+   * @throws {InfluxionError} `RECEIVER_INDEX_TOO_NEW` when a newer version wrote the file
+   * @throws the error of SQLite when it is damaged, or not an index
+   */
   constructor(file: string) {
     this.#db = new DatabaseSync(file);
     try {
-      this.#prepare(file);
+      migrate(this.#db, file);
+      this.#db.exec("PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL");
+      // Damage behind the first page, or tables of something else, show themselves here.
+      this.sessions();
     } catch (error) {
       this.#db.close();
       throw error;
     }
   }
 
-  #prepare(file: string): void {
-    const version = Number(this.#db.prepare("PRAGMA user_version").get()?.user_version);
-    if (version > SCHEMA_VERSION) {
-      throw new InfluxionError(
-        "RECEIVER_INDEX_TOO_NEW",
-        `${file} was written by a newer version; update, or choose another folder`,
-      );
-    }
-    this.#db.exec(`PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; ${SCHEMA}`);
-    // Damage behind the first page, or tables of something else, show themselves here.
-    this.sessions();
-  }
-
-  /** All generations, also those whose first part was never committed (`parts` 0). */
+  /**
+   * All generations, those of one session from the oldest to the newest, also those whose
+   * first part was never committed (`parts` 0).
+   */
   sessions(): SessionRow[] {
     return this.#db
-      .prepare(`SELECT ${SESSION_COLUMNS} FROM sessions ORDER BY agent_id, session_id, generation`)
+      .prepare(
+        `SELECT ${SESSION_COLUMNS} FROM sessions
+         ORDER BY agent_id, session_id, stream, wire_generation`,
+      )
       .all() as unknown as SessionRow[];
   }
 
-  /** The newest generation of a stream that holds a part. */
+  /** The generation of a session that its parts call `wireGeneration`, also with `parts` 0. */
+  generation(stream: string, wireGeneration: number): SessionRow | undefined {
+    return this.#db
+      .prepare(`SELECT ${SESSION_COLUMNS} FROM sessions WHERE stream = ? AND wire_generation = ?`)
+      .get(stream, wireGeneration) as unknown as SessionRow | undefined;
+  }
+
+  /** `generation` for the next one of a session. */
+  nextGeneration(stream: string): number {
+    const row = this.#db
+      .prepare("SELECT coalesce(max(generation) + 1, 0) AS next FROM sessions WHERE stream = ?")
+      .get(stream);
+    return Number(row?.next);
+  }
+
+  /** The newest generation of a session that holds a part. */
   newest(stream: string): SessionRow | undefined {
     return this.#db
       .prepare(
         `SELECT ${SESSION_COLUMNS} FROM sessions WHERE stream = ? AND parts > 0
-         ORDER BY generation DESC LIMIT 1`,
+         ORDER BY wire_generation DESC LIMIT 1`,
       )
       .get(stream) as unknown as SessionRow | undefined;
   }
 
   /** Notes a generation before its file is made, so that no crash leaves a file nobody knows. */
-  announce(
-    row: Pick<SessionRow, "stream" | "generation" | "agentId" | "sessionId" | "file">,
-  ): void {
+  announce(row: NewGeneration): void {
     this.#db
       .prepare(
-        `INSERT OR IGNORE INTO sessions (stream, generation, agent_id, session_id, file)
-         VALUES (?, ?, ?, ?, ?)`,
+        `INSERT INTO sessions (stream, generation, wire_generation, agent_id, session_id, file)
+         VALUES (?, ?, ?, ?, ?, ?)`,
       )
-      .run(row.stream, row.generation, row.agentId, row.sessionId, row.file);
+      .run(row.stream, row.generation, row.wireGeneration, row.agentId, row.sessionId, row.file);
   }
 
   forget(row: SessionRow): void {

@@ -3,11 +3,12 @@ import { rm } from "node:fs/promises";
 import { join } from "node:path";
 import pLimit from "p-limit";
 import { errnoOf, InfluxionError } from "../problem.ts";
+import { count } from "../text.ts";
 import type { StagedPart } from "./body.ts";
-import { append, truncateTo } from "./files.ts";
+import { append, exists, truncateTo } from "./files.ts";
 import { INDEX_FILE, prepareFolder, STAGING_FOLDER, tidyFolder } from "./folder.ts";
 import { lockFolder } from "./folder-lock.ts";
-import type { Index, PartRow, ReceiverStats, SessionRow } from "./index-db.ts";
+import type { Index, NewGeneration, PartRow, ReceiverStats, SessionRow } from "./index-db.ts";
 import { fileOf, streamOf } from "./names.ts";
 import { openIndex } from "./open-index.ts";
 import { Refusal } from "./refusal.ts";
@@ -17,10 +18,12 @@ import { printable } from "./words.ts";
 export interface Stored {
   readonly part: PartRow;
   readonly repeated: boolean;
+  /** A newer generation of the session is stored, too. */
+  readonly late: boolean;
 }
 
 /** One generation of one session. */
-export interface SessionSummary extends Omit<SessionRow, "stream"> {
+export interface SessionSummary extends Omit<SessionRow, "stream" | "wireGeneration"> {
   /** Absolute path of the JSONL file. */
   readonly file: string;
 }
@@ -73,13 +76,14 @@ export class Storage {
 
   /**
    * Stores a part once, whatever the number of attempts.
+   * @param wireGeneration what the part itself says, if it does
    * @throws {Refusal} `KEY_REUSED`, `OUT_OF_ORDER`
    */
-  commit(key: string, staged: StagedPart): Promise<Stored> {
-    return this.#oneAtATime(() => this.#commit(key, staged));
+  commit(key: string, staged: StagedPart, wireGeneration?: number): Promise<Stored> {
+    return this.#oneAtATime(() => this.#commit(key, staged, wireGeneration));
   }
 
-  async #commit(key: string, staged: StagedPart): Promise<Stored> {
+  async #commit(key: string, staged: StagedPart, wireGeneration?: number): Promise<Stored> {
     const known = this.#index.part(key);
     if (known !== undefined) {
       if (known.sha256 !== staged.sha256) {
@@ -90,10 +94,9 @@ export class Storage {
         );
       }
       this.#index.countRepeat(key);
-      return { part: known, repeated: true };
+      return { part: known, repeated: true, late: false };
     }
-    const session = this.#sessionFor(staged);
-    this.#index.announce(session);
+    const { session, late } = await this.#place(staged, wireGeneration);
     const bytes = await append(join(this.#dir, session.file), session.bytes, staged.file);
     const part: PartRow = {
       key,
@@ -113,26 +116,44 @@ export class Storage {
       receivedAt: this.#timestamp(),
     };
     this.#index.commit(part, bytes);
-    return { part, repeated: false };
+    return { part, repeated: false, late };
   }
 
-  /** The wire names no generation: a part that starts at line 0 again begins a new one. */
-  #sessionFor(
+  /**
+   * Finds the generation that a part continues, or makes the one that it begins. A part
+   * that does not say which continues the newest, or begins one when it starts at line 0.
+   *
+   * @throws {Refusal} `OUT_OF_ORDER`
+   */
+  async #place(
     staged: StagedPart,
-  ): Pick<SessionRow, "stream" | "generation" | "agentId" | "sessionId" | "file" | "bytes"> {
+    named: number | undefined,
+  ): Promise<{ session: NewGeneration & Pick<SessionRow, "bytes">; late: boolean }> {
     const { agentId, sessionId, firstLine } = staged;
     const stream = streamOf(agentId, sessionId);
-    const held = this.#index.newest(stream);
-    if (held !== undefined && firstLine === held.lines) return held;
-    if (firstLine !== 0) {
-      throw new Refusal(
-        409,
-        "OUT_OF_ORDER",
-        `the part starts at line ${firstLine}, but the session holds ${held?.lines ?? 0} lines`,
-      );
+    const newest = this.#index.newest(stream);
+    const wireGeneration = named ?? unnamed(newest, firstLine);
+    const held = this.#index.generation(stream, wireGeneration);
+    const lines = held?.lines ?? 0;
+    if (firstLine !== lines) {
+      const which = named === undefined ? "newest generation" : `generation ${named}`;
+      const message = `the part begins at line ${firstLine}, but the session's ${which} holds ${count(lines, "line")}`;
+      throw new Refusal(409, "OUT_OF_ORDER", message);
     }
-    const generation = held === undefined ? 0 : held.generation + 1;
-    return { stream, generation, agentId, sessionId, file: fileOf(stream, generation), bytes: 0 };
+    const late = newest !== undefined && newest.wireGeneration > wireGeneration;
+    if (held !== undefined) return { session: held, late };
+    const { generation, file } = await this.#newFile(stream);
+    const session = { stream, generation, wireGeneration, agentId, sessionId, file };
+    this.#index.announce(session);
+    return { session: { ...session, bytes: 0 }, late };
+  }
+
+  /** A file that is there without being in the index is somebody else's. */
+  async #newFile(stream: string): Promise<{ generation: number; file: string }> {
+    for (let generation = this.#index.nextGeneration(stream); ; generation++) {
+      const file = fileOf(stream, generation);
+      if (!(await exists(join(this.#dir, file)))) return { generation, file };
+    }
   }
 
   countRefusal(code: string, message: string): void {
@@ -143,7 +164,10 @@ export class Storage {
     return this.#index
       .sessions()
       .filter((row) => row.parts > 0)
-      .map(({ stream: _, ...row }) => ({ ...row, file: join(this.#dir, row.file) }));
+      .map(({ stream: _, wireGeneration: __, ...row }) => ({
+        ...row,
+        file: join(this.#dir, row.file),
+      }));
   }
 
   stats(): ReceiverStats {
@@ -162,6 +186,18 @@ export class Storage {
   #timestamp(): string {
     return new Date(this.#now()).toISOString();
   }
+}
+
+/** The generation of a part that does not say its own. */
+function unnamed(newest: SessionRow | undefined, firstLine: number): number {
+  if (newest === undefined) return 0;
+  const wireGeneration = newest.wireGeneration + (firstLine === 0 ? 1 : 0);
+  if (Number.isSafeInteger(wireGeneration)) return wireGeneration;
+  throw new Refusal(
+    409,
+    "OUT_OF_ORDER",
+    "no generation of the session can be newer than the newest",
+  );
 }
 
 /** Takes back what a crash left behind the committed length of a file. */

@@ -1,6 +1,7 @@
 import { execFileSync } from "node:child_process";
 import { chmod, mkdir, readdir, readFile, stat, symlink, writeFile } from "node:fs/promises";
-import { join } from "node:path";
+import { join, relative } from "node:path";
+import { DatabaseSync } from "node:sqlite";
 import { expect, test } from "vitest";
 import { startReceiver } from "../../src/receiver/server.ts";
 import { fileOf, receiverIn, send, tempDir } from "./support.ts";
@@ -96,6 +97,34 @@ test.runIf(posix)(
     });
   },
 );
+
+test("a database of some other program is refused, and stays as it is", async () => {
+  for (const sql of [
+    "CREATE TABLE documents (text TEXT)",
+    "CREATE TABLE sessions (colour TEXT)",
+    "CREATE TABLE documents (text TEXT); PRAGMA user_version = 1",
+  ]) {
+    const dir = await tempDir();
+    const path = join(dir, "index.sqlite");
+    const db = new DatabaseSync(path);
+    db.exec(sql);
+    db.close();
+    const before = await readFile(path);
+    await expect(receiverIn(dir)).rejects.toMatchObject({ code: "RECEIVER_DAMAGED" });
+    expect((await readFile(path)).equals(before)).toBe(true);
+  }
+});
+
+test("a file that the index does not know is not written to", async () => {
+  const dir = await tempDir();
+  const receiver = await receiverIn(dir);
+  await mkdir(join(dir, "sessions/main"), { recursive: true });
+  await writeFile(join(dir, "sessions/main/s1.jsonl"), "mine");
+  expect((await send(receiver.url, "k1", body(0, 2))).status).toBe(200);
+  const [held] = receiver.sessions();
+  expect(relative(dir, held?.file ?? "")).toBe(join("sessions", "main", "s1.g1.jsonl"));
+  expect(await readFile(join(dir, "sessions/main/s1.jsonl"), "utf8")).toBe("mine");
+});
 
 for (const name of ["index.sqlite", "lock.sqlite"]) {
   test.runIf(posix)(`P65: a FIFO in the place of ${name} is refused at once`, async () => {
