@@ -34,6 +34,14 @@ Exit codes:
   130  interrupted
 `;
 
+const RECEIVE_HELP = `
+Other users of this machine can see --key in the list of processes (ps). Set the
+environment variable INFLUXION_RECEIVER_KEY instead; --key wins over it.
+
+Example:
+  openclaw influxion receive --dir ./received
+`;
+
 /** Adds `openclaw influxion …`. The commands' own code is loaded when one of them runs. */
 export function addCommands(program: Program, context: CommandContext): void {
   const influxion = program
@@ -122,12 +130,17 @@ ${EXIT_CODES}`,
     .description("Receive uploads on this machine, to see exactly what is sent")
     .option("--port <number>", "port on 127.0.0.1; 0 picks a free one", "8787")
     .option("--dir <folder>", "where to keep what is received (default: influxion-received)")
-    .option("--key <key>", "API key to accept (default: a random one)")
-    .addHelpText("after", "\nExample:\n  openclaw influxion receive --dir ./received\n")
+    .option("--key <key>", "API key to accept (default: one that is made and kept in the folder)")
+    .addHelpText("after", RECEIVE_HELP)
     .action(async (flags: ReceiveFlags) => {
       const { receive } = await import("./receive.ts");
       await interruptible(async (signal) => {
-        process.exitCode = await receive({ ...flags, signal, terminal: TERMINAL });
+        process.exitCode = await receive({
+          ...flags,
+          env: process.env,
+          signal,
+          terminal: TERMINAL,
+        });
       });
     });
 }

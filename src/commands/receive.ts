@@ -1,5 +1,6 @@
 import { isSendableKey } from "../config.ts";
-import { runReceiver } from "../receiver/run.ts";
+import { KEY_VARIABLE } from "../receiver/key.ts";
+import { type GivenKey, runReceiver } from "../receiver/run.ts";
 import { plain } from "../text.ts";
 import { describeFailure } from "./exit.ts";
 import type { Terminal } from "./terminal.ts";
@@ -8,35 +9,40 @@ export interface ReceiveOptions {
   readonly port: string;
   readonly dir?: string;
   readonly key?: string;
+  /** Environment variables. */
+  readonly env: Readonly<Record<string, string | undefined>>;
   readonly signal: AbortSignal;
   readonly terminal: Terminal;
 }
 
-/** `openclaw influxion receive`. Returns the exit code: 0 after Ctrl-C, 1 when it cannot start. */
-export async function receive({
-  port,
-  dir,
-  key,
-  signal,
-  terminal,
-}: ReceiveOptions): Promise<number> {
+/** `openclaw influxion receive`. Returns the exit code: 0 after Ctrl-C or when nobody reads the output any more, 1 when it cannot start. */
+export async function receive(options: ReceiveOptions): Promise<number> {
+  const { port, dir, signal, terminal } = options;
   const number = /^\d{1,5}$/.test(port) ? Number(port) : Number.NaN;
   if (!(number <= 65_535)) {
     terminal.err.write(`--port: found "${plain(port)}", expected a whole number from 0 to 65535\n`);
     return 1;
   }
-  if (key !== undefined && !isSendableKey(key)) {
+  if (dir === "") {
+    terminal.err.write("--dir: expected the path of a folder\n");
+    return 1;
+  }
+  const givenKey = givenKeyOf(options);
+  if (givenKey !== undefined && !isSendableKey(givenKey.value)) {
     terminal.err.write(
-      "--key: expected ASCII characters without spaces or line breaks, or no --key for a random one\n",
+      `${givenKey.origin}: expected ASCII characters without spaces or line breaks; without it the receiver makes a key and keeps it\n`,
     );
     return 1;
   }
+  const unread = new AbortController();
+  // Whoever read the output is gone (`receive | head`), and with that the user.
+  terminal.out.on("error", () => unread.abort());
   try {
     await runReceiver({
       dir: dir ?? "influxion-received",
       port: number,
-      ...(key === undefined ? {} : { key }),
-      signal,
+      givenKey,
+      signal: AbortSignal.any([signal, unread.signal]),
       write: (text) => terminal.out.write(text),
     });
     return 0;
@@ -44,4 +50,11 @@ export async function receive({
     terminal.err.write(`${plain(describeFailure(error).message)}\n`);
     return 1;
   }
+}
+
+/** The flag wins over the environment, where an empty value is none. */
+function givenKeyOf({ key, env }: ReceiveOptions): GivenKey | undefined {
+  if (key !== undefined) return { value: key, origin: "--key" };
+  const value = env[KEY_VARIABLE] ?? "";
+  return value === "" ? undefined : { value, origin: KEY_VARIABLE };
 }

@@ -5,6 +5,7 @@ import { finished, pipeline } from "node:stream/promises";
 import split2 from "split2";
 import { errnoOf } from "../problem.ts";
 import type { Decoder } from "./codings.ts";
+import { maxBodyBytes, type PartLimits, tooLarge } from "./limits.ts";
 import { wholeLines } from "./lines.ts";
 import { type PartContent, PartTally } from "./part.ts";
 import { Refusal } from "./refusal.ts";
@@ -30,10 +31,11 @@ export async function stageBody(
   source: Readable,
   decoder: Decoder,
   file: string,
-  maxLineBytes: number,
+  limits: PartLimits,
 ): Promise<StagedPart> {
   const hash = createHash("sha256");
   const tally = new PartTally();
+  const maxBytes = maxBodyBytes(limits.lines, limits);
   let wireBytes = 0;
   let decodedBytes = 0;
 
@@ -50,14 +52,16 @@ export async function stageBody(
     // `pipeline` would destroy the request, and with it the socket of the answer.
     source.on("data", (chunk: Buffer) => {
       wireBytes += chunk.length;
+      // Frames without content may go on for ever.
+      if (wireBytes > maxBytes) decoder.destroy(tooLarge("its body has", maxBytes));
     });
     source.pipe(decoder);
     finished(source, { writable: false }).catch((error: Error) => decoder.destroy(error));
     await pipeline(
       decoder,
-      (chunks: AsyncIterable<Buffer>) => wholeLines(metered(chunks), maxLineBytes),
+      (chunks: AsyncIterable<Buffer>) => wholeLines(metered(chunks), limits),
       split2("\n"),
-      (lines: AsyncIterable<string>) => writePayloads(lines, tally, staging),
+      (lines: AsyncIterable<string>) => writePayloads(lines, tally, staging, limits.payloadBytes),
     );
   } catch (error) {
     throw isCodingError(error) ? notIntact(error) : error;
@@ -75,17 +79,23 @@ async function writePayloads(
   lines: AsyncIterable<string>,
   tally: PartTally,
   staging: FileHandle,
+  maxBytes: number,
 ): Promise<void> {
   let block = "";
+  let bytes = 0;
+  const write = async (): Promise<void> => {
+    bytes += Buffer.byteLength(block);
+    if (bytes > maxBytes) throw tooLarge("its entries have", maxBytes);
+    await staging.appendFile(block);
+    block = "";
+  };
   for await (const line of lines) {
     if (line.trim() === "") continue;
     const payload = tally.add(line);
     if (payload !== undefined) block += `${payload}\n`;
-    if (block.length < BLOCK_LENGTH) continue;
-    await staging.appendFile(block);
-    block = "";
+    if (block.length >= BLOCK_LENGTH) await write();
   }
-  await staging.appendFile(block);
+  await write();
 }
 
 function notIntact(cause?: unknown): Refusal {

@@ -6,8 +6,9 @@ import type { Coding } from "../wire.ts";
 import { answer } from "./answer.ts";
 import { stageBody } from "./body.ts";
 import { createDecoder } from "./codings.ts";
+import type { PartLimits } from "./limits.ts";
 import { Refusal } from "./refusal.ts";
-import { checkHeaders, keyCheck } from "./request.ts";
+import { checkFirstLine, checkHeaders, keyCheck } from "./request.ts";
 import type { Storage } from "./storage.ts";
 import { describe } from "./words.ts";
 
@@ -18,26 +19,27 @@ export interface HandlerOptions {
   readonly key: string;
   /** Content codings that a body may have; told in answers. */
   readonly codings: readonly Coding[];
-  readonly maxLineBytes: number;
+  readonly limits: PartLimits;
   readonly log: (line: string) => void;
 }
 
 /** Takes one part per request; the promise ends when its answer is out, and never fails. */
 export function createHandler(
   storage: Storage,
-  { key, codings, maxLineBytes, log }: HandlerOptions,
+  { key, codings, limits, log }: HandlerOptions,
 ): Handler {
   const isKey = keyCheck(key);
   /** What a client may use for its next request (RFC 9110, 12.5.3). */
   const advertised = { "accept-encoding": codings.join(", ") };
 
   async function receive(req: IncomingMessage, res: ServerResponse): Promise<void> {
-    const { idempotencyKey, coding } = checkHeaders(req, isKey);
+    const { idempotencyKey, coding, generation, firstLine } = checkHeaders(req, isKey);
     const decoder = createDecoder(coding, codings);
     const file = storage.stagingFile();
     try {
-      const staged = await stageBody(req, decoder, file, maxLineBytes);
-      const stored = await storage.commit(idempotencyKey, staged);
+      const staged = await stageBody(req, decoder, file, limits);
+      checkFirstLine(firstLine, staged.firstLine);
+      const stored = await storage.commit(idempotencyKey, staged, generation);
       log(describe(staged, stored));
       await answer(req, res, 200, stored.part.receipt, advertised);
     } finally {
@@ -61,7 +63,7 @@ export function createHandler(
     try {
       await receive(req, res).catch((error) => refuse(req, res, error));
     } catch {
-      // Not even the refusal could be recorded, e.g. on a full disk: no answer means "try again".
+      // No answer means "try again".
       res.destroy();
     }
   };

@@ -1,39 +1,17 @@
 import type { DatabaseSync } from "node:sqlite";
-import { InfluxionError } from "../problem.ts";
 import { loadSqlite } from "../sqlite.ts";
 import type { Receipt } from "../wire.ts";
-
-const SCHEMA_VERSION = 1;
-
-const SCHEMA = `
-CREATE TABLE IF NOT EXISTS sessions (
-  stream TEXT NOT NULL, generation INTEGER NOT NULL,
-  agent_id TEXT NOT NULL, session_id TEXT NOT NULL, file TEXT NOT NULL,
-  parts INTEGER NOT NULL DEFAULT 0, lines INTEGER NOT NULL DEFAULT 0,
-  accepted INTEGER NOT NULL DEFAULT 0, rejected INTEGER NOT NULL DEFAULT 0,
-  bytes INTEGER NOT NULL DEFAULT 0,
-  PRIMARY KEY (stream, generation)
-) STRICT;
-CREATE TABLE IF NOT EXISTS parts (
-  idempotency_key TEXT PRIMARY KEY, body_sha256 TEXT NOT NULL,
-  stream TEXT NOT NULL, generation INTEGER NOT NULL,
-  first_line INTEGER NOT NULL, lines INTEGER NOT NULL,
-  accepted INTEGER NOT NULL, rejected INTEGER NOT NULL, errors TEXT NOT NULL,
-  batch_id TEXT NOT NULL, wire_bytes INTEGER NOT NULL, decoded_bytes INTEGER NOT NULL,
-  received_at TEXT NOT NULL, repeats INTEGER NOT NULL DEFAULT 0
-) STRICT;
-CREATE TABLE IF NOT EXISTS refusals (
-  code TEXT PRIMARY KEY, count INTEGER NOT NULL, last_at TEXT NOT NULL, last_message TEXT NOT NULL
-) STRICT;
-PRAGMA user_version = ${SCHEMA_VERSION};
-`;
+import { migrate } from "./index-schema.ts";
+import { RefusalCounts } from "./refusal-counts.ts";
 
 /** One generation of one session: what its file holds. */
 export interface SessionRow {
   /** See `streamOf`; the ids themselves may hold what SQLite cannot tell apart. */
   readonly stream: string;
-  /** 0, and one more each time the session started again from line 0. */
+  /** Names its file: 0 for the first that arrived of a session, 1 for the second and so on. */
   readonly generation: number;
+  /** Orders the generations of a session: what its parts say, or one more than the newest before. */
+  readonly wireGeneration: number;
   readonly agentId: string;
   readonly sessionId: string;
   /** Path of the JSONL file, relative to the receiver's folder. */
@@ -74,69 +52,88 @@ export interface ReceiverStats {
   readonly decodedBytes: number;
   /**
    * How often each reason led to a refusal, e.g. `KEY_REUSED` (a known key with another
-   * body), `OUT_OF_ORDER`, `CUT_SHORT`, `UNAUTHORIZED`. Survives restarts.
+   * body), `OUT_OF_ORDER`, `CUT_SHORT`, `UNAUTHORIZED`. Survives a restart after `close()`.
    */
   readonly refusals: Readonly<Record<string, number>>;
 }
 
-const SESSION_COLUMNS = `stream, generation, agent_id AS agentId, session_id AS sessionId, file,
-  parts, lines, accepted, rejected, bytes`;
+/** What is known of a generation before its first part is stored. */
+export type NewGeneration = Pick<
+  SessionRow,
+  "stream" | "generation" | "wireGeneration" | "agentId" | "sessionId" | "file"
+>;
+
+const SESSION_COLUMNS = `stream, generation, wire_generation AS wireGeneration, agent_id AS agentId,
+  session_id AS sessionId, file, parts, lines, accepted, rejected, bytes`;
 
 /** What was received, in `index.sqlite`. Every method is one transaction. */
 export class Index {
   readonly #db: DatabaseSync;
+  readonly #refusals = new RefusalCounts();
 
-  /** @throws {InfluxionError} `RECEIVER_INDEX_TOO_NEW` when a newer version wrote the file. */
+  /**
+   * @throws {InfluxionError} `RECEIVER_INDEX_TOO_NEW` when a newer version wrote the file
+   * @throws the error of SQLite when it is damaged, or not an index
+   */
   constructor(file: string) {
     this.#db = new (loadSqlite().DatabaseSync)(file);
     try {
-      this.#prepare(file);
+      migrate(this.#db, file);
+      this.#db.exec("PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL");
+      // Damage behind the first page, or tables of something else, show themselves here.
+      this.sessions();
     } catch (error) {
       this.#db.close();
       throw error;
     }
   }
 
-  #prepare(file: string): void {
-    const version = Number(this.#db.prepare("PRAGMA user_version").get()?.user_version);
-    if (version > SCHEMA_VERSION) {
-      throw new InfluxionError(
-        "RECEIVER_INDEX_TOO_NEW",
-        `${file} was written by a newer version; update, or choose another folder`,
-      );
-    }
-    this.#db.exec(`PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; ${SCHEMA}`);
-    // Damage behind the first page, or tables of something else, show themselves here.
-    this.sessions();
-  }
-
-  /** All generations, also those whose first part was never committed (`parts` 0). */
+  /**
+   * All generations, those of one session from the oldest to the newest, also those whose
+   * first part was never committed (`parts` 0).
+   */
   sessions(): SessionRow[] {
     return this.#db
-      .prepare(`SELECT ${SESSION_COLUMNS} FROM sessions ORDER BY agent_id, session_id, generation`)
+      .prepare(
+        `SELECT ${SESSION_COLUMNS} FROM sessions
+         ORDER BY agent_id, session_id, stream, wire_generation`,
+      )
       .all() as unknown as SessionRow[];
   }
 
-  /** The newest generation of a stream that holds a part. */
+  /** The generation of a session that its parts call `wireGeneration`, also with `parts` 0. */
+  generation(stream: string, wireGeneration: number): SessionRow | undefined {
+    return this.#db
+      .prepare(`SELECT ${SESSION_COLUMNS} FROM sessions WHERE stream = ? AND wire_generation = ?`)
+      .get(stream, wireGeneration) as unknown as SessionRow | undefined;
+  }
+
+  /** `generation` for the next one of a session. */
+  nextGeneration(stream: string): number {
+    const row = this.#db
+      .prepare("SELECT coalesce(max(generation) + 1, 0) AS next FROM sessions WHERE stream = ?")
+      .get(stream);
+    return Number(row?.next);
+  }
+
+  /** The newest generation of a session that holds a part. */
   newest(stream: string): SessionRow | undefined {
     return this.#db
       .prepare(
         `SELECT ${SESSION_COLUMNS} FROM sessions WHERE stream = ? AND parts > 0
-         ORDER BY generation DESC LIMIT 1`,
+         ORDER BY wire_generation DESC LIMIT 1`,
       )
       .get(stream) as unknown as SessionRow | undefined;
   }
 
   /** Notes a generation before its file is made, so that no crash leaves a file nobody knows. */
-  announce(
-    row: Pick<SessionRow, "stream" | "generation" | "agentId" | "sessionId" | "file">,
-  ): void {
+  announce(row: NewGeneration): void {
     this.#db
       .prepare(
-        `INSERT OR IGNORE INTO sessions (stream, generation, agent_id, session_id, file)
-         VALUES (?, ?, ?, ?, ?)`,
+        `INSERT INTO sessions (stream, generation, wire_generation, agent_id, session_id, file)
+         VALUES (?, ?, ?, ?, ?, ?)`,
       )
-      .run(row.stream, row.generation, row.agentId, row.sessionId, row.file);
+      .run(row.stream, row.generation, row.wireGeneration, row.agentId, row.sessionId, row.file);
   }
 
   forget(row: SessionRow): void {
@@ -171,8 +168,7 @@ export class Index {
   /** Records a part whose payloads are on disk; `bytes` is its file's length with them. */
   commit(part: PartRow, bytes: number): void {
     const { accepted, rejected, batchId, errors = [] } = part.receipt;
-    this.#db.exec("BEGIN IMMEDIATE");
-    try {
+    this.#transaction(() => {
       this.#db
         .prepare("INSERT INTO parts VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 0)")
         .run(
@@ -196,11 +192,7 @@ export class Index {
            rejected = rejected + ?, bytes = ? WHERE stream = ? AND generation = ?`,
         )
         .run(part.lines, accepted, rejected, bytes, part.stream, part.generation);
-      this.#db.exec("COMMIT");
-    } catch (error) {
-      this.#db.exec("ROLLBACK");
-      throw error;
-    }
+    });
   }
 
   countRepeat(key: string): void {
@@ -208,13 +200,7 @@ export class Index {
   }
 
   countRefusal(code: string, message: string, at: string): void {
-    this.#db
-      .prepare(
-        `INSERT INTO refusals (code, count, last_at, last_message) VALUES (?, 1, ?, ?)
-         ON CONFLICT (code) DO UPDATE SET count = count + 1, last_at = excluded.last_at,
-         last_message = excluded.last_message`,
-      )
-      .run(code, at, message);
+    this.#refusals.add(code, message, at);
   }
 
   stats(): ReceiverStats {
@@ -225,14 +211,26 @@ export class Index {
          total(decoded_bytes) AS decodedBytes FROM parts`,
       )
       .get() as unknown as Omit<ReceiverStats, "refusals">;
-    const refusals = this.#db.prepare("SELECT code, count FROM refusals ORDER BY code").all();
-    return {
-      ...totals,
-      refusals: Object.fromEntries(refusals.map((row) => [String(row.code), Number(row.count)])),
-    };
+    return { ...totals, refusals: this.#refusals.totals(this.#db) };
   }
 
   close(): void {
+    try {
+      this.#transaction(() => this.#refusals.save(this.#db));
+    } catch {
+      // Counts are lost, e.g. on a full disk, and nothing else.
+    }
     this.#db.close();
+  }
+
+  #transaction(work: () => void): void {
+    this.#db.exec("BEGIN IMMEDIATE");
+    try {
+      work();
+      this.#db.exec("COMMIT");
+    } catch (error) {
+      this.#db.exec("ROLLBACK");
+      throw error;
+    }
   }
 }

@@ -25,12 +25,24 @@ function escapeUnit(unit: string): string {
   return code < 0x100 ? `%${hex.padStart(2, "0")}` : `%u${hex.padStart(4, "0")}`;
 }
 
-/** One session's place below `sessions/`, without its generation: `<agent>/<session>`. */
+/**
+ * Identifies a session: `<agent>/<session>`, each as {@link nameOf} has it. Indexes that
+ * exist refer to sessions by it, so that it never changes.
+ */
 export function streamOf(agentId: string, sessionId: string): string {
   return `${nameOf(agentId)}/${nameOf(sessionId)}`;
 }
 
-/** The file of one generation of a stream, relative to the receiver's folder. */
+/** What Windows takes for a device, also with an extension: https://learn.microsoft.com/windows/win32/fileio/naming-a-file */
+const DEVICE = /(^|\/)(con|prn|aux|nul|com\d|lpt\d)(?=$|\/)/g;
+
+/** The file of one generation of a session, relative to the receiver's folder. */
 export function fileOf(stream: string, generation: number): string {
-  return `sessions/${stream}${generation === 0 ? "" : `.g${generation}`}.jsonl`;
+  const path = stream.replace(DEVICE, (_, before, name) => before + escapeFirst(name));
+  return `sessions/${path}${generation === 0 ? "" : `.g${generation}`}.jsonl`;
+}
+
+/** Ids do not lead to this name, as their small letters are never escaped. */
+function escapeFirst(name: string): string {
+  return escapeUnit(name.charAt(0)) + name.slice(1);
 }

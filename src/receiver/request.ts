@@ -1,6 +1,6 @@
 import { createHash, timingSafeEqual } from "node:crypto";
-import type { IncomingMessage } from "node:http";
-import { INGEST_PATH } from "../wire.ts";
+import type { IncomingHttpHeaders, IncomingMessage } from "node:http";
+import { FIRST_LINE_HEADER, GENERATION_HEADER, INGEST_PATH } from "../wire.ts";
 import { Refusal } from "./refusal.ts";
 
 /** What the headers of a request for one part said. */
@@ -8,6 +8,10 @@ export interface PartHeaders {
   readonly idempotencyKey: string;
   /** `identity` when the header is absent. */
   readonly coding: string;
+  /** Orders the generations of a session; undefined when the client does not say. */
+  readonly generation: number | undefined;
+  /** The `lineIndex` that the body shall begin with; undefined when the client does not say. */
+  readonly firstLine: number | undefined;
 }
 
 /**
@@ -40,7 +44,31 @@ export function checkHeaders(
   if (typeof idempotencyKey !== "string" || idempotencyKey === "") {
     throw new Refusal(400, "NO_IDEMPOTENCY_KEY", "the Idempotency-Key header is missing");
   }
-  return { idempotencyKey, coding: headers["content-encoding"] ?? "identity" };
+  return {
+    idempotencyKey,
+    coding: headers["content-encoding"] ?? "identity",
+    generation: integerIn(headers, GENERATION_HEADER),
+    firstLine: integerIn(headers, FIRST_LINE_HEADER),
+  };
+}
+
+/**
+ * Checks what the headers said against the body.
+ * @throws {Refusal} 400 `FIRST_LINE_MISMATCH`
+ */
+export function checkFirstLine(said: number | undefined, found: number): void {
+  if (said === undefined || said === found) return;
+  const message = `${FIRST_LINE_HEADER} is ${said}, but the body begins with lineIndex ${found}`;
+  throw new Refusal(400, "FIRST_LINE_MISMATCH", message);
+}
+
+function integerIn(headers: IncomingHttpHeaders, name: string): number | undefined {
+  const value = headers[name];
+  if (value === undefined) return undefined;
+  const number = /^(0|[1-9]\d*)$/.test(String(value)) ? Number(value) : Number.NaN;
+  if (Number.isSafeInteger(number)) return number;
+  const form = `a decimal integer from 0 to ${Number.MAX_SAFE_INTEGER}`;
+  throw new Refusal(400, "MALFORMED_HEADER", `the ${name} header must be ${form}`);
 }
 
 /** Compares in constant time: digests are of equal length, whatever the candidate's. */

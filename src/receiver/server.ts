@@ -1,20 +1,19 @@
 import { createServer, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
-import { resolve } from "node:path";
+import { join, resolve } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { errnoOf, InfluxionError } from "../problem.ts";
-import { MAX_LINE_BYTES } from "../stores/store.ts";
 import type { Coding } from "../wire.ts";
 import { CODINGS } from "./codings.ts";
+import { KEY_FILE } from "./folder.ts";
 import { createHandler } from "./handler.ts";
 import type { ReceiverStats } from "./index-db.ts";
+import { keptKey } from "./key.ts";
+import { PART_LIMITS, type PartLimits } from "./limits.ts";
 import { type SessionSummary, Storage } from "./storage.ts";
 
 export const DEFAULT_PORT = 8787;
 const LOOPBACK = "127.0.0.1";
-
-/** A line of the largest size in which JSON escapes every byte (`\u0000`), and its envelope. */
-const DEFAULT_MAX_LINE_BYTES = 6 * MAX_LINE_BYTES + 64 * 1024;
 
 /** A connection on which nothing moves for this long is closed. */
 const IDLE_MS = 120_000;
@@ -23,18 +22,21 @@ const IDLE_MS = 120_000;
 const CLOSE_GRACE_MS = 500;
 
 export interface ReceiverOptions {
-  /** Folder for what is received; made when absent. Holds conversations: keep it private. */
+  /**
+   * Folder for what is received; made when absent, and refused when there are other things in
+   * it. It holds conversations, so only its owner can read it.
+   */
   readonly dir: string;
-  /** The API key that clients must show. */
-  readonly key: string;
+  /** The API key that clients must show. @default one that is made once and kept in the folder */
+  readonly key?: string;
   /** Anything but a loopback address lets other machines in. @default "127.0.0.1" */
   readonly host?: string;
   /** 0 picks a free one. @default 8787 */
   readonly port?: number;
   /** Content codings that are taken and advertised; a body without one always is. @default zstd and gzip */
   readonly codings?: readonly Coding[];
-  /** Longest line of a body in bytes, which is also the bound of memory. @default about 48 MiB */
-  readonly maxLineBytes?: number;
+  /** @default what the wire contract allows a part to be */
+  readonly limits?: Partial<PartLimits>;
   /** Gets one line for each part or refusal; without control characters, secrets and content. */
   readonly log?: (line: string) => void;
   /** Milliseconds since the epoch. @default Date.now */
@@ -44,7 +46,9 @@ export interface ReceiverOptions {
 export interface Receiver {
   /** What a client's `apiUrl` must be. */
   readonly url: string;
-  /** What is held, by agent, session and generation. Not after `close()`. */
+  /** The API key that clients must show. */
+  readonly key: string;
+  /** What is held, by agent, session and generation, the newest one last. Not after `close()`. */
   sessions(): SessionSummary[];
   /** Counts since the folder was made. Not after `close()`. */
   stats(): ReceiverStats;
@@ -56,42 +60,46 @@ export interface Receiver {
  * Starts a server that takes sessions over the wire contract and keeps them in files.
  *
  * @throws {InfluxionError} `RECEIVER_PORT_IN_USE`, `RECEIVER_CANNOT_LISTEN`,
- * `RECEIVER_DIR_IN_USE`, `RECEIVER_DIR_UNUSABLE`, `RECEIVER_DAMAGED`, `RECEIVER_INDEX_TOO_NEW`, `RECEIVER_NO_KEY`
+ * `RECEIVER_DIR_IN_USE`, `RECEIVER_DIR_UNUSABLE`, `RECEIVER_DAMAGED`, `RECEIVER_INDEX_TOO_NEW`,
+ * `RECEIVER_INDEX_UNUSABLE`, `RECEIVER_NO_KEY`, `RECEIVER_KEY_UNUSABLE`
  */
 export async function startReceiver(options: ReceiverOptions): Promise<Receiver> {
-  const { key, host = LOOPBACK, port = DEFAULT_PORT, now = Date.now } = options;
-  if (key === "") throw new InfluxionError("RECEIVER_NO_KEY", "the receiver needs a key");
-  const storage = await Storage.open(resolve(options.dir), now);
+  const { host = LOOPBACK, port = DEFAULT_PORT, now = Date.now } = options;
+  if (options.key === "") throw new InfluxionError("RECEIVER_NO_KEY", "the receiver needs a key");
+  const dir = resolve(options.dir);
+  const storage = await Storage.open(dir, now);
   const running = new Set<Promise<void>>();
-  const handle = createHandler(storage, {
-    key,
-    codings: options.codings ?? CODINGS,
-    maxLineBytes: options.maxLineBytes ?? DEFAULT_MAX_LINE_BYTES,
-    log: options.log ?? (() => undefined),
-  });
-  const server = createServer((req, res) => {
-    const request = handle(req, res).finally(() => running.delete(request));
-    running.add(request);
-  });
-  // A slow uplink may take longer than Node's five minutes per request.
-  server.requestTimeout = 0;
-  server.setTimeout(IDLE_MS);
   try {
+    const key = options.key ?? (await keptKey(join(dir, KEY_FILE)));
+    const handle = createHandler(storage, {
+      key,
+      codings: options.codings ?? CODINGS,
+      limits: { ...PART_LIMITS, ...options.limits },
+      log: options.log ?? (() => undefined),
+    });
+    const server = createServer((req, res) => {
+      const request = handle(req, res).finally(() => running.delete(request));
+      running.add(request);
+    });
+    // A slow uplink may take longer than Node's five minutes per request.
+    server.requestTimeout = 0;
+    server.setTimeout(IDLE_MS);
     await listen(server, host, port);
+    let closing: Promise<void> | undefined;
+    return {
+      url: urlOf(server),
+      key,
+      sessions: () => storage.sessions(),
+      stats: () => storage.stats(),
+      close() {
+        closing ??= closeServer(server, running).then(() => storage.close());
+        return closing;
+      },
+    };
   } catch (error) {
     await storage.close();
     throw error;
   }
-  let closing: Promise<void> | undefined;
-  return {
-    url: urlOf(server),
-    sessions: () => storage.sessions(),
-    stats: () => storage.stats(),
-    close() {
-      closing ??= closeServer(server, running).then(() => storage.close());
-      return closing;
-    },
-  };
 }
 
 function listen(server: Server, host: string, port: number): Promise<void> {

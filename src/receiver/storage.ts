@@ -1,13 +1,16 @@
 import { randomUUID } from "node:crypto";
-import { constants } from "node:fs";
-import { type FileHandle, mkdir, open, readdir, rm } from "node:fs/promises";
-import { dirname, join } from "node:path";
+import { rm } from "node:fs/promises";
+import { join } from "node:path";
 import pLimit from "p-limit";
 import { errnoOf, InfluxionError } from "../problem.ts";
+import { count } from "../text.ts";
 import type { StagedPart } from "./body.ts";
-import { lockFolder, messageOf } from "./folder-lock.ts";
-import { Index, type PartRow, type ReceiverStats, type SessionRow } from "./index-db.ts";
+import { append, exists, truncateTo } from "./files.ts";
+import { INDEX_FILE, prepareFolder, STAGING_FOLDER, tidyFolder } from "./folder.ts";
+import { lockFolder } from "./folder-lock.ts";
+import type { Index, NewGeneration, PartRow, ReceiverStats, SessionRow } from "./index-db.ts";
 import { fileOf, streamOf } from "./names.ts";
+import { openIndex } from "./open-index.ts";
 import { Refusal } from "./refusal.ts";
 import { printable } from "./words.ts";
 
@@ -15,16 +18,15 @@ import { printable } from "./words.ts";
 export interface Stored {
   readonly part: PartRow;
   readonly repeated: boolean;
+  /** A newer generation of the session is stored, too. */
+  readonly late: boolean;
 }
 
 /** One generation of one session. */
-export interface SessionSummary extends Omit<SessionRow, "stream"> {
+export interface SessionSummary extends Omit<SessionRow, "stream" | "wireGeneration"> {
   /** Absolute path of the JSONL file. */
   readonly file: string;
 }
-
-const READ_WRITE = constants.O_RDWR | constants.O_CREAT;
-const STAGING_FILE = /^[0-9a-f-]{36}\.part$/;
 
 /**
  * The receiver's folder: one JSONL file per session and generation, and the index.
@@ -49,12 +51,12 @@ export class Storage {
 
   /** @throws {InfluxionError} when the folder is in use, damaged or of a newer version. */
   static async open(dir: string, now: () => number): Promise<Storage> {
-    await makeFolder(dir);
+    await prepareFolder(dir);
     const unlock = await lockFolder(dir);
     try {
-      const index = openIndex(join(dir, "index.sqlite"));
+      const index = openIndex(join(dir, INDEX_FILE));
       try {
-        await removeStaged(join(dir, "staging"));
+        await tidyFolder(dir);
         for (const row of index.sessions()) await recover(dir, index, row);
       } catch (error) {
         index.close();
@@ -69,18 +71,19 @@ export class Storage {
 
   /** A new path for the payloads of a body that is still arriving. */
   stagingFile(): string {
-    return join(this.#dir, "staging", `${randomUUID()}.part`);
+    return join(this.#dir, STAGING_FOLDER, `${randomUUID()}.part`);
   }
 
   /**
    * Stores a part once, whatever the number of attempts.
+   * @param wireGeneration what the part itself says, if it does
    * @throws {Refusal} `KEY_REUSED`, `OUT_OF_ORDER`
    */
-  commit(key: string, staged: StagedPart): Promise<Stored> {
-    return this.#oneAtATime(() => this.#commit(key, staged));
+  commit(key: string, staged: StagedPart, wireGeneration?: number): Promise<Stored> {
+    return this.#oneAtATime(() => this.#commit(key, staged, wireGeneration));
   }
 
-  async #commit(key: string, staged: StagedPart): Promise<Stored> {
+  async #commit(key: string, staged: StagedPart, wireGeneration?: number): Promise<Stored> {
     const known = this.#index.part(key);
     if (known !== undefined) {
       if (known.sha256 !== staged.sha256) {
@@ -91,10 +94,9 @@ export class Storage {
         );
       }
       this.#index.countRepeat(key);
-      return { part: known, repeated: true };
+      return { part: known, repeated: true, late: false };
     }
-    const session = this.#sessionFor(staged);
-    this.#index.announce(session);
+    const { session, late } = await this.#place(staged, wireGeneration);
     const bytes = await append(join(this.#dir, session.file), session.bytes, staged.file);
     const part: PartRow = {
       key,
@@ -114,26 +116,44 @@ export class Storage {
       receivedAt: this.#timestamp(),
     };
     this.#index.commit(part, bytes);
-    return { part, repeated: false };
+    return { part, repeated: false, late };
   }
 
-  /** The wire names no generation: a part that starts at line 0 again begins a new one. */
-  #sessionFor(
+  /**
+   * Finds the generation that a part continues, or makes the one that it begins. A part
+   * that does not say which continues the newest, or begins one when it starts at line 0.
+   *
+   * @throws {Refusal} `OUT_OF_ORDER`
+   */
+  async #place(
     staged: StagedPart,
-  ): Pick<SessionRow, "stream" | "generation" | "agentId" | "sessionId" | "file" | "bytes"> {
+    named: number | undefined,
+  ): Promise<{ session: NewGeneration & Pick<SessionRow, "bytes">; late: boolean }> {
     const { agentId, sessionId, firstLine } = staged;
     const stream = streamOf(agentId, sessionId);
-    const held = this.#index.newest(stream);
-    if (held !== undefined && firstLine === held.lines) return held;
-    if (firstLine !== 0) {
-      throw new Refusal(
-        409,
-        "OUT_OF_ORDER",
-        `the part starts at line ${firstLine}, but the session holds ${held?.lines ?? 0} lines`,
-      );
+    const newest = this.#index.newest(stream);
+    const wireGeneration = named ?? unnamed(newest, firstLine);
+    const held = this.#index.generation(stream, wireGeneration);
+    const lines = held?.lines ?? 0;
+    if (firstLine !== lines) {
+      const which = named === undefined ? "newest generation" : `generation ${named}`;
+      const message = `the part begins at line ${firstLine}, but the session's ${which} holds ${count(lines, "line")}`;
+      throw new Refusal(409, "OUT_OF_ORDER", message);
     }
-    const generation = held === undefined ? 0 : held.generation + 1;
-    return { stream, generation, agentId, sessionId, file: fileOf(stream, generation), bytes: 0 };
+    const late = newest !== undefined && newest.wireGeneration > wireGeneration;
+    if (held !== undefined) return { session: held, late };
+    const { generation, file } = await this.#newFile(stream);
+    const session = { stream, generation, wireGeneration, agentId, sessionId, file };
+    this.#index.announce(session);
+    return { session: { ...session, bytes: 0 }, late };
+  }
+
+  /** A file that is there without being in the index is somebody else's. */
+  async #newFile(stream: string): Promise<{ generation: number; file: string }> {
+    for (let generation = this.#index.nextGeneration(stream); ; generation++) {
+      const file = fileOf(stream, generation);
+      if (!(await exists(join(this.#dir, file)))) return { generation, file };
+    }
   }
 
   countRefusal(code: string, message: string): void {
@@ -144,7 +164,10 @@ export class Storage {
     return this.#index
       .sessions()
       .filter((row) => row.parts > 0)
-      .map(({ stream: _, ...row }) => ({ ...row, file: join(this.#dir, row.file) }));
+      .map(({ stream: _, wireGeneration: __, ...row }) => ({
+        ...row,
+        file: join(this.#dir, row.file),
+      }));
   }
 
   stats(): ReceiverStats {
@@ -153,8 +176,11 @@ export class Storage {
 
   /** Waits for the commit that is under way. */
   async close(): Promise<void> {
-    await this.#oneAtATime(() => this.#index.close());
-    this.#unlock();
+    try {
+      await this.#oneAtATime(() => this.#index.close());
+    } finally {
+      this.#unlock();
+    }
   }
 
   #timestamp(): string {
@@ -162,42 +188,16 @@ export class Storage {
   }
 }
 
-/** @throws {InfluxionError} `RECEIVER_DIR_UNUSABLE` */
-async function makeFolder(dir: string): Promise<void> {
-  try {
-    await mkdir(join(dir, "staging"), { recursive: true, mode: 0o700 });
-  } catch (error) {
-    const code = errnoOf(error);
-    const why =
-      code === "EEXIST" || code === "ENOTDIR"
-        ? "because a file is in its place"
-        : `because it cannot be made or written to (${code || messageOf(error)})`;
-    throw new InfluxionError(
-      "RECEIVER_DIR_UNUSABLE",
-      `${dir} cannot be the receiver's folder, ${why}; choose another one with --dir`,
-      { cause: error },
-    );
-  }
-}
-
-/** @throws {InfluxionError} `RECEIVER_DAMAGED`, `RECEIVER_INDEX_TOO_NEW` */
-function openIndex(path: string): Index {
-  try {
-    return new Index(path);
-  } catch (error) {
-    if (error instanceof InfluxionError) throw error;
-    throw new InfluxionError(
-      "RECEIVER_DAMAGED",
-      `${path} is damaged (${messageOf(error)}); put it back, or choose another folder with --dir`,
-      { cause: error },
-    );
-  }
-}
-
-async function removeStaged(dir: string): Promise<void> {
-  for (const name of await readdir(dir)) {
-    if (STAGING_FILE.test(name)) await rm(join(dir, name));
-  }
+/** The generation of a part that does not say its own. */
+function unnamed(newest: SessionRow | undefined, firstLine: number): number {
+  if (newest === undefined) return 0;
+  const wireGeneration = newest.wireGeneration + (firstLine === 0 ? 1 : 0);
+  if (Number.isSafeInteger(wireGeneration)) return wireGeneration;
+  throw new Refusal(
+    409,
+    "OUT_OF_ORDER",
+    "no generation of the session can be newer than the newest",
+  );
 }
 
 /** Takes back what a crash left behind the committed length of a file. */
@@ -208,56 +208,15 @@ async function recover(dir: string, index: Index, row: SessionRow): Promise<void
     index.forget(row);
     return;
   }
-  await mkdir(dirname(path), { recursive: true, mode: 0o700 });
-  await withFile(path, READ_WRITE, (file) => cutBack(file, path, row.bytes));
-}
-
-/** Puts the content of `from` at `offset`, as the new end of `path`; returns its new length. */
-async function append(path: string, offset: number, from: string): Promise<number> {
-  await mkdir(dirname(path), { recursive: true, mode: 0o700 });
-  return withFile(path, READ_WRITE, async (target) => {
-    await cutBack(target, path, offset);
-    const end = await withFile(from, constants.O_RDONLY, (source) => copy(source, target, offset));
-    await target.datasync();
-    return end;
-  });
-}
-
-/** @throws {InfluxionError} `RECEIVER_DAMAGED` when the file has lost what was committed. */
-async function cutBack(file: FileHandle, path: string, bytes: number): Promise<void> {
-  const { size } = await file.stat();
-  if (size < bytes) {
+  try {
+    await truncateTo(path, row.bytes);
+  } catch (error) {
+    if (error instanceof InfluxionError && error.code === "RECEIVER_DAMAGED") throw error;
+    const why = error instanceof InfluxionError ? error.message : `${path}: ${errnoOf(error)}`;
     throw new InfluxionError(
       "RECEIVER_DAMAGED",
-      `${path} has ${size} bytes, but ${bytes} were received; put it back, or choose another folder`,
+      `what was received cannot be continued (${why}); put it back, or choose another folder with --dir`,
+      { cause: error },
     );
-  }
-  if (size > bytes) await file.truncate(bytes);
-}
-
-async function withFile<T>(
-  path: string,
-  flags: number,
-  use: (file: FileHandle) => Promise<T>,
-): Promise<T> {
-  const file = await open(path, flags, 0o600);
-  try {
-    return await use(file);
-  } finally {
-    await file.close();
-  }
-}
-
-async function copy(source: FileHandle, target: FileHandle, offset: number): Promise<number> {
-  const block = Buffer.allocUnsafe(256 * 1024);
-  let end = offset;
-  for (;;) {
-    const { bytesRead } = await source.read(block);
-    if (bytesRead === 0) return end;
-    for (let done = 0; done < bytesRead; ) {
-      const { bytesWritten } = await target.write(block, done, bytesRead - done, end);
-      done += bytesWritten;
-      end += bytesWritten;
-    }
   }
 }

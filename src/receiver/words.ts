@@ -11,7 +11,7 @@ export function printable(id: string): string {
 }
 
 /** One line about a part that was taken. */
-export function describe(staged: StagedPart, { part, repeated }: Stored): string {
+export function describe(staged: StagedPart, { part, repeated, late }: Stored): string {
   const name = `agent ${printable(staged.agentId)} session ${printable(staged.sessionId)}`;
   const range = describeRange(part.firstLine, part.lines);
   if (repeated) return `${name}: ${range} once more, answered from the record`;
@@ -21,7 +21,9 @@ export function describe(staged: StagedPart, { part, repeated }: Stored): string
     `${bytes(part.decodedBytes)} of JSON`,
   ];
   if (part.receipt.rejected > 0) details.push(`${part.receipt.rejected} rejected`);
-  if (part.generation > 0 && part.firstLine === 0) {
+  if (late) {
+    details.push(`late, for the older generation ${part.generation}`);
+  } else if (part.generation > 0 && part.firstLine === 0) {
     details.push(`starts again (generation ${part.generation})`);
   }
   return `${name}: ${details.join(", ")}`;

@@ -2,6 +2,7 @@ import { copyFileSync, cpSync, readFileSync, renameSync, rmSync } from "node:fs"
 import { dirname } from "node:path";
 import { expect, test } from "vitest";
 import { FIRST_LINE_HEADER, GENERATION_HEADER } from "../../src/wire.ts";
+import { Ingest } from "../model/ingest.ts";
 import { type FaultServer, startFaultServer } from "../support/fault-server.ts";
 import { Lab } from "../support/lab.ts";
 import { lines, message, rest, session, write } from "../support/transcripts.ts";
@@ -146,26 +147,42 @@ test("P70: a restored backup of the ledger delivers its sessions as a new genera
   expect((await lab.run()).sent.lines).toBe(1);
 });
 
-test("P70: two machines with one deploymentId do not send a session again and again", async () => {
-  await using one = await Lab.start();
-  await using two = await Lab.start();
+/** One session on two machines that call themselves the same, and both go on with it. */
+async function twoMachines(apiUrl: string) {
+  const [one, two] = [await Lab.start(), await Lab.start()];
+  const overrides = { apiUrl };
   const path = one.session("main", "abc");
-  await one.run();
+  await one.run(overrides);
   cpSync(one.stateDir, two.stateDir, { recursive: true });
   const copy = path.replace(one.stateDir, two.stateDir);
   rest(copy);
-  const overrides = { apiUrl: one.receiver.url };
   for (let turn = 20; turn < 30; turn++) {
     one.append(path, [message(turn)]);
     await one.run(overrides);
     two.append(copy, [message(100 + turn), message(200 + turn)]);
     await two.run(overrides);
   }
-  const generations = one.receiver.sessions().length;
-  expect(generations).toBeLessThanOrEqual(3);
-  const status = await one.status({ overrides, json: true });
-  const failing = JSON.parse(status.out).failing;
+  const { failing } = JSON.parse((await one.status({ overrides, json: true })).out);
+  const contents = [path, copy].map((file) => readFileSync(file, "utf8"));
+  await one[Symbol.asyncDispose]();
+  await two[Symbol.asyncDispose]();
+  return { failing, contents };
+}
+
+test("P70: two machines with one deploymentId do not send a session again and again", async () => {
+  // A server that does not know generations cannot tell the two apart.
+  await using ingest = await Ingest.start();
+  const { failing } = await twoMachines(ingest.url);
+  expect(ingest.sessions.get("main/abc")?.length).toBeLessThanOrEqual(3);
   expect(failing).toMatchObject([{ reason: expect.stringContaining("give each its own") }]);
+});
+
+test("P70 P73: a server that knows generations keeps what each of them sends", async () => {
+  await using lab = await Lab.start();
+  const { failing, contents } = await twoMachines(lab.receiver.url);
+  expect(failing).toEqual([]);
+  const held = lab.receiver.sessions().map(({ file }) => readFileSync(file, "utf8"));
+  expect(held).toEqual(contents);
 });
 
 test("P70: what begins anew keeps within the limits of the run", async () => {

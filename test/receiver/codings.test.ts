@@ -80,7 +80,7 @@ test.for(EACH)("a part of several %s frames is one part", async (coding) => {
 });
 
 test.for(EACH)("a line above the limit is refused in %s too", async (coding) => {
-  const receiver = await receiverIn(await tempDir(), { maxLineBytes: 100_000 });
+  const receiver = await receiverIn(await tempDir(), { limits: { lineBytes: 100_000 } });
   const bytes = ENCODERS[coding](line({ payload: `{"text":"${"x".repeat(50_000_000)}"}` }));
   const answer = await send(receiver.url, "k1", bytes, { "content-encoding": coding });
   expect(answer.status).toBe(413);

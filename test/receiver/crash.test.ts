@@ -46,8 +46,8 @@ test("what a crash left behind the committed length is cut off at the next start
   await writeFile(join(dir, "sessions/main/s1.g1.jsonl"), '{"never":"confirmed"}\n');
   await writeFile(join(dir, "staging/3f2c9e1a-0b4d-4c7e-9a55-1d2e3f4a5b6c.part"), "left over");
   const db = new DatabaseSync(join(dir, "index.sqlite"));
-  db.exec(`INSERT INTO sessions (stream, generation, agent_id, session_id, file)
-           VALUES ('main/s1', 1, 'main', 's1', 'sessions/main/s1.g1.jsonl')`);
+  db.exec(`INSERT INTO sessions (stream, generation, wire_generation, agent_id, session_id, file)
+           VALUES ('main/s1', 1, 1, 'main', 's1', 'sessions/main/s1.g1.jsonl')`);
   db.close();
 
   const second = await receiverIn(dir);

@@ -1,7 +1,9 @@
+import { once } from "node:events";
 import { mkdir, readdir, stat } from "node:fs/promises";
 import { request } from "node:http";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
+import { json } from "node:stream/consumers";
 import { setTimeout as sleep } from "node:timers/promises";
 import { gzipSync } from "node:zlib";
 import { expect, test } from "vitest";
@@ -27,11 +29,17 @@ test("close ends within a second although a request is still sending", async () 
 test("a request that is done soon is still answered during close", async () => {
   const dir = await tempDir();
   const receiver = await receiverIn(dir);
-  const answer = send(receiver.url, "k1", body(0, 20_000));
-  const staged = () => readdir(join(dir, "staging"));
-  await expect.poll(staged, { interval: 1 }).toHaveLength(1);
-  await receiver.close();
-  expect((await answer).json).toMatchObject({ accepted: 20_000 });
+  const req = request(receiver.url + INGEST_PATH, { method: "POST", headers: headersFor("k1") });
+  const answered = once(req, "response");
+  const bytes = gzipSync(body(0, 10));
+  req.write(bytes.subarray(0, 30));
+  await expect.poll(() => readdir(join(dir, "staging")), { interval: 1 }).toHaveLength(1);
+  const closed = receiver.close();
+  req.end(bytes.subarray(30));
+  const [response] = await answered;
+  expect(response.statusCode).toBe(200);
+  expect(await json(response)).toMatchObject({ accepted: 10 });
+  await closed;
 });
 
 test("close may be called twice", async () => {

@@ -1,5 +1,6 @@
-import { readdir } from "node:fs/promises";
-import { isAbsolute, join, relative } from "node:path";
+import { readdir, rename } from "node:fs/promises";
+import { isAbsolute, join, relative, sep } from "node:path";
+import { DatabaseSync } from "node:sqlite";
 import fc from "fast-check";
 import { expect, test } from "vitest";
 import { fileOf, nameOf, streamOf } from "../../src/receiver/names.ts";
@@ -36,6 +37,40 @@ test("names stay within what file systems allow", () => {
     expect(nameOf(id).length).toBeLessThan(200);
   }
   expect(nameOf("\ud800".repeat(200))).not.toBe(nameOf("\ud801".repeat(200)));
+});
+
+const DEVICES = ["con", "prn", "aux", "nul", "com1", "lpt9", "CON", "Nul", "aux.txt", "com1.g1"];
+/** https://learn.microsoft.com/windows/win32/fileio/naming-a-file */
+const IMPOSSIBLE = /[<>:"|?*\\]|[. ]$|^(con|prn|aux|nul|com\d|lpt\d)(\.|$)/i;
+
+test("no file has a name that Windows cannot have", async () => {
+  const dir = await tempDir();
+  const receiver = await receiverIn(dir);
+  const ids = [...DEVICES, "dot.", "space ", " ", "a:b", "a?b", "con-1", "%63on"];
+  for (const [n, id] of ids.entries()) {
+    for (const again of ["", "again"]) {
+      const text = line({ agentId: id, sessionId: id, payload: `{"id":"${again}"}` });
+      expect((await send(receiver.url, `k${n}${again}`, text)).status).toBe(200);
+    }
+  }
+  const files = receiver.sessions().map(({ file }) => relative(join(dir, "sessions"), file));
+  expect(new Set(files).size).toBe(2 * ids.length);
+  for (const name of files.flatMap((file) => file.split(sep))) expect(name).not.toMatch(IMPOSSIBLE);
+});
+
+test("a session that the version before stored under such a name is continued there", async () => {
+  const dir = await tempDir();
+  const first = await receiverIn(dir);
+  await send(first.url, "k1", body(0, 2, { agentId: "aux" }));
+  await first.close();
+  await rename(join(dir, "sessions/%61ux"), join(dir, "sessions/aux"));
+  const db = new DatabaseSync(join(dir, "index.sqlite"));
+  db.exec("UPDATE sessions SET file = replace(file, '%61ux', 'aux')");
+  db.close();
+  const second = await receiverIn(dir);
+  expect((await send(second.url, "k2", body(2, 3, { agentId: "aux" }))).status).toBe(200);
+  const [held] = second.sessions();
+  expect(held).toMatchObject({ file: join(dir, "sessions/aux/s1.jsonl"), lines: 3 });
 });
 
 test("sessions with hostile ids are stored, apart, inside the receiver's folder", async () => {

@@ -1,6 +1,8 @@
+import { join } from "node:path";
+import { DatabaseSync } from "node:sqlite";
 import { Readable } from "node:stream";
 import { request } from "undici";
-import { expect, test } from "vitest";
+import { expect, onTestFinished, test } from "vitest";
 import { INGEST_PATH } from "../../src/wire.ts";
 import { receiverIn, send, tempDir } from "./support.ts";
 import { body, headersFor, KEY, line } from "./wire.ts";
@@ -34,6 +36,30 @@ test("only one path and one method exist", async () => {
   const get = await fetch(`${receiver.url}/v1/openclaw/ingest/sessions`);
   expect(get.status).toBe(405);
   expect(get.headers.get("allow")).toBe("POST");
+});
+
+test("refusals are counted, and written when the receiver is closed, not before", async () => {
+  const dir = await tempDir();
+  const receiver = await receiverIn(dir);
+  await send(receiver.url, "k1", body(0, 1));
+  const db = new DatabaseSync(join(dir, "index.sqlite"), { readOnly: true });
+  onTestFinished(() => db.close());
+  /** Changes with every write of another connection (https://sqlite.org/pragma.html#pragma_data_version). */
+  const version = () => db.prepare("PRAGMA data_version").get()?.data_version;
+  const before = version();
+  for (let n = 0; n < 3; n++) {
+    await fetch(`${receiver.url}/other`);
+    await fetch(receiver.url + INGEST_PATH);
+    await send(receiver.url, "k2", body(1, 2), { authorization: "Bearer no" });
+    await send(receiver.url, "k1", body(0, 2));
+  }
+  expect(version()).toBe(before);
+  const counts = { KEY_REUSED: 3, METHOD_NOT_ALLOWED: 3, NOT_FOUND: 3, UNAUTHORIZED: 3 };
+  expect(receiver.stats().refusals).toEqual(counts);
+  await receiver.close();
+  const second = await receiverIn(dir);
+  await fetch(`${second.url}/other`);
+  expect(second.stats().refusals).toEqual({ ...counts, NOT_FOUND: 4 });
 });
 
 test("a refusal can be read while much is still being sent", async () => {

@@ -1,0 +1,146 @@
+import { readFile, rm } from "node:fs/promises";
+import fc from "fast-check";
+import { expect, test } from "vitest";
+import { type Receiver, startReceiver } from "../../src/receiver/server.ts";
+import { FIRST_LINE_HEADER, GENERATION_HEADER } from "../../src/wire.ts";
+import { send, tempDir } from "./support.ts";
+import { KEY, line } from "./wire.ts";
+
+interface Part {
+  readonly key: string;
+  /** Undefined: as a client of the version before. */
+  readonly generation: number | undefined;
+  readonly firstLine: number;
+  readonly payloads: readonly string[];
+}
+
+/** What a receiver shall do, with maps in memory. */
+class Model {
+  readonly generations = new Map<number, string[]>();
+  readonly #known = new Map<string, string>();
+
+  get newest(): number {
+    return Math.max(-1, ...this.generations.keys());
+  }
+
+  /** Takes a part and returns the status of the answer. */
+  take({ key, generation, firstLine, payloads }: Part): number {
+    const content = `${firstLine} ${payloads.join()}`;
+    const known = this.#known.get(key);
+    if (known !== undefined) return known === content ? 200 : 422;
+    const { newest } = this;
+    const target = generation ?? (firstLine === 0 ? newest + 1 : Math.max(newest, 0));
+    const lines = this.generations.get(target) ?? [];
+    if (lines.length !== firstLine) return 409;
+    this.generations.set(target, [...lines, ...payloads]);
+    this.#known.set(key, content);
+    return 200;
+  }
+}
+
+type Step =
+  | { readonly kind: "restart" }
+  /** One of the parts before once more, as it was or with another body. */
+  | { readonly kind: "again"; readonly which: number; readonly changed: boolean }
+  | {
+      readonly kind: "part";
+      readonly generation: number | undefined;
+      /** Where it begins: at line 0, where its generation ends, or that far away from it. */
+      readonly from: "start" | number;
+      readonly lines: number;
+    };
+
+const generation = fc.option(fc.constantFrom(0, 1, 2, 3, 1_790_000_000_000), { nil: undefined });
+const step: fc.Arbitrary<Step> = fc.oneof(
+  {
+    weight: 8,
+    arbitrary: fc.record({
+      kind: fc.constant("part" as const),
+      generation,
+      from: fc.oneof(
+        { weight: 2, arbitrary: fc.constant("start" as const) },
+        { weight: 5, arbitrary: fc.constant(0) },
+        { weight: 1, arbitrary: fc.constantFrom(-1, 1) },
+      ),
+      lines: fc.integer({ min: 1, max: 3 }),
+    }),
+  },
+  {
+    weight: 2,
+    arbitrary: fc.record({
+      kind: fc.constant("again" as const),
+      which: fc.nat(100),
+      changed: fc.boolean(),
+    }),
+  },
+  { weight: 1, arbitrary: fc.constant({ kind: "restart" as const }) },
+);
+
+function partOf(step: Exclude<Step, { kind: "restart" }>, model: Model, sent: Part[]): Part | null {
+  const n = sent.length;
+  if (step.kind === "again") {
+    const before = sent[step.which % Math.max(n, 1)];
+    if (before === undefined) return null;
+    return step.changed ? { ...before, payloads: [`{"type":"message","n":${n}}`] } : before;
+  }
+  const { generation, from, lines } = step;
+  const end = model.generations.get(generation ?? model.newest)?.length ?? 0;
+  return {
+    key: `k${n}`,
+    generation,
+    firstLine: from === "start" ? 0 : Math.max(0, end + from),
+    payloads: Array.from({ length: lines }, (_, i) => `{"type":"message","n":${n},"i":${i}}`),
+  };
+}
+
+async function sendPart({ url }: Receiver, part: Part): Promise<number> {
+  const { key, generation, firstLine, payloads } = part;
+  const lines = payloads.map((payload, n) => line({ lineIndex: firstLine + n, payload }));
+  const named = generation !== undefined;
+  const answer = await send(url, key, lines.join("\n"), {
+    [GENERATION_HEADER]: generation?.toString(),
+    [FIRST_LINE_HEADER]: named ? String(firstLine) : undefined,
+  });
+  return answer.status;
+}
+
+/** The generations from the oldest to the newest, with the payloads of each. */
+function heldBy(receiver: Receiver): Promise<string[][]> {
+  return Promise.all(
+    receiver
+      .sessions()
+      .map(async ({ file }) => (await readFile(file, "utf8")).split("\n").slice(0, -1)),
+  );
+}
+
+test("whatever parts come late, twice or out of order, each generation is what the model holds", {
+  timeout: 120_000,
+}, async () => {
+  await fc.assert(
+    fc.asyncProperty(fc.array(step, { minLength: 1, maxLength: 25 }), async (steps) => {
+      const dir = await tempDir();
+      let receiver = await startReceiver({ dir, key: KEY, port: 0 });
+      const model = new Model();
+      const sent: Part[] = [];
+      try {
+        for (const step of steps) {
+          if (step.kind === "restart") {
+            await receiver.close();
+            receiver = await startReceiver({ dir, key: KEY, port: 0 });
+            continue;
+          }
+          const part = partOf(step, model, sent);
+          if (part === null) continue;
+          sent.push(part);
+          expect(await sendPart(receiver, part), JSON.stringify(part)).toBe(model.take(part));
+        }
+        const expected = [...model.generations].sort(([a], [b]) => a - b).map(([, lines]) => lines);
+        expect(await heldBy(receiver)).toEqual(expected);
+      } finally {
+        await receiver.close();
+        await rm(dir, { recursive: true });
+      }
+    }),
+    { numRuns: 150 },
+  );
+});
