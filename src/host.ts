@@ -55,10 +55,37 @@ export async function resolveApiKey(
   );
 }
 
-/** The proxy that the host is configured with. The Gateway also puts it into its environment; a command does not. */
-export function proxyUrlOf(config: HostConfig): string | undefined {
-  const { proxy } = config as { proxy?: { enabled?: boolean; proxyUrl?: unknown } };
-  return proxy?.enabled !== false && typeof proxy?.proxyUrl === "string"
-    ? proxy.proxyUrl
-    : undefined;
+/** A proxy that the host is configured with. */
+export interface HostProxy {
+  /** As it was written, not checked. */
+  readonly url: string;
+  /** What sets it, for people. */
+  readonly source: string;
+  /** File with the roots that an https proxy is checked with, PEM. */
+  readonly caFile?: string | undefined;
+}
+
+/**
+ * The proxy that the host is configured with (OpenClaw's docs, "Network proxy"). The
+ * Gateway also puts it into its environment; a command does not.
+ */
+export function hostProxyOf(
+  config: HostConfig,
+  env: NodeJS.ProcessEnv = process.env,
+): HostProxy | undefined {
+  const { proxy } = config as {
+    proxy?: { enabled?: boolean; proxyUrl?: unknown; tls?: { caFile?: unknown } };
+  };
+  if (proxy?.enabled === false) return undefined;
+  const caFile = textOf(proxy?.tls?.caFile) ?? textOf(env.OPENCLAW_PROXY_CA_FILE);
+  const configured = textOf(proxy?.proxyUrl);
+  if (configured !== undefined) {
+    return { url: configured, source: "proxy.proxyUrl of openclaw.json", caFile };
+  }
+  const url = textOf(env.OPENCLAW_PROXY_URL);
+  return url === undefined ? undefined : { url, source: "OPENCLAW_PROXY_URL", caFile };
+}
+
+function textOf(value: unknown): string | undefined {
+  return typeof value === "string" && value.trim() !== "" ? value.trim() : undefined;
 }

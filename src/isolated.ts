@@ -163,12 +163,12 @@ function inputOf({
   stateDir,
   config,
   apiKey,
-  proxyUrl,
+  proxy,
   trigger,
   retryAside,
   agentId,
 }: RunOptions): WorkerInput {
-  return { stateDir, config, apiKey, proxyUrl, trigger, retryAside, agentId };
+  return { stateDir, config, apiKey, proxy, trigger, retryAside, agentId };
 }
 
 function failureOf({ code, message }: { code: string | null; message: string }): Error {

@@ -2,6 +2,7 @@ import { createHash } from "node:crypto";
 import pLimit from "p-limit";
 import type { Config } from "./config.ts";
 import { createFilter } from "./filter.ts";
+import type { HostProxy } from "./host.ts";
 import { knownBytes, Ledger } from "./ledger/ledger.ts";
 import type { LockOwner } from "./ledger/lock.ts";
 import type { Target } from "./ledger/schema.ts";
@@ -25,7 +26,7 @@ export interface RunOptions {
   readonly config: Config;
   /** The key itself, whatever form the config gives it. */
   readonly apiKey: string;
-  readonly proxyUrl?: string | undefined;
+  readonly proxy?: HostProxy | undefined;
   /** A command tries again what the interval leaves alone for a while. */
   readonly trigger: "interval" | "command";
   /** Also try sessions that were put aside and are not due yet. @default what `trigger` says */
@@ -216,7 +217,7 @@ async function upload(
   }
   if (plan.length === 0) return;
   delete target.notBefore;
-  const { config, apiKey, proxyUrl, signal, now, random, events } = options;
+  const { config, apiKey, proxy, signal, now, random, events } = options;
   const { timeoutMs, retryAttempts, retryBackoffMs } = config.upload;
   const stop = new AbortController();
   // Not needed, and not loaded, while there is nothing to send.
@@ -226,7 +227,7 @@ async function upload(
     apiKey,
     timeoutMs,
     version: VERSION,
-    proxyUrl,
+    proxy,
   });
   const pacer = new Pacer();
   const codings = new CodingChoice(target.coding);

@@ -1,19 +1,9 @@
 import * as v from "valibot";
+import { errnoOf } from "../problem.ts";
 import { MAX_ANSWER_BYTES, type Receipt, ReceiptSchema } from "../wire.ts";
+import type { Answer } from "./answer.ts";
+import { ProxyError } from "./proxy.ts";
 import { parseRetryAfter } from "./retry.ts";
-
-/** A fully received answer. */
-export interface Answer {
-  readonly status: number;
-  readonly retryAfter?: string | undefined;
-  readonly contentType?: string | undefined;
-  readonly location?: string | undefined;
-  readonly acceptEncoding?: string | undefined;
-  /** The body, cut at {@link MAX_ANSWER_BYTES}. */
-  readonly body: string;
-  /** The body was longer than what was read. */
-  readonly endless: boolean;
-}
 
 /** What follows from one attempt at a part. */
 export type Outcome =
@@ -75,16 +65,42 @@ export function classifyAnswer(answer: Answer, sent: number, now: number): Outco
  * @param error what the transport threw
  */
 export function classifyFailure(error: unknown): Outcome {
-  for (let cause = error; cause instanceof Error; cause = cause.cause) {
-    const code = "code" in cause && typeof cause.code === "string" ? cause.code : "";
-    if (CERTIFICATE.test(code)) {
-      return {
-        kind: "unreachable",
-        reason: `TLS certificate not trusted (${code}); check apiUrl, the clock of this machine, or add your company's root with NODE_EXTRA_CA_CERTS`,
-      };
-    }
+  if (error instanceof ProxyError) return classifyProxyFailure(error);
+  const certificate = certificateCodeOf(error);
+  if (certificate !== null) {
+    return {
+      kind: "unreachable",
+      reason: `TLS certificate not trusted (${certificate}); check apiUrl, the clock of this machine, or add your company's root with NODE_EXTRA_CA_CERTS`,
+    };
   }
   return { kind: "retry", reason: describeFailure(error) };
+}
+
+function classifyProxyFailure({ source, status, cause }: ProxyError): Outcome {
+  const proxy = `the proxy set by ${source}`;
+  if (status === undefined) {
+    const certificate = certificateCodeOf(cause);
+    if (certificate === null) {
+      return { kind: "retry", reason: `${proxy} cannot be reached: ${describeFailure(cause)}` };
+    }
+    const reason = `the TLS certificate of ${proxy} is not trusted (${certificate}); add its root with NODE_EXTRA_CA_CERTS`;
+    return { kind: "unreachable", reason };
+  }
+  if (status === 407) {
+    const reason = `${proxy} answered 407: it does not accept the user and password, or has none; write http://user:password@host:port`;
+    return { kind: "unreachable", reason };
+  }
+  const reason = `${proxy} answered ${status} when asked for a connection to the API`;
+  if (RETRIED.has(status)) return { kind: "retry", reason };
+  return { kind: "unreachable", reason: `${reason}; it must allow connections to that host` };
+}
+
+/** The code of a certificate's failure among the causes of `error`. */
+function certificateCodeOf(error: unknown): string | null {
+  for (let cause = error; cause instanceof Error; cause = cause.cause) {
+    if (CERTIFICATE.test(errnoOf(cause))) return errnoOf(cause);
+  }
+  return null;
 }
 
 function classifySuccess(answer: Answer, sent: number): Outcome {
@@ -121,8 +137,7 @@ export function parseReceipt(body: string): Receipt | null {
 function describeFailure(error: unknown): string {
   if (!(error instanceof Error)) return String(error);
   const inner = error.cause instanceof Error ? error.cause : error;
-  const code = "code" in inner && typeof inner.code === "string" ? `${inner.code}: ` : "";
-  return `${code}${printable(inner.message)}`;
+  return [errnoOf(inner), printable(inner.message)].filter((text) => text !== "").join(": ");
 }
 
 function originOf(location: string): string {
