@@ -95,8 +95,7 @@ export class IsolatedRunner implements AsyncDisposable {
     this.#heapMb = Math.round(HEAP_MB + (await ledgerMb(stateDir)) * LEDGER_FACTOR);
     const worker = new Worker(this.#program, {
       resourceLimits: { maxOldGenerationSizeMb: this.#heapMb, maxYoungGenerationSizeMb: YOUNG_MB },
-      // Flags of the host are the host's; most of them are not allowed here anyway.
-      execArgv: [],
+      // No `execArgv`: so the thread has the host's options, those about TLS among them. A list of them is refused.
     });
     // An error of a thread without a listener would end the Gateway, also one that comes when no run waits for it.
     worker

@@ -10,6 +10,7 @@ import { createServer as createTlsServer } from "node:https";
 import type { AddressInfo, Socket } from "node:net";
 import { finished, pipeline } from "node:stream/promises";
 import { setTimeout as sleep } from "node:timers/promises";
+import type { TlsOptions } from "node:tls";
 import type { Receipt } from "../../src/wire.ts";
 import { readBody, readSlowly, readUntil } from "./fault-body.ts";
 
@@ -104,7 +105,7 @@ export interface FaultServerOptions {
   /** Added to every receipt, e.g. `{ "accept-encoding": "zstd" }`. */
   readonly receiptHeaders?: OutgoingHttpHeaders | ((request: RequestInfo) => OutgoingHttpHeaders);
   /** Speaks TLS. */
-  readonly tls?: { readonly key: string; readonly cert: string };
+  readonly tls?: TlsOptions;
 }
 
 export interface FaultServer {
