@@ -73,7 +73,23 @@ export function classifyFailure(error: unknown): Outcome {
       reason: `TLS certificate not trusted (${certificate}); check apiUrl, the clock of this machine, or add your company's root with NODE_EXTRA_CA_CERTS`,
     };
   }
-  return { kind: "retry", reason: describeFailure(error) };
+  const failure = describeFailure(error);
+  if (isArgumentError(error)) {
+    return {
+      kind: "unreachable",
+      reason: `no request could be made, please report it: ${failure}`,
+    };
+  }
+  return { kind: "retry", reason: failure };
+}
+
+/** The transport was called in a way that it does not take: it would not take it again either. */
+function isArgumentError(error: unknown): boolean {
+  return (
+    error instanceof TypeError ||
+    error instanceof RangeError ||
+    errnoOf(error) === "UND_ERR_INVALID_ARG"
+  );
 }
 
 function classifyProxyFailure({ source, status, cause }: ProxyError): Outcome {
