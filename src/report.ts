@@ -227,7 +227,6 @@ function note({ agentId, sessionId }: SurveyedSession, reason: string): SessionN
 }
 
 /** Text that the API chose, made fit for a terminal. */
-function words(value: unknown): string {
-  const text = typeof value === "string" ? value : JSON.stringify(value);
-  return text.replace(/\p{C}/gu, "?").slice(0, 200);
+function words(text: string): string {
+  return text.slice(0, 200).replace(/\p{C}/gu, "?");
 }

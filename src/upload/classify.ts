@@ -1,8 +1,8 @@
-import * as v from "valibot";
 import { errnoOf } from "../problem.ts";
-import { MAX_ANSWER_BYTES, type Receipt, ReceiptSchema } from "../wire.ts";
+import { MAX_ANSWER_BYTES, type Receipt } from "../wire.ts";
 import type { Answer } from "./answer.ts";
 import { ProxyError } from "./proxy.ts";
+import { parseReceipt } from "./receipt.ts";
 import { parseRetryAfter } from "./retry.ts";
 
 /** What follows from one attempt at a part. */
@@ -85,11 +85,9 @@ export function classifyFailure(error: unknown): Outcome {
 
 /** The transport was called in a way that it does not take: it would not take it again either. */
 function isArgumentError(error: unknown): boolean {
-  return (
-    error instanceof TypeError ||
-    error instanceof RangeError ||
-    errnoOf(error) === "UND_ERR_INVALID_ARG"
-  );
+  const code = errnoOf(error);
+  const isNodes = error instanceof TypeError || error instanceof RangeError;
+  return code === "UND_ERR_INVALID_ARG" || (isNodes && code.startsWith("ERR_"));
 }
 
 function classifyProxyFailure({ source, status, cause }: ProxyError): Outcome {
@@ -137,16 +135,6 @@ function classifySuccess(answer: Answer, sent: number): Outcome {
     return { kind: "retry", reason: `the receipt counts ${counted} lines, but ${sent} were sent` };
   }
   return { kind: "delivered", receipt };
-}
-
-/** The receipt in an answer's body, or null when it is something else. */
-export function parseReceipt(body: string): Receipt | null {
-  try {
-    const parsed = v.safeParse(ReceiptSchema, JSON.parse(body));
-    return parsed.success ? parsed.output : null;
-  } catch {
-    return null;
-  }
 }
 
 /** The innermost message with its code; transport errors hold addresses, but neither headers nor content. */

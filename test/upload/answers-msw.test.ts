@@ -132,5 +132,5 @@ test("warnings of the API are shown", async () => {
   const { report } = await against([
     () => receipt(5, { warnings: ["the project is nearly full", { code: 7 }] }),
   ]);
-  expect(report.warnings).toEqual(["the project is nearly full", '{"code":7}']);
+  expect(report.warnings).toEqual(["the project is nearly full", "a warning that is not text"]);
 });
