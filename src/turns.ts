@@ -50,13 +50,15 @@ export function giveTurnsBack({ sessions }: Target, turns: ReadonlyMap<string, T
 
 /**
  * Lets the sessions whose retries were spent wait their turn. What the API fails on
- * again and again, and takes others meanwhile, is the session's own trouble.
+ * again and again, and takes others meanwhile, is the session's own trouble; and so is
+ * what it does not find then.
  */
-export function settleSpent(
-  { sessions }: Target,
-  { spentSessions, parts }: Tally,
-  now: number,
-): void {
+export function settleSpent({ sessions }: Target, tally: Tally, now: number): void {
+  for (const { session, reason } of tally.settleNotFound()) {
+    const record = sessions[session.key];
+    if (record !== undefined) putAside(record, reason, now);
+  }
+  const { spentSessions, parts } = tally;
   for (const { session, reason } of spentSessions) {
     const record = sessions[session.key];
     if (record === undefined) continue;

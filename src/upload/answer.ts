@@ -12,6 +12,8 @@ export interface Answer {
   readonly body: string;
   /** The body was longer than what was read. */
   readonly endless: boolean;
+  /** What sets the proxy that may have answered instead of the API; one that only tunnels cannot. */
+  readonly proxy?: string | undefined;
 }
 
 /** A receipt is small: it must arrive within one idle limit as a whole, and is read up to a bound. */

@@ -17,14 +17,35 @@ export type Outcome =
   | { readonly kind: "unreachable"; readonly reason: string }
   /** The part is too large for the API: halve it. */
   | { readonly kind: "too-large"; readonly reason: string }
+  /** Nothing takes this session at this address: put it aside, unless it is so for every session. */
+  | { readonly kind: "not-found"; readonly status: number; readonly reason: string }
   /** This session will not be taken as it is: put it aside. */
   | { readonly kind: "aside"; readonly status: number; readonly reason: string };
 
-const RETRIED = new Set([408, 425, 429, 500, 502, 503, 504]);
+/** Answers to how a request came here, not to what is in it: every session would get the same. */
+const ABOUT_THE_WAY: Readonly<Record<number, string>> = {
+  411: "something on the way, such as a proxy or a firewall, demands the length of a body in advance, which an upload does not have; it must let chunked requests to the API pass",
+  414: "it finds the address too long; check apiUrl",
+  417: "something on the way adds an expectation that the API does not meet; check the proxy",
+  421: "who answers is not responsible for this host; check apiUrl, and the proxy if there is one",
+  426: "it wants another protocol; check apiUrl",
+  431: "it finds the headers too large; check apiKey",
+};
+
+/** What nginx, Apache and Go's servers say to http on a port for https. */
+const WANTS_HTTPS =
+  /plain HTTP request was sent to HTTPS port|speaking plain HTTP to an SSL-enabled|HTTP request to an HTTPS server/i;
 
 /** Error codes of Node's and OpenSSL's certificate checks (node:tls, "X509 certificate error codes"). */
 const CERTIFICATE =
   /^(CERT_|CRL_|DEPTH_ZERO_|SELF_SIGNED_|UNABLE_TO_|INVALID_(CA|PURPOSE)|HOSTNAME_MISMATCH|PATH_LENGTH_|ERR_TLS_CERT_)/;
+
+/** What may pass. An unknown status counts as its class, and an invalid one as 5xx (RFC 9110, 15). */
+function isTransient(status: number): boolean {
+  const isServerError = status < 100 || status >= 500;
+  if (isServerError) return status !== 501 && status !== 505;
+  return status === 408 || status === 425 || status === 429;
+}
 
 /**
  * The answer table (docs/wire.md) as one function.
@@ -47,16 +68,33 @@ export function classifyAnswer(answer: Answer, sent: number, now: number): Outco
     return { kind: "refused", status, reason };
   }
   if (status === 413) return { kind: "too-large", reason: "answered 413: the part is too large" };
-  if (RETRIED.has(status)) {
+  const way = aboutTheWay(answer);
+  if (way !== null) return { kind: "unreachable", reason: `answered ${status}: ${way}` };
+  if (isTransient(status)) {
     const waitMs = parseRetryAfter(answer.retryAfter, now);
     const asked = waitMs === undefined ? "" : `, asking to wait ${Math.ceil(waitMs / 1000)} s`;
-    return { kind: "retry", reason: `answered ${status}${asked}`, waitMs };
+    const signIn = status === 511 ? ": sign in to the network you are on" : "";
+    return { kind: "retry", reason: `answered ${status}${asked}${signIn}`, waitMs };
   }
   const why =
     status === 409
       ? "the API seems not to have what was sent to it of this session before; to send everything again, set another deploymentId, or delete the ledger (see the README)"
       : "the API does not take this session";
-  return { kind: "aside", status, reason: `answered ${status}: ${why}` };
+  const kind = status === 404 || status === 405 ? "not-found" : "aside";
+  return { kind, status, reason: `answered ${status}: ${why}` };
+}
+
+/** What is wrong between here and the API according to an answer, or null. */
+function aboutTheWay({ status, contentType, body, proxy }: Answer): string | null {
+  if (status === 407) {
+    const who = proxy === undefined ? "a proxy on the way" : `the proxy set by ${proxy}`;
+    return `${who} wants a user and password that it accepts; set the proxy as http://user:password@host:port`;
+  }
+  // Not what the API itself says: it may quote what was sent to it.
+  if (status === 400 && !/json/i.test(contentType ?? "") && WANTS_HTTPS.test(body)) {
+    return "https is spoken there; check apiUrl";
+  }
+  return ABOUT_THE_WAY[status] ?? null;
 }
 
 /**
@@ -101,11 +139,11 @@ function classifyProxyFailure({ source, status, cause }: ProxyError): Outcome {
     return { kind: "unreachable", reason };
   }
   if (status === 407) {
-    const reason = `${proxy} answered 407: it does not accept the user and password, or has none; write http://user:password@host:port`;
+    const reason = `${proxy} answered 407: it wants a user and password that it accepts; set it as http://user:password@host:port`;
     return { kind: "unreachable", reason };
   }
   const reason = `${proxy} answered ${status} when asked for a connection to the API`;
-  if (RETRIED.has(status)) return { kind: "retry", reason };
+  if (isTransient(status)) return { kind: "retry", reason };
   return { kind: "unreachable", reason: `${reason}; it must allow connections to that host` };
 }
 

@@ -107,7 +107,7 @@ export function createClient(options: ClientOptions): Client {
         const response = await Promise.race([answered, aborted(stop)]);
         idle.moved("reading the answer");
         const sentBefore = bodySent;
-        const answer = await readAnswer(response);
+        const answer = { ...(await readAnswer(response)), proxy: route.proxy };
         hasConnected = true;
         return { answer, bodySent: sentBefore };
       } catch (error) {
@@ -130,6 +130,8 @@ interface Route {
   readonly origin: string;
   readonly path: string;
   readonly headers: Readonly<Record<string, string>>;
+  /** What sets the proxy that answers may come from. */
+  readonly proxy?: string;
 }
 
 function routeTo(api: URL, proxy: HttpProxy | null, options: ConnectOptions): Route {
@@ -140,8 +142,9 @@ function routeTo(api: URL, proxy: HttpProxy | null, options: ConnectOptions): Ro
   if (api.protocol === "https:") {
     return { ...direct, dispatcher: dispatcher(tunnelConnector(proxy, options)) };
   }
-  const { url, authorization } = proxy;
+  const { url, authorization, source } = proxy;
   return {
+    proxy: source,
     dispatcher: dispatcher(proxyConnector(proxy, options)),
     origin: url.origin,
     path: api.href,

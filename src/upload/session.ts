@@ -124,6 +124,9 @@ async function settle(
       ledger.changed();
       tally.failed(session, result.reason);
       return "failed";
+    case "not-found":
+      tally.notFound(session, result);
+      return "later";
     case "spent":
       if (result.waitMs !== undefined) {
         target.notBefore = Math.max(target.notBefore ?? 0, now() + result.waitMs);
