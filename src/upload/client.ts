@@ -72,6 +72,7 @@ export function createClient(options: ClientOptions): Client {
     authorization: `Bearer ${apiKey}`,
     "content-type": "application/x-ndjson",
     accept: "application/json",
+    "accept-encoding": "identity",
     "user-agent": `influxion-openclaw/${version} node/${process.versions.node}`,
   };
   const connecting = `connecting${proxy === null ? "" : ` through the proxy set by ${proxy.source}`}`;
