@@ -1,6 +1,8 @@
+import { realpath } from "node:fs/promises";
 import { BlockList, isIP } from "node:net";
 import { isLoopbackUrl } from "../config.ts";
 import type { HostProxy } from "../host.ts";
+import { readRegular } from "../open-file.ts";
 import { InfluxionError } from "../problem.ts";
 
 /** A proxy that requests go through. */
@@ -13,6 +15,12 @@ export interface HttpProxy {
   readonly source: string;
   /** File with the roots that an https proxy is checked with, PEM; the default ones without it. */
   readonly caFile?: string | undefined;
+}
+
+/** As an option of TLS, the roots that an https proxy is checked with: those of its file alone, else the default ones. */
+export async function rootsOf({ url, caFile }: HttpProxy): Promise<{ ca?: Buffer }> {
+  if (caFile === undefined || url.protocol !== "https:") return {};
+  return { ca: await readRegular(await realpath(caFile)) };
 }
 
 /** The way through the proxy failed: its answer to CONNECT, or, as `cause`, why there was none. */

@@ -1,11 +1,9 @@
 import { once } from "node:events";
-import { realpath } from "node:fs/promises";
 import * as http from "node:http";
 import * as https from "node:https";
 import { isIPv6, type Socket } from "node:net";
 import { buildConnector } from "undici";
-import { readRegular } from "../open-file.ts";
-import { type HttpProxy, ProxyError } from "./proxy.ts";
+import { type HttpProxy, ProxyError, rootsOf } from "./proxy.ts";
 
 export interface ConnectOptions {
   /** For the answer of the proxy, and again for TLS with the API behind it, in ms. */
@@ -15,7 +13,6 @@ export interface ConnectOptions {
 }
 
 type Connector = buildConnector.connector;
-type ConnectCallback = buildConnector.Callback;
 
 /**
  * Connects to an https API through a CONNECT tunnel (RFC 9110, 9.3.6): the proxy learns
@@ -26,68 +23,67 @@ export function tunnelConnector(proxy: HttpProxy, options: ConnectOptions): Conn
   const connectApi = buildConnector({ timeout: options.timeoutMs, allowH2: false });
   return (target, callback) => {
     const host = isIPv6(target.hostname) ? `[${target.hostname}]` : target.hostname;
-    openTunnel(proxy, `${host}:${target.port || 443}`, options).then(
-      (httpSocket) => connectApi({ ...target, httpSocket }, callback),
-      failWith(proxy, callback),
-    );
+    openTunnel(proxy, `${host}:${target.port || 443}`, options)
+      .then((httpSocket) => connectApi({ ...target, httpSocket }, callback))
+      .catch((error: Error) => callback(error, null));
   };
 }
 
 /** Connects to the proxy itself, which is then asked for an http API by its whole URL (RFC 9112, 3.2.2). */
 export function proxyConnector(proxy: HttpProxy, { timeoutMs }: ConnectOptions): Connector {
   return (target, callback) => {
-    const fail = failWith(proxy, callback);
-    rootsOf(proxy).then((roots) => {
-      const connect = buildConnector({ timeout: timeoutMs, allowH2: false, ...roots });
-      // TLS is with the proxy; undici would name the API, after the Host header.
-      const { servername: _, ...proxyTarget } = target;
-      connect(proxyTarget, (error, socket) => {
-        if (error === null) callback(null, socket);
-        else fail(error);
-      });
-    }, fail);
+    const fail = (error: Error): void => callback(proxyError(proxy, error), null);
+    // TLS is with the proxy; undici would name the API, after the Host header.
+    const { servername: _, ...proxyTarget } = target;
+    rootsOf(proxy)
+      .then((roots) => {
+        const connect = buildConnector({ timeout: timeoutMs, allowH2: false, ...roots });
+        connect(proxyTarget, (error, socket) => {
+          if (error === null) callback(null, socket);
+          else fail(error);
+        });
+      })
+      .catch(fail);
   };
 }
 
-function failWith({ source }: HttpProxy, callback: ConnectCallback): (error: unknown) => void {
-  return (cause) => {
-    callback(cause instanceof ProxyError ? cause : new ProxyError(source, { cause }), null);
-  };
-}
-
+/** @throws {ProxyError} */
 async function openTunnel(
   proxy: HttpProxy,
   authority: string,
   { timeoutMs, signal }: ConnectOptions,
 ): Promise<Socket> {
   const { url, authorization, source } = proxy;
-  const { request } = url.protocol === "https:" ? https : http;
-  const connect = request(url, {
-    ...(await rootsOf(proxy)),
-    method: "CONNECT",
-    path: authority,
-    headers: {
-      host: authority,
-      ...(authorization === undefined ? {} : { "proxy-authorization": authorization }),
-    },
-    agent: false,
-    signal: AbortSignal.any([signal, AbortSignal.timeout(timeoutMs)]),
-  }).end();
-  const [response, socket, head] = (await once(connect, "connect")) as [
-    http.IncomingMessage,
-    Socket,
-    Buffer,
-  ];
-  const { statusCode: status = 0 } = response;
-  if (status < 200 || status > 299) {
-    socket.destroy();
-    throw new ProxyError(source, { status });
+  try {
+    const { request } = url.protocol === "https:" ? https : http;
+    const connect = request(url, {
+      ...(await rootsOf(proxy)),
+      method: "CONNECT",
+      path: authority,
+      headers: {
+        host: authority,
+        ...(authorization === undefined ? {} : { "proxy-authorization": authorization }),
+      },
+      agent: false,
+      signal: AbortSignal.any([signal, AbortSignal.timeout(timeoutMs)]),
+    }).end();
+    const [response, socket, head] = (await once(connect, "connect")) as [
+      http.IncomingMessage,
+      Socket,
+      Buffer,
+    ];
+    const { statusCode: status = 0 } = response;
+    if (status < 200 || status > 299) {
+      socket.destroy();
+      throw new ProxyError(source, { status });
+    }
+    if (head.length > 0) socket.unshift(head);
+    return socket;
+  } catch (error) {
+    throw proxyError(proxy, error);
   }
-  if (head.length > 0) socket.unshift(head);
-  return socket;
 }
 
-async function rootsOf({ url, caFile }: HttpProxy): Promise<{ ca?: Buffer }> {
-  if (caFile === undefined || url.protocol !== "https:") return {};
-  return { ca: await readRegular(await realpath(caFile)) };
+function proxyError({ source }: HttpProxy, cause: unknown): ProxyError {
+  return cause instanceof ProxyError ? cause : new ProxyError(source, { cause });
 }
