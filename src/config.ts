@@ -79,8 +79,9 @@ export const ConfigSchema = v.strictObject({
   apiKey: v.optional(
     v.union(
       [
-        // Every check has words of its own: valibot's would quote the key.
-        v.pipe(v.string(KEY_FORM), v.check(isSendableKey, KEY_FORM)),
+        // Every check has words of its own: valibot's would quote the key. One that the host has
+        // resolved may end in the line break of a file.
+        v.pipe(v.string(KEY_FORM), v.trim(), v.check(isSendableKey, KEY_FORM)),
         v.looseObject({
           source: v.picklist(["env", "file", "exec", "store"], KEY_FORM),
           id: v.pipe(v.string(KEY_FORM), v.nonEmpty(KEY_FORM)),

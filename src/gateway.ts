@@ -1,5 +1,5 @@
 import { formatConfigProblem, MINIMAL_CONFIG, readConfig } from "./config.ts";
-import { type HostConfig, proxyUrlOf, resolveApiKey } from "./host.ts";
+import { type HostConfig, hostProxyOf, resolveApiKey } from "./host.ts";
 import { noteRun } from "./last-run.ts";
 import { InfluxionError } from "./problem.ts";
 import type { QuietRuns } from "./quiet.ts";
@@ -52,7 +52,7 @@ export function startUploads(context: GatewayContext, pluginConfig: unknown): Sc
           stateDir,
           config,
           apiKey: await resolveApiKey(config.apiKey, context.config),
-          proxyUrl: proxyUrlOf(context.config),
+          proxy: hostProxyOf(context.config),
           trigger: "interval",
           lockWaitMs: 0,
           signal,

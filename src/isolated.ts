@@ -111,8 +111,7 @@ export class IsolatedRunner implements AsyncDisposable {
     this.#heapMb = Math.round(HEAP_MB + (await ledgerMb(stateDir)) * LEDGER_FACTOR);
     const worker = new Worker(this.#program, {
       resourceLimits: { maxOldGenerationSizeMb: this.#heapMb, maxYoungGenerationSizeMb: YOUNG_MB },
-      // Flags of the host are the host's; most of them are not allowed here anyway.
-      execArgv: [],
+      // No `execArgv`: so the thread has the host's options, those about TLS among them. A list of them is refused.
     });
     // An error of a thread without a listener would end the Gateway, also one that comes when no run waits for it.
     worker
@@ -179,14 +178,14 @@ function inputOf({
   stateDir,
   config,
   apiKey,
-  proxyUrl,
+  proxy,
   trigger,
   retryAside,
   agentId,
   all,
   lockWaitMs,
 }: RunOptions): WorkerInput {
-  return { stateDir, config, apiKey, proxyUrl, trigger, retryAside, agentId, all, lockWaitMs };
+  return { stateDir, config, apiKey, proxy, trigger, retryAside, agentId, all, lockWaitMs };
 }
 
 function failureOf({ code, message }: { code: string | null; message: string }): Error {

@@ -79,6 +79,13 @@ export interface RunReport {
   };
 }
 
+/** A session that was answered 404 or 405, and why it would be put aside. */
+interface NotFound {
+  readonly session: SurveyedSession;
+  readonly status: number;
+  readonly reason: string;
+}
+
 /** Adds up a run while it goes on. */
 export class Tally {
   parts = 0;
@@ -89,6 +96,8 @@ export class Tally {
   /** Set when the run cannot go on. */
   stop: { readonly kind: "refused" | "unreachable"; readonly reason: string } | null = null;
 
+  /** Sessions that were answered 404 or 405. */
+  readonly #notFound: NotFound[] = [];
   readonly #startedAt: number;
   readonly #trigger: RunReport["trigger"];
   readonly #ledgerProblems: readonly Problem[];
@@ -175,6 +184,35 @@ export class Tally {
     if (this.#spentInARow >= GIVE_UP_AFTER) this.stop ??= { kind: "unreachable", reason };
   }
 
+  /** Nothing takes the session at this address; the first ones of a run show that nothing takes any. */
+  notFound(session: SurveyedSession, answer: Omit<NotFound, "session">): void {
+    this.#notFound.push({ ...answer, session });
+    this.#lastAnswer = answer.reason;
+    if (this.#notFound.length >= GIVE_UP_AFTER) this.#checkAddress();
+  }
+
+  /**
+   * Decides, when everything has been tried, about the sessions that were not found: others
+   * got through, so it is they; or none did, so it is the address.
+   *
+   * @returns those to put aside
+   */
+  settleNotFound(): readonly NotFound[] {
+    this.#checkAddress();
+    for (const { session, reason } of this.#notFound) {
+      if (this.parts > 0) this.failed(session, reason);
+      else this.postponed(session, this.stop?.reason ?? reason);
+    }
+    return this.parts > 0 ? this.#notFound : [];
+  }
+
+  #checkAddress(): void {
+    const last = this.#notFound.at(-1);
+    if (last === undefined || this.parts > 0) return;
+    const reason = `answered ${last.status}: nothing takes uploads at this address; check apiUrl`;
+    this.stop ??= { kind: "unreachable", reason };
+  }
+
   postponed(session: SurveyedSession, reason: string): void {
     this.#postponed.push(note(session, reason));
   }
@@ -246,7 +284,6 @@ function note({ agentId, sessionId }: SurveyedSession, reason: string): SessionN
 }
 
 /** Text that the API chose, made fit for a terminal. */
-function words(value: unknown): string {
-  const text = typeof value === "string" ? value : JSON.stringify(value);
-  return text.replace(/\p{C}/gu, "?").slice(0, 200);
+function words(text: string): string {
+  return text.slice(0, 200).replace(/\p{C}/gu, "?");
 }

@@ -2,6 +2,7 @@ import { createHash } from "node:crypto";
 import type { Config } from "./config.ts";
 import { isAhead } from "./examine.ts";
 import { createFilter } from "./filter.ts";
+import type { HostProxy } from "./host.ts";
 import { knownBytes, Ledger } from "./ledger/ledger.ts";
 import type { Lock, LockOwner } from "./ledger/lock.ts";
 import type { TargetRecords } from "./ledger/target.ts";
@@ -22,7 +23,7 @@ export interface RunOptions {
   readonly config: Config;
   /** The key itself, whatever form the config gives it. */
   readonly apiKey: string;
-  readonly proxyUrl?: string | undefined;
+  readonly proxy?: HostProxy | undefined;
   /** A command tries again what the interval leaves alone for a while. */
   readonly trigger: "interval" | "command";
   /** Also try sessions that were put aside and are not due yet. @default what `trigger` says */

@@ -5,6 +5,19 @@ export function plain(text: string): string {
   return text.replace(/[\p{C}\p{Zl}\p{Zp}]/gu, "");
 }
 
+/** JSON as a terminal may show it: the same document, with what {@link plain} drops in escaped form. */
+export function plainJson(document: unknown): string {
+  // Line breaks are those between members: within a text they are escaped already.
+  return JSON.stringify(document, null, 2).replace(/[^\P{C}\n]|[\p{Zl}\p{Zp}]/gu, escaped);
+}
+
+function escaped(character: string): string {
+  return character
+    .split("")
+    .map((unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, "0")}`)
+    .join("");
+}
+
 /** A session, or an agent as a whole, and what is the matter with it. */
 export function noteWords({ agentId, sessionId, reason }: SessionNote): string {
   return plain(sessionId === "" ? `${agentId}: ${reason}` : `${agentId}/${sessionId}: ${reason}`);

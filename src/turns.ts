@@ -24,13 +24,15 @@ export function giveTurnsBack(target: TargetRecords, turns: ReadonlyMap<string, 
 
 /**
  * Lets the sessions whose retries were spent wait their turn. What the API fails on
- * again and again, and takes others meanwhile, is the session's own trouble.
+ * again and again, and takes others meanwhile, is the session's own trouble; and so is
+ * what it does not find then.
  */
-export function settleSpent(
-  target: TargetRecords,
-  { spentSessions, parts }: Tally,
-  now: number,
-): void {
+export function settleSpent(target: TargetRecords, tally: Tally, now: number): void {
+  for (const { session, reason } of tally.settleNotFound()) {
+    const { key } = session;
+    target.setAside(key, nextAside(target.session(key)?.aside, reason, now));
+  }
+  const { spentSessions, parts } = tally;
   for (const { session, reason } of spentSessions) {
     const { key } = session;
     const record = target.session(key);

@@ -81,14 +81,14 @@ export class Uploader implements AsyncDisposable {
   /** Not needed, and not loaded, while there is nothing to send. */
   async #connect(): Promise<Client> {
     if (this.#client !== undefined) return this.#client;
-    const { config, apiKey, proxyUrl } = this.#options;
+    const { config, apiKey, proxy } = this.#options;
     const { createClient } = await import("./upload/client.ts");
     this.#client = createClient({
       apiUrl: config.apiUrl,
       apiKey,
       timeoutMs: config.upload.timeoutMs,
       version: VERSION,
-      proxyUrl,
+      proxy,
     });
     return this.#client;
   }

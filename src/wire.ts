@@ -47,12 +47,11 @@ export interface OmittedPayload {
   readonly omitted: { readonly reason: "line-too-long"; readonly bytes: number };
 }
 
-/** The API's answer to one part: every line sent is either accepted or rejected. */
-export const ReceiptSchema = v.object({
-  accepted: Count,
-  rejected: Count,
-  batchId: v.string(),
-  warnings: v.optional(v.array(v.unknown())),
-  errors: v.optional(v.array(v.object({ lineIndex: Count, reason: v.string() }))),
-});
-export type Receipt = v.InferOutput<typeof ReceiptSchema>;
+/** What makes an answer a receipt: every line sent is either accepted or rejected. */
+export const ReceiptSchema = v.object({ accepted: Count, rejected: Count, batchId: v.string() });
+
+/** The API's answer to one part. What it says beside the counts is for the user alone. */
+export interface Receipt extends v.InferOutput<typeof ReceiptSchema> {
+  warnings?: string[];
+  errors?: { lineIndex: number; reason: string }[];
+}

@@ -98,7 +98,7 @@ Examples:
 ${EXIT_CODES}`,
     )
     .action(async (flags: SyncFlags) => {
-      const [{ sync }, { IsolatedRunner }, { readConfig }, { resolveApiKey, proxyUrlOf }] =
+      const [{ sync }, { IsolatedRunner }, { readConfig }, { resolveApiKey, hostProxyOf }] =
         await Promise.all([
           import("./sync.ts"),
           import("../isolated.ts"),
@@ -111,7 +111,7 @@ ${EXIT_CODES}`,
           stateDir: context.stateDir(),
           config: readConfig(context.pluginConfig()),
           apiKey: (key) => resolveApiKey(key, context.hostConfig),
-          proxyUrl: proxyUrlOf(context.hostConfig),
+          proxy: hostProxyOf(context.hostConfig),
           json: flags.json === true,
           dryRun: flags.dryRun === true,
           all: flags.all === true,

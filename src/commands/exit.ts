@@ -8,6 +8,8 @@ export const EXIT = { done: 0, usage: 1, partial: 2, unreachable: 3, interrupted
 const USAGE = new Set([
   "NO_SUCH_AGENT",
   "API_KEY_UNRESOLVED",
+  "API_KEY_INVALID",
+  "PROXY_INVALID",
   "LEDGER_UNREADABLE",
   "LEDGER_UNWRITABLE",
   "LEDGER_NEWER",

@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { type Config, type ConfigResult, formatConfigProblem, MINIMAL_CONFIG } from "../config.ts";
+import type { HostProxy } from "../host.ts";
 import { noteRun } from "../last-run.ts";
 import { InfluxionError } from "../problem.ts";
 import type { RunReport } from "../report.ts";
@@ -23,7 +24,7 @@ export interface SyncOptions {
   readonly config: ConfigResult;
   /** Turns the config's key into the key itself. */
   readonly apiKey: (key: Config["apiKey"]) => Promise<string>;
-  readonly proxyUrl?: string | undefined;
+  readonly proxy?: HostProxy | undefined;
   readonly json: boolean;
   readonly dryRun: boolean;
   readonly all: boolean;
@@ -159,12 +160,12 @@ async function oneRun(
 }
 
 function runOptions(options: SyncOptions, config: Config): Omit<RunOptions, "apiKey" | "events"> {
-  const { stateDir, proxyUrl, agentId, signal, now, random } = options;
+  const { stateDir, proxy, agentId, signal, now, random } = options;
   const trigger = "command";
   return {
     stateDir,
     config,
-    proxyUrl,
+    proxy,
     agentId,
     signal,
     now,

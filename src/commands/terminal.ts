@@ -1,4 +1,5 @@
 import { styleText } from "node:util";
+import { plainJson } from "../text.ts";
 
 /** Where a command shows things; passed in, so that a test can look. */
 export interface Terminal {
@@ -18,7 +19,7 @@ export function painter(stream: Terminal["out"]): (style: Style, text: string) =
 
 /** The one document of `--json`. */
 export function writeJson({ out }: Terminal, document: unknown): void {
-  out.write(`${JSON.stringify(document, null, 2)}\n`);
+  out.write(`${plainJson(document)}\n`);
 }
 
 /** Left-aligned label and value under a common margin. */

@@ -1,19 +1,9 @@
-import * as v from "valibot";
-import { MAX_ANSWER_BYTES, type Receipt, ReceiptSchema } from "../wire.ts";
+import { errnoOf } from "../problem.ts";
+import { MAX_ANSWER_BYTES, type Receipt } from "../wire.ts";
+import type { Answer } from "./answer.ts";
+import { ProxyError } from "./proxy.ts";
+import { parseReceipt } from "./receipt.ts";
 import { parseRetryAfter } from "./retry.ts";
-
-/** A fully received answer. */
-export interface Answer {
-  readonly status: number;
-  readonly retryAfter?: string | undefined;
-  readonly contentType?: string | undefined;
-  readonly location?: string | undefined;
-  readonly acceptEncoding?: string | undefined;
-  /** The body, cut at {@link MAX_ANSWER_BYTES}. */
-  readonly body: string;
-  /** The body was longer than what was read. */
-  readonly endless: boolean;
-}
 
 /** What follows from one attempt at a part. */
 export type Outcome =
@@ -27,14 +17,35 @@ export type Outcome =
   | { readonly kind: "unreachable"; readonly reason: string }
   /** The part is too large for the API: halve it. */
   | { readonly kind: "too-large"; readonly reason: string }
+  /** Nothing takes this session at this address: put it aside, unless it is so for every session. */
+  | { readonly kind: "not-found"; readonly status: number; readonly reason: string }
   /** This session will not be taken as it is: put it aside. */
   | { readonly kind: "aside"; readonly status: number; readonly reason: string };
 
-const RETRIED = new Set([408, 425, 429, 500, 502, 503, 504]);
+/** Answers to how a request came here, not to what is in it: every session would get the same. */
+const ABOUT_THE_WAY: Readonly<Record<number, string>> = {
+  411: "something on the way, such as a proxy or a firewall, demands the length of a body in advance, which an upload does not have; it must let chunked requests to the API pass",
+  414: "it finds the address too long; check apiUrl",
+  417: "something on the way adds an expectation that the API does not meet; check the proxy",
+  421: "who answers is not responsible for this host; check apiUrl, and the proxy if there is one",
+  426: "it wants another protocol; check apiUrl",
+  431: "it finds the headers too large; check apiKey",
+};
+
+/** What nginx, Apache and Go's servers say to http on a port for https. */
+const WANTS_HTTPS =
+  /plain HTTP request was sent to HTTPS port|speaking plain HTTP to an SSL-enabled|HTTP request to an HTTPS server/i;
 
 /** Error codes of Node's and OpenSSL's certificate checks (node:tls, "X509 certificate error codes"). */
 const CERTIFICATE =
   /^(CERT_|CRL_|DEPTH_ZERO_|SELF_SIGNED_|UNABLE_TO_|INVALID_(CA|PURPOSE)|HOSTNAME_MISMATCH|PATH_LENGTH_|ERR_TLS_CERT_)/;
+
+/** What may pass. An unknown status counts as its class, and an invalid one as 5xx (RFC 9110, 15). */
+function isTransient(status: number): boolean {
+  const isServerError = status < 100 || status >= 500;
+  if (isServerError) return status !== 501 && status !== 505;
+  return status === 408 || status === 425 || status === 429;
+}
 
 /**
  * The answer table (docs/wire.md) as one function.
@@ -57,16 +68,33 @@ export function classifyAnswer(answer: Answer, sent: number, now: number): Outco
     return { kind: "refused", status, reason };
   }
   if (status === 413) return { kind: "too-large", reason: "answered 413: the part is too large" };
-  if (RETRIED.has(status)) {
+  const way = aboutTheWay(answer);
+  if (way !== null) return { kind: "unreachable", reason: `answered ${status}: ${way}` };
+  if (isTransient(status)) {
     const waitMs = parseRetryAfter(answer.retryAfter, now);
     const asked = waitMs === undefined ? "" : `, asking to wait ${Math.ceil(waitMs / 1000)} s`;
-    return { kind: "retry", reason: `answered ${status}${asked}`, waitMs };
+    const signIn = status === 511 ? ": sign in to the network you are on" : "";
+    return { kind: "retry", reason: `answered ${status}${asked}${signIn}`, waitMs };
   }
   const why =
     status === 409
       ? "the API has other lines of this session than were sent from here, also after all of it was sent again; if another machine uses the same deploymentId, give each its own"
       : "the API does not take this session";
-  return { kind: "aside", status, reason: `answered ${status}: ${why}` };
+  const kind = status === 404 || status === 405 ? "not-found" : "aside";
+  return { kind, status, reason: `answered ${status}: ${why}` };
+}
+
+/** What is wrong between here and the API according to an answer, or null. */
+function aboutTheWay({ status, contentType, body, proxy }: Answer): string | null {
+  if (status === 407) {
+    const who = proxy === undefined ? "a proxy on the way" : `the proxy set by ${proxy}`;
+    return `${who} wants a user and password that it accepts; set the proxy as http://user:password@host:port`;
+  }
+  // Not what the API itself says: it may quote what was sent to it.
+  if (status === 400 && !/json/i.test(contentType ?? "") && WANTS_HTTPS.test(body)) {
+    return "https is spoken there; check apiUrl";
+  }
+  return ABOUT_THE_WAY[status] ?? null;
 }
 
 /**
@@ -75,16 +103,56 @@ export function classifyAnswer(answer: Answer, sent: number, now: number): Outco
  * @param error what the transport threw
  */
 export function classifyFailure(error: unknown): Outcome {
-  for (let cause = error; cause instanceof Error; cause = cause.cause) {
-    const code = "code" in cause && typeof cause.code === "string" ? cause.code : "";
-    if (CERTIFICATE.test(code)) {
-      return {
-        kind: "unreachable",
-        reason: `TLS certificate not trusted (${code}); check apiUrl, the clock of this machine, or add your company's root with NODE_EXTRA_CA_CERTS`,
-      };
-    }
+  if (error instanceof ProxyError) return classifyProxyFailure(error);
+  const certificate = certificateCodeOf(error);
+  if (certificate !== null) {
+    return {
+      kind: "unreachable",
+      reason: `TLS certificate not trusted (${certificate}); check apiUrl, the clock of this machine, or add your company's root with NODE_EXTRA_CA_CERTS`,
+    };
   }
-  return { kind: "retry", reason: describeFailure(error) };
+  const failure = describeFailure(error);
+  if (isArgumentError(error)) {
+    return {
+      kind: "unreachable",
+      reason: `no request could be made, please report it: ${failure}`,
+    };
+  }
+  return { kind: "retry", reason: failure };
+}
+
+/** The transport was called in a way that it does not take: it would not take it again either. */
+function isArgumentError(error: unknown): boolean {
+  const code = errnoOf(error);
+  const isNodes = error instanceof TypeError || error instanceof RangeError;
+  return code === "UND_ERR_INVALID_ARG" || (isNodes && code.startsWith("ERR_"));
+}
+
+function classifyProxyFailure({ source, status, cause }: ProxyError): Outcome {
+  const proxy = `the proxy set by ${source}`;
+  if (status === undefined) {
+    const certificate = certificateCodeOf(cause);
+    if (certificate === null) {
+      return { kind: "retry", reason: `${proxy} cannot be reached: ${describeFailure(cause)}` };
+    }
+    const reason = `the TLS certificate of ${proxy} is not trusted (${certificate}); add its root with NODE_EXTRA_CA_CERTS`;
+    return { kind: "unreachable", reason };
+  }
+  if (status === 407) {
+    const reason = `${proxy} answered 407: it wants a user and password that it accepts; set it as http://user:password@host:port`;
+    return { kind: "unreachable", reason };
+  }
+  const reason = `${proxy} answered ${status} when asked for a connection to the API`;
+  if (isTransient(status)) return { kind: "retry", reason };
+  return { kind: "unreachable", reason: `${reason}; it must allow connections to that host` };
+}
+
+/** The code of a certificate's failure among the causes of `error`. */
+function certificateCodeOf(error: unknown): string | null {
+  for (let cause = error; cause instanceof Error; cause = cause.cause) {
+    if (CERTIFICATE.test(errnoOf(cause))) return errnoOf(cause);
+  }
+  return null;
 }
 
 function classifySuccess(answer: Answer, sent: number): Outcome {
@@ -107,22 +175,11 @@ function classifySuccess(answer: Answer, sent: number): Outcome {
   return { kind: "delivered", receipt };
 }
 
-/** The receipt in an answer's body, or null when it is something else. */
-export function parseReceipt(body: string): Receipt | null {
-  try {
-    const parsed = v.safeParse(ReceiptSchema, JSON.parse(body));
-    return parsed.success ? parsed.output : null;
-  } catch {
-    return null;
-  }
-}
-
 /** The innermost message with its code; transport errors hold addresses, but neither headers nor content. */
 function describeFailure(error: unknown): string {
   if (!(error instanceof Error)) return String(error);
   const inner = error.cause instanceof Error ? error.cause : error;
-  const code = "code" in inner && typeof inner.code === "string" ? `${inner.code}: ` : "";
-  return `${code}${printable(inner.message)}`;
+  return [errnoOf(inner), printable(inner.message)].filter((text) => text !== "").join(": ");
 }
 
 function originOf(location: string): string {

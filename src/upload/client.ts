@@ -1,13 +1,11 @@
-import type { Dispatcher } from "undici";
-// One by one: undici as a whole, with fetch, caches and mocks, takes twice the time and memory to load.
-import request from "undici/lib/api/api-request.js";
-import Agent from "undici/lib/dispatcher/agent.js";
-import EnvHttpProxyAgent from "undici/lib/dispatcher/env-http-proxy-agent.js";
-import { isLoopbackUrl } from "../config.ts";
+import { Agent, type Dispatcher } from "undici";
+import type { HostProxy } from "../host.ts";
 import { InfluxionError } from "../problem.ts";
-import { FIRST_LINE_HEADER, GENERATION_HEADER, INGEST_PATH, MAX_ANSWER_BYTES } from "../wire.ts";
+import { FIRST_LINE_HEADER, GENERATION_HEADER, INGEST_PATH } from "../wire.ts";
+import { type Answer, readAnswer } from "./answer.ts";
 import type { Body } from "./body.ts";
-import type { Answer } from "./classify.ts";
+import { chooseProxy, type HttpProxy } from "./proxy.ts";
+import { type ConnectOptions, proxyConnector, tunnelConnector } from "./tunnel.ts";
 
 /**
  * What the kernel may hold of a body that was handed to it, in bytes (tcp(7), tcp_wmem).
@@ -32,7 +30,7 @@ export interface ClientOptions {
   /** Version of this plugin, for the User-Agent. */
   readonly version: string;
   /** A proxy the host is configured with; the environment's variables are used without it. */
-  readonly proxyUrl?: string | undefined;
+  readonly proxy?: HostProxy | undefined;
 }
 
 export interface Attempt {
@@ -66,16 +64,22 @@ export interface Client {
   close(): Promise<void>;
 }
 
+/** @throws {InfluxionError} `PROXY_INVALID` when the proxy that applies cannot be used */
 export function createClient(options: ClientOptions): Client {
   const { apiUrl, apiKey, timeoutMs, version } = options;
   const url = new URL(`${apiUrl}${INGEST_PATH}`);
-  const dispatcher = createDispatcher(options);
+  const proxy = chooseProxy(apiUrl, options.proxy);
+  const closing = new AbortController();
+  const route = routeTo(url, proxy, { timeoutMs, signal: closing.signal });
   const headers = {
+    ...route.headers,
     authorization: `Bearer ${apiKey}`,
     "content-type": "application/x-ndjson",
     accept: "application/json",
+    "accept-encoding": "identity",
     "user-agent": `influxion-openclaw/${version} node/${process.versions.node}`,
   };
+  const connecting = `connecting${proxy === null ? "" : ` through the proxy set by ${proxy.source}`}`;
   let hasConnected = false;
 
   return {
@@ -83,13 +87,13 @@ export function createClient(options: ClientOptions): Client {
       return hasConnected;
     },
     async send({ idempotencyKey, generation, firstLine, body, signal, onBytes }) {
-      const idle = new IdleWatch(timeoutMs);
+      const idle = new IdleWatch(timeoutMs, connecting);
       const stop = AbortSignal.any([signal, idle.signal]);
       let bodySent = false;
       try {
-        const response = await request.call(dispatcher, {
-          origin: url.origin,
-          path: url.pathname,
+        const answered = route.dispatcher.request({
+          origin: route.origin,
+          path: route.path,
           method: "POST",
           headers: {
             ...headers,
@@ -106,9 +110,11 @@ export function createClient(options: ClientOptions): Client {
           headersTimeout: 0,
           bodyTimeout: 0,
         });
+        // undici hears the signal only once there is a connection.
+        const response = await Promise.race([answered, aborted(stop)]);
         idle.moved("reading the answer");
         const sentBefore = bodySent;
-        const answer = await readAnswer(response);
+        const answer = { ...(await readAnswer(response)), proxy: route.proxy };
         hasConnected = true;
         return { answer, bodySent: sentBefore };
       } catch (error) {
@@ -118,16 +124,50 @@ export function createClient(options: ClientOptions): Client {
         idle.stop();
       }
     },
-    close: () => dispatcher.destroy(),
+    async close() {
+      closing.abort();
+      await route.dispatcher.destroy();
+    },
   };
 }
 
-/** Loopback never goes through a proxy; everything else honours the host's or the environment's. */
-function createDispatcher({ apiUrl, timeoutMs, proxyUrl }: ClientOptions): Dispatcher {
-  const options = { connect: { timeout: timeoutMs }, pipelining: 1, allowH2: false };
-  if (isLoopbackUrl(apiUrl)) return new Agent(options);
-  const proxies = proxyUrl === undefined ? {} : { httpProxy: proxyUrl, httpsProxy: proxyUrl };
-  return new EnvHttpProxyAgent({ ...options, ...proxies });
+/** Where a request is sent, so that it gets to the API. */
+interface Route {
+  readonly dispatcher: Dispatcher;
+  readonly origin: string;
+  readonly path: string;
+  readonly headers: Readonly<Record<string, string>>;
+  /** What sets the proxy that answers may come from. */
+  readonly proxy?: string;
+}
+
+function routeTo(api: URL, proxy: HttpProxy | null, options: ConnectOptions): Route {
+  const dispatcher = (connect: NonNullable<Agent.Options["connect"]>): Agent =>
+    new Agent({ connect, pipelining: 1, allowH2: false });
+  const direct = { origin: api.origin, path: api.pathname, headers: {} };
+  if (proxy === null) return { ...direct, dispatcher: dispatcher({ timeout: options.timeoutMs }) };
+  if (api.protocol === "https:") {
+    return { ...direct, dispatcher: dispatcher(tunnelConnector(proxy, options)) };
+  }
+  const { url, authorization, source } = proxy;
+  return {
+    proxy: source,
+    dispatcher: dispatcher(proxyConnector(proxy, options)),
+    origin: url.origin,
+    path: api.href,
+    headers: {
+      host: api.host,
+      ...(authorization === undefined ? {} : { "proxy-authorization": authorization }),
+    },
+  };
+}
+
+/** Rejects with the signal's reason when it fires. */
+function aborted(signal: AbortSignal): Promise<never> {
+  return new Promise((_resolve, reject) => {
+    if (signal.aborted) reject(signal.reason);
+    else signal.addEventListener("abort", () => reject(signal.reason), { once: true });
+  });
 }
 
 async function* watched(
@@ -147,35 +187,6 @@ async function* watched(
   idle.moved("waiting for the answer");
 }
 
-/** A receipt is small: it must arrive within one idle limit as a whole, and is read up to a bound. */
-async function readAnswer({ statusCode, headers, body }: Dispatcher.ResponseData): Promise<Answer> {
-  const chunks: Buffer[] = [];
-  let bytes = 0;
-  for await (const chunk of body as AsyncIterable<Buffer>) {
-    chunks.push(chunk);
-    bytes += chunk.length;
-    // Leaving the loop destroys the body, and with it a connection that would never end.
-    if (bytes > MAX_ANSWER_BYTES) break;
-  }
-  return {
-    status: statusCode,
-    retryAfter: single(headers["retry-after"]),
-    contentType: single(headers["content-type"]),
-    location: single(headers.location),
-    acceptEncoding: all(headers["accept-encoding"]),
-    body: Buffer.concat(chunks).toString("utf8", 0, MAX_ANSWER_BYTES),
-    endless: bytes > MAX_ANSWER_BYTES,
-  };
-}
-
-function single(value: string | string[] | undefined): string | undefined {
-  return Array.isArray(value) ? value[0] : value;
-}
-
-function all(value: string | string[] | undefined): string | undefined {
-  return Array.isArray(value) ? value.join() : value;
-}
-
 /** Aborts its signal when nothing moved for `ms`, or longer while what was handed over may still be moving. */
 class IdleWatch {
   readonly #abort = new AbortController();
@@ -183,9 +194,10 @@ class IdleWatch {
   #timer: NodeJS.Timeout;
   #limit: number;
   #handed = 0;
-  #during = "connecting";
+  #during: string;
 
-  constructor(ms: number) {
+  constructor(ms: number, during: string) {
+    this.#during = during;
     this.#ms = ms;
     this.#limit = ms;
     this.#timer = this.#start();

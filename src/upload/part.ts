@@ -1,4 +1,5 @@
 import { setTimeout as sleep } from "node:timers/promises";
+import { digest } from "../ledger/ledger.ts";
 import type { PlannedPart } from "../ledger/records.ts";
 import { errnoOf, SourceChangedError } from "../problem.ts";
 import type { Position, Reader } from "../stores/store.ts";
@@ -127,6 +128,11 @@ async function* readUnchanged(source: PartSource, signal: AbortSignal): AsyncGen
   await checkSource(source);
 }
 
+/** The part's key; one that the ledger holds damaged, and no header may carry, by its digest. */
+function keyFor({ idempotencyKey }: PlannedPart): string {
+  return /^[0-9a-f]{64}$/.test(idempotencyKey) ? idempotencyKey : digest([idempotencyKey]);
+}
+
 async function attempt(
   { part, generation, start }: PartSource,
   body: Body,
@@ -134,7 +140,7 @@ async function attempt(
 ): Promise<Outcome & { code?: string }> {
   try {
     const { answer, bodySent } = await client.send({
-      idempotencyKey: part.idempotencyKey,
+      idempotencyKey: keyFor(part),
       generation,
       firstLine: start.lines,
       body,

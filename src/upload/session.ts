@@ -132,6 +132,9 @@ async function settle(
         return "restart";
       }
       return putAside(result.reason, inFlight, context);
+    case "not-found":
+      tally.notFound(session, result);
+      return "later";
     case "spent":
       if (result.waitMs !== undefined) {
         target.setNotBefore(Math.max(target.notBefore ?? 0, now() + result.waitMs));

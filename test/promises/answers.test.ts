@@ -4,7 +4,7 @@ import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { setTimeout as sleep } from "node:timers/promises";
 import { gzipSync } from "node:zlib";
-import { expect, test } from "vitest";
+import { expect, test, vi } from "vitest";
 import { openJsonl } from "../../src/stores/jsonl/reader.ts";
 import { START } from "../../src/stores/store.ts";
 import type { Body } from "../../src/upload/body.ts";
@@ -14,6 +14,7 @@ import { noLines } from "../../src/upload/entry.ts";
 import { Pacer, sendPart } from "../../src/upload/part.ts";
 import { type Behaviour, startFaultServer } from "../support/fault-server.ts";
 import { API_KEY, Lab } from "../support/lab.ts";
+import { startProxyServer } from "../support/proxy-server.ts";
 import { header, message } from "../support/transcripts.ts";
 
 /** One run against a server that behaves like this first, and well afterwards. */
@@ -35,8 +36,10 @@ async function against(
 const keysOf = (requests: readonly { idempotencyKey: string }[]): number =>
   new Set(requests.map(({ idempotencyKey }) => idempotencyKey)).size;
 
-for (const status of [408, 425, 429, 500, 502, 503, 504]) {
-  test(`P40: ${status} is retried with the same key`, async () => {
+for (const status of [
+  408, 425, 429, 500, 502, 503, 504, 506, 507, 508, 511, 520, 530, 599, 600, 999,
+]) {
+  test(`P40, P69: ${status} is retried with the same key`, async () => {
     const { report, requests } = await against([{ kind: "status", status }]);
     expect(report).toMatchObject({ outcome: "done", sent: { lines: 5 } });
     expect(requests).toHaveLength(2);
@@ -144,6 +147,82 @@ for (const status of [400, 404, 422, 501, 505]) {
     expect(report).toMatchObject({ outcome: "partial", failed: 1, sent: { sessions: 1 } });
     expect(report.failures[0]?.reason).toContain(`answered ${status}`);
   });
+}
+
+for (const status of [407, 411, 414, 417, 421, 426, 431]) {
+  test(`P69: ${status} is about the way: the run ends with a sentence, and no session is blamed`, async () => {
+    await using lab = await Lab.start();
+    for (const id of ["a", "b", "c"]) lab.session("main", id);
+    const server = await startFaultServer({ default: { kind: "status", status } });
+    const overrides = { apiUrl: server.url, upload: { retryAttempts: 3, concurrency: 1 } };
+    const report = await lab.run(overrides);
+    await server.close();
+    expect(server.requests).toHaveLength(1);
+    expect(report).toMatchObject({ outcome: "unreachable", failed: 0, left: { sessions: 3 } });
+    expect(report.reason).toMatch(new RegExp(`^answered ${status}: .{20}`));
+    expect((await lab.status({ overrides })).out).toMatch(/pending {5}3 [\s\S]*failing {5}0/);
+  });
+}
+
+test("P69: a proxy that passes http on and wants credentials is named", async () => {
+  vi.stubEnv("HTTP_PROXY", undefined);
+  await using lab = await Lab.start();
+  lab.session("main", "abc");
+  await using proxy = await startProxyServer({ port: 9, credentials: "user:secret" });
+  vi.stubEnv("http_proxy", proxy.url);
+  const apiUrl = "http://api.test";
+  const report = await lab.run({ apiUrl, allowInsecureHttp: true, upload: { retryAttempts: 3 } });
+  vi.unstubAllEnvs();
+  expect(proxy.requests).toHaveLength(1);
+  expect(report).toMatchObject({ outcome: "unreachable", failed: 0, left: { sessions: 1 } });
+  expect(report.reason).toContain("answered 407: the proxy set by http_proxy wants a user");
+});
+
+for (const status of [404, 405]) {
+  for (const sessions of [1, 2, 3, 9]) {
+    test(`P69: ${status} for the first of ${sessions} sessions ends the run: check apiUrl, once`, async () => {
+      await using lab = await Lab.start();
+      for (let n = 0; n < sessions; n++) lab.session("main", `s${n}`);
+      const server = await startFaultServer({
+        script: ({ path }) =>
+          path.startsWith("/wrong/") ? { kind: "status", status } : { kind: "accept" },
+      });
+      const overrides = { apiUrl: `${server.url}/wrong`, upload: { concurrency: 1 } };
+      const { code, out, err } = await lab.sync({ overrides });
+      expect(server.requests).toHaveLength(Math.min(3, sessions));
+      expect(code).toBe(3);
+      expect((out + err).match(/check apiUrl/g)).toHaveLength(1);
+      const shown = (await lab.status({ overrides })).out;
+      expect(shown).toMatch(new RegExp(`pending {5}${sessions} [\\s\\S]*failing {5}0`));
+      const right = await lab.run({ apiUrl: server.url });
+      await server.close();
+      expect(right).toMatchObject({ outcome: "done", sent: { sessions } });
+    });
+  }
+
+  for (const [name, found] of [
+    ["last", [false, false, true]],
+    ["first", [true, false, false, false, false, false]],
+  ] as const) {
+    test(`P69: ${status} while another session gets through ${name} is the session's`, async () => {
+      await using lab = await Lab.start();
+      for (let n = 0; n < found.length; n++) lab.session("main", `s${n}`);
+      const server = await startFaultServer({
+        script: ({ index }) => (found[index] === true ? undefined : { kind: "status", status }),
+      });
+      const overrides = { apiUrl: server.url, upload: { concurrency: 1 } };
+      const report = await lab.run(overrides);
+      const failed = found.length - 1;
+      expect(report).toMatchObject({ outcome: "partial", failed, sent: { sessions: 1 } });
+      expect(report.failures[0]?.reason).toBe(
+        `answered ${status}: the API does not take this session`,
+      );
+      expect(server.requests).toHaveLength(found.length);
+      expect((await lab.run(overrides)).sent.parts).toBe(0);
+      await server.close();
+      expect(server.requests).toHaveLength(found.length);
+    });
+  }
 }
 
 for (const status of [301, 302, 303, 307, 308] as const) {

@@ -287,6 +287,24 @@ test("P59: session ids and paths shown in a terminal carry no control sequences"
   expect(text.replaceAll("\n", "")).not.toMatch(/\p{C}/u);
 });
 
+test("P59: nor does the document of --json, which says the same in escaped form", async () => {
+  await using lab = await Lab.start();
+  const evil = "a\u0007\u009b2J\u202e\u2028\u{e0001}\u200d\u00adb";
+  lab.session("main", evil);
+  const server = await startFaultServer({ default: { kind: "status", status: 422 } });
+  const overrides = { apiUrl: server.url };
+  const said = [
+    await lab.sync({ overrides, dryRun: true, json: true }),
+    await lab.sync({ overrides, json: true }),
+    await lab.status({ overrides, json: true }),
+  ];
+  await server.close();
+  for (const { out } of said) {
+    expect(out.replaceAll("\n", "")).not.toMatch(/[\p{C}\p{Zl}\p{Zp}]/u);
+    expect(JSON.stringify(JSON.parse(out))).toContain(JSON.stringify(evil).slice(1, -1));
+  }
+});
+
 test("P59: neither does anything in the Gateway's log, which names the session", async () => {
   await using lab = await Lab.start();
   lab.session("main", "a\u001b[2J\u0007\u202eb");

@@ -22,3 +22,28 @@ P1Z0z6M0t02G/MEgNiHGJ0m/HQ==
 -----END CERTIFICATE-----
 `,
 };
+
+/**
+ * A certificate for api.test, its subdomains, proxy.test and this machine, signed by
+ * itself: who is told to trust it trusts these servers. Valid from 2020 to 2120.
+ */
+export const testRoot = {
+  key: `-----BEGIN PRIVATE KEY-----
+MIGHAgEAMBMGByqGSM49AgEGCCqGSM49AwEHBG0wawIBAQQgJK0DoQJa8cGc0z93
+P1w9FuU/Qv0luTHsBxAOsh0ihIahRANCAASQzNzV0oFm4oksMNklJP8s0JlTU7ny
+4bhQ5aYUqE7LPhkSMVFpSuF0yC+0PZ84P5WMTTUo3LG1hts3/h3Lcg48
+-----END PRIVATE KEY-----
+`,
+  cert: `-----BEGIN CERTIFICATE-----
+MIIBkjCCATmgAwIBAgIBATAKBggqhkjOPQQDAjAZMRcwFQYDVQQDDA5pbmZsdXhp
+b24gdGVzdDAgFw0yMDAxMDEwMDAwMDBaGA8yMTIwMDEwMTAwMDAwMFowGTEXMBUG
+A1UEAwwOaW5mbHV4aW9uIHRlc3QwWTATBgcqhkjOPQIBBggqhkjOPQMBBwNCAASQ
+zNzV0oFm4oksMNklJP8s0JlTU7ny4bhQ5aYUqE7LPhkSMVFpSuF0yC+0PZ84P5WM
+TTUo3LG1hts3/h3Lcg48o3AwbjAPBgNVHRMBAf8EBTADAQH/MB0GA1UdDgQWBBRl
+bNV+XlJ6I4ygzil74INsz9BQVDA8BgNVHREENTAzgghhcGkudGVzdIIKKi5hcGku
+dGVzdIIKcHJveHkudGVzdIIJbG9jYWxob3N0hwR/AAABMAoGCCqGSM49BAMCA0cA
+MEQCIErZUSHMchOi9AJCm9XB26N3dUN11hGMsoJVI4e8lcCJAiBc5vSBmYmrlnMZ
+JlflGwyrgARt6w3LeTkR0Iuq3nIh8g==
+-----END CERTIFICATE-----
+`,
+};

@@ -6,9 +6,11 @@ import {
   type OutgoingHttpHeaders,
   type ServerResponse,
 } from "node:http";
+import { createServer as createTlsServer } from "node:https";
 import type { AddressInfo, Socket } from "node:net";
 import { finished, pipeline } from "node:stream/promises";
 import { setTimeout as sleep } from "node:timers/promises";
+import type { TlsOptions } from "node:tls";
 import type { Receipt } from "../../src/wire.ts";
 import { readBody, readSlowly, readUntil } from "./fault-body.ts";
 
@@ -104,10 +106,13 @@ export interface FaultServerOptions {
   readonly default?: Behaviour;
   /** Added to every receipt, e.g. `{ "accept-encoding": "zstd" }`. */
   readonly receiptHeaders?: OutgoingHttpHeaders | ((request: RequestInfo) => OutgoingHttpHeaders);
+  /** Speaks TLS. */
+  readonly tls?: TlsOptions;
 }
 
 export interface FaultServer {
   readonly url: string;
+  readonly port: number;
   readonly requests: readonly RecordedRequest[];
   /** Lines the server has taken, by idempotency key: what it holds however the answer went. */
   readonly stored: ReadonlyMap<string, readonly string[]>;
@@ -126,7 +131,7 @@ export async function startFaultServer(options: FaultServerOptions = {}): Promis
   const doomed = new WeakSet<Socket>();
   let connections = 0;
 
-  const server = createServer((req, res) => {
+  const onRequest = (req: IncomingMessage, res: ServerResponse): void => {
     const request = record(req, requests, sockets.get(req.socket) ?? -1);
     requests.push(request);
     if (doomed.has(req.socket)) {
@@ -148,16 +153,20 @@ export async function startFaultServer(options: FaultServerOptions = {}): Promis
     };
     // A connection that ends, by whichever side, ends its behaviour.
     play(behaviour, scene).catch(() => req.socket.destroy());
-  });
+  };
+  const { tls } = options;
+  const server = tls === undefined ? createServer(onRequest) : createTlsServer(tls, onRequest);
   server.requestTimeout = 0;
-  server.on("connection", (socket) => {
+  server.on(tls === undefined ? "connection" : "secureConnection", (socket: Socket) => {
     sockets.set(socket, connections++);
     socket.on("close", () => sockets.delete(socket));
   });
   await new Promise<void>((done) => server.listen(0, "127.0.0.1", done));
 
+  const { port } = server.address() as AddressInfo;
   return {
-    url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
+    url: `${tls === undefined ? "http" : "https"}://127.0.0.1:${port}`,
+    port,
     requests,
     stored,
     openSockets: () => sockets.size,

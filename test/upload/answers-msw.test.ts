@@ -98,7 +98,7 @@ test.for([401, 403])("P40: %i stops the run", async (code) => {
   expect(requests).toHaveLength(1);
 });
 
-test.for([400, 402, 404, 405, 406, 409, 410, 411, 415, 418, 422, 451, 501, 505])(
+test.for([400, 402, 406, 410, 415, 418, 422, 451, 499, 501, 505])(
   "P40: %i puts the session aside",
   async (code) => {
     const { report, requests } = await against([status(code)]);
@@ -106,6 +106,12 @@ test.for([400, 402, 404, 405, 406, 409, 410, 411, 415, 418, 422, 451, 501, 505])
     expect(requests).toHaveLength(1);
   },
 );
+
+test("P40, P70: 409 begins a new generation, once; then it puts the session aside", async () => {
+  const { report, requests } = await against([status(409)]);
+  expect(report).toMatchObject({ outcome: "partial", failed: 1 });
+  expect(requests).toHaveLength(2);
+});
 
 test.for([301, 302, 303, 307, 308])("P40, P49: %i is not followed", async (code) => {
   const { report, requests } = await against([
@@ -132,5 +138,5 @@ test("warnings of the API are shown", async () => {
   const { report } = await against([
     () => receipt(5, { warnings: ["the project is nearly full", { code: 7 }] }),
   ]);
-  expect(report.warnings).toEqual(["the project is nearly full", '{"code":7}']);
+  expect(report.warnings).toEqual(["the project is nearly full", "a warning that is not text"]);
 });

@@ -1,0 +1,163 @@
+import { realpath } from "node:fs/promises";
+import { BlockList, isIP } from "node:net";
+import { isLoopbackUrl } from "../config.ts";
+import type { HostProxy } from "../host.ts";
+import { readRegular } from "../open-file.ts";
+import { InfluxionError } from "../problem.ts";
+
+/** A proxy that requests go through. */
+export interface HttpProxy {
+  /** Its own address: scheme, host and port. */
+  readonly url: URL;
+  /** Value of `Proxy-Authorization`. */
+  readonly authorization?: string;
+  /** What sets it: a variable of the environment, or an option of the host. */
+  readonly source: string;
+  /** File with the roots that an https proxy is checked with, PEM; the default ones without it. */
+  readonly caFile?: string | undefined;
+}
+
+/** As an option of TLS, the roots that an https proxy is checked with: those of its file alone, else the default ones. */
+export async function rootsOf({ url, caFile }: HttpProxy): Promise<{ ca?: Buffer }> {
+  if (caFile === undefined || url.protocol !== "https:") return {};
+  return { ca: await readRegular(await realpath(caFile)) };
+}
+
+/** The way through the proxy failed: its answer to CONNECT, or, as `cause`, why there was none. */
+export class ProxyError extends InfluxionError {
+  /** What sets the proxy. */
+  readonly source: string;
+  readonly status: number | undefined;
+
+  constructor(source: string, { status, cause }: { status?: number; cause?: unknown }) {
+    super("PROXY_FAILED", `the proxy set by ${source} failed`, { cause });
+    this.source = source;
+    this.status = status;
+  }
+}
+
+type Environment = Readonly<Record<string, string | undefined>>;
+
+/** By scheme of the API; as undici, and with it OpenClaw, has it. */
+const VARIABLES: Readonly<Record<string, readonly string[]>> = {
+  "https:": ["https_proxy", "HTTPS_PROXY"],
+  "http:": ["http_proxy", "HTTP_PROXY"],
+};
+
+/**
+ * The proxy for requests to `apiUrl`, or null. This machine is reached without one. The
+ * host's comes first, and NO_PROXY does not apply to it (OpenClaw's docs, "Network proxy").
+ *
+ * @throws {InfluxionError} `PROXY_INVALID` when the one that applies cannot be used
+ */
+export function chooseProxy(
+  apiUrl: string,
+  host?: HostProxy,
+  env: Environment = process.env,
+): HttpProxy | null {
+  if (isLoopbackUrl(apiUrl)) return null;
+  if (host !== undefined) return { ...parseProxy(host.url, host.source), caFile: host.caFile };
+  const url = new URL(apiUrl);
+  if (isExcluded(url, firstSet(["no_proxy", "NO_PROXY"], env)?.value ?? "")) return null;
+  const own = firstSet(VARIABLES[url.protocol] ?? [], env);
+  if (own !== undefined) return parseProxy(own.value, own.name);
+  // The one for http is the fallback for https. Nobody set it for that, so one that cannot be used is left alone.
+  const other = firstSet(VARIABLES["http:"] ?? [], env);
+  return other === undefined ? null : readProxy(other.value, other.name);
+}
+
+/** The first of these variables that is set; as curl has it, an empty one is not. */
+function firstSet(
+  names: readonly string[],
+  env: Environment,
+): { readonly name: string; readonly value: string } | undefined {
+  return names
+    .map((name) => ({ name, value: env[name]?.trim() ?? "" }))
+    .find(({ value }) => value !== "");
+}
+
+function parseProxy(value: string, source: string): HttpProxy {
+  const proxy = readProxy(value, source);
+  if (proxy !== null) return proxy;
+  throw new InfluxionError(
+    "PROXY_INVALID",
+    `${source} does not name a proxy that can be used; expected host:port, http://host:port or http://user:password@host:port, with https for a proxy that speaks TLS, without quotes, and with what is special in user or password percent-encoded (%25 for %); SOCKS is not supported`,
+  );
+}
+
+/** Null when `value` is not of the form that {@link parseProxy} asks for. */
+function readProxy(value: string, source: string): HttpProxy | null {
+  const text = value.trim();
+  const url = URL.parse(/^[a-z][a-z\d+.-]*:\/\//i.test(text) ? text : `http://${text}`);
+  const isProxy =
+    url !== null &&
+    /^https?:$/.test(url.protocol) &&
+    // URL takes more for a host than a network does, such as a quotation mark.
+    /^([\w.-]+|\[[\da-f:.]+\])$/i.test(url.hostname) &&
+    url.port !== "0" &&
+    url.pathname === "/" &&
+    // URL drops line breaks, and whoever writes ? or # meant them for the password.
+    !/[\s\p{C}?#]/u.test(text);
+  if (!isProxy) return null;
+  const credentials = readCredentials(url);
+  if (credentials === null) return null;
+  return {
+    url: new URL(url.origin),
+    source,
+    ...(credentials === ":" ? {} : { authorization: `Basic ${base64(credentials)}` }),
+  };
+}
+
+function readCredentials({ username, password }: URL): string | null {
+  try {
+    return `${decodeURIComponent(username)}:${decodeURIComponent(password)}`;
+  } catch {
+    return null;
+  }
+}
+
+const base64 = (text: string): string => Buffer.from(text).toString("base64");
+
+const DEFAULT_PORTS: Record<string, string> = { "https:": "443", "http:": "80" };
+
+/**
+ * Whether NO_PROXY excludes `url`. Entries are separated by commas or white space: `*`, a
+ * host, which stands for its subdomains, too, an address, or a block of addresses; each
+ * but the last may end in a port. What is none of these matches nothing.
+ */
+function isExcluded({ protocol, hostname, port }: URL, noProxy: string): boolean {
+  const host = bareHost(hostname);
+  return noProxy.split(/[\s,]+/).some((entry) => {
+    const [, name = "", at] = isIP(entry) ? ["", entry] : (/^(.+?)(?::(\d+))?$/.exec(entry) ?? []);
+    if (name === "" || (at !== undefined && at !== (port || DEFAULT_PORTS[protocol]))) return false;
+    const excluded = bareHost(name);
+    return (
+      name === "*" ||
+      host === excluded ||
+      host.endsWith(`.${excluded}`) ||
+      isInBlock(host, excluded)
+    );
+  });
+}
+
+/** Without the brackets of IPv6, the `*.` or `.` that says "and subdomains", and a final dot. */
+function bareHost(name: string): string {
+  return name
+    .toLowerCase()
+    .replace(/^\[(.*)\]$/, "$1")
+    .replace(/^\*?\./, "")
+    .replace(/\.$/, "");
+}
+
+/** Whether `host` is an address in a block such as `10.0.0.0/8`. */
+function isInBlock(host: string, block: string): boolean {
+  const [, network = "", prefix = ""] = /^(.+)\/(\d{1,3})$/.exec(block) ?? [];
+  const version = isIP(network);
+  if (version === 0 || isIP(host) !== version || Number(prefix) > (version === 4 ? 32 : 128)) {
+    return false;
+  }
+  const family = version === 4 ? "ipv4" : "ipv6";
+  const list = new BlockList();
+  list.addSubnet(network, Number(prefix), family);
+  return list.check(host, family);
+}

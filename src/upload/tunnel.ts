@@ -1,0 +1,89 @@
+import { once } from "node:events";
+import * as http from "node:http";
+import * as https from "node:https";
+import { isIPv6, type Socket } from "node:net";
+import { buildConnector } from "undici";
+import { type HttpProxy, ProxyError, rootsOf } from "./proxy.ts";
+
+export interface ConnectOptions {
+  /** For the answer of the proxy, and again for TLS with the API behind it, in ms. */
+  readonly timeoutMs: number;
+  /** Gives up what is being connected. */
+  readonly signal: AbortSignal;
+}
+
+type Connector = buildConnector.connector;
+
+/**
+ * Connects to an https API through a CONNECT tunnel (RFC 9110, 9.3.6): the proxy learns
+ * the API's host and port, and sees nothing of what passes. Failures of the proxy are a
+ * {@link ProxyError}; those of the API behind it are not.
+ */
+export function tunnelConnector(proxy: HttpProxy, options: ConnectOptions): Connector {
+  const connectApi = buildConnector({ timeout: options.timeoutMs, allowH2: false });
+  return (target, callback) => {
+    const host = isIPv6(target.hostname) ? `[${target.hostname}]` : target.hostname;
+    openTunnel(proxy, `${host}:${target.port || 443}`, options)
+      .then((httpSocket) => connectApi({ ...target, httpSocket }, callback))
+      .catch((error: Error) => callback(error, null));
+  };
+}
+
+/** Connects to the proxy itself, which is then asked for an http API by its whole URL (RFC 9112, 3.2.2). */
+export function proxyConnector(proxy: HttpProxy, { timeoutMs }: ConnectOptions): Connector {
+  return (target, callback) => {
+    const fail = (error: Error): void => callback(proxyError(proxy, error), null);
+    // TLS is with the proxy; undici would name the API, after the Host header.
+    const { servername: _, ...proxyTarget } = target;
+    rootsOf(proxy)
+      .then((roots) => {
+        const connect = buildConnector({ timeout: timeoutMs, allowH2: false, ...roots });
+        connect(proxyTarget, (error, socket) => {
+          if (error === null) callback(null, socket);
+          else fail(error);
+        });
+      })
+      .catch(fail);
+  };
+}
+
+/** @throws {ProxyError} */
+async function openTunnel(
+  proxy: HttpProxy,
+  authority: string,
+  { timeoutMs, signal }: ConnectOptions,
+): Promise<Socket> {
+  const { url, authorization, source } = proxy;
+  try {
+    const { request } = url.protocol === "https:" ? https : http;
+    const connect = request(url, {
+      ...(await rootsOf(proxy)),
+      method: "CONNECT",
+      path: authority,
+      headers: {
+        host: authority,
+        ...(authorization === undefined ? {} : { "proxy-authorization": authorization }),
+      },
+      agent: false,
+      signal: AbortSignal.any([signal, AbortSignal.timeout(timeoutMs)]),
+    }).end();
+    const [response, socket, head] = (await once(connect, "connect")) as [
+      http.IncomingMessage,
+      Socket,
+      Buffer,
+    ];
+    const { statusCode: status = 0 } = response;
+    if (status < 200 || status > 299) {
+      socket.destroy();
+      throw new ProxyError(source, { status });
+    }
+    if (head.length > 0) socket.unshift(head);
+    return socket;
+  } catch (error) {
+    throw proxyError(proxy, error);
+  }
+}
+
+function proxyError({ source }: HttpProxy, cause: unknown): ProxyError {
+  return cause instanceof ProxyError ? cause : new ProxyError(source, { cause });
+}

@@ -1,0 +1,28 @@
+// A child program: one run of the built plugin on its thread. Prints the report, or the failure, as JSON.
+import { join } from "node:path";
+import { pathToFileURL } from "node:url";
+
+const [dist = "", stateDir = "", apiUrl = "", apiKey = ""] = process.argv.slice(2);
+const load = (module: string) => import(pathToFileURL(join(dist, module)).href);
+const { readConfig } = (await load("config.js")) as typeof import("../../src/config.ts");
+const { runIsolated } = (await load("isolated.js")) as typeof import("../../src/isolated.ts");
+
+const result = readConfig({
+  apiUrl,
+  apiKey,
+  deploymentId: "lab",
+  projectId: "project",
+  upload: { retryAttempts: 0 },
+});
+if (!result.ok) throw new Error("the config is wrong");
+const done = await runIsolated({
+  stateDir,
+  config: result.config,
+  apiKey,
+  trigger: "command",
+  lockWaitMs: 0,
+  signal: new AbortController().signal,
+  now: Date.now,
+  random: Math.random,
+}).catch((error: Error & { code?: string }) => ({ code: error.code, message: error.message }));
+process.stdout.write(JSON.stringify(done));
