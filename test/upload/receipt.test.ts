@@ -1,19 +1,17 @@
 import { expect, test } from "vitest";
-import { runIsolated } from "../../src/isolated.ts";
 import type { RunReport } from "../../src/report.ts";
 import { startFaultServer } from "../support/fault-server.ts";
 import { Lab } from "../support/lab.ts";
 
-/** A run of one session of five lines, on its thread, against an API that gives this answer; and one more run. */
+/** A run of one session of five lines against an API that gives this answer, and one more run. */
 async function answered(
   body: string,
 ): Promise<{ report: RunReport; again: RunReport; requests: number }> {
   await using lab = await Lab.start();
   lab.session("main", "abc");
   const server = await startFaultServer({ default: { kind: "status", status: 200, body } });
-  const options = lab.options({ apiUrl: server.url });
-  const report = await runIsolated(options);
-  const again = await runIsolated(options);
+  const report = await lab.run({ apiUrl: server.url });
+  const again = await lab.run({ apiUrl: server.url });
   await server.close();
   return { report, again, requests: server.requests.length };
 }
