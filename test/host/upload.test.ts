@@ -1,4 +1,4 @@
-import { readdir, readFile } from "node:fs/promises";
+import { readdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import {
@@ -13,10 +13,14 @@ import {
   vi,
 } from "vitest";
 import { type Receiver, startReceiver } from "../../src/receiver/server.ts";
+import { testRoot } from "../support/certificate.ts";
+import { heldBy } from "../support/deliveries.ts";
+import { startFaultServer } from "../support/fault-server.ts";
 import { createOpenClaw, type OpenClaw } from "../support/openclaw.ts";
 import type { Gateway } from "../support/openclaw-gateway.ts";
 import { JSONL_VERSION, openclawHost, SQLITE_VERSION } from "../support/openclaw-host.ts";
 import { parseLines, readTranscripts, type Transcripts } from "../support/openclaw-transcripts.ts";
+import { startProxyServer } from "../support/proxy-server.ts";
 import { type StubModel, startStubModel } from "../support/stub-model.ts";
 
 const VERSIONS = [JSONL_VERSION, SQLITE_VERSION];
@@ -221,6 +225,32 @@ describe.each(VERSIONS)("in OpenClaw %s", (version) => {
       expect(printed).not.toContain(API_KEY);
       expect(printed).not.toContain(SENTINEL);
     }
+  });
+
+  test("P63: a command reaches an https API through a CONNECT proxy, which never sees the key", async () => {
+    const api = await startFaultServer({ tls: testRoot });
+    await using proxy = await startProxyServer({ port: api.port, credentials: "user:p%ss" });
+    // Another destination receives every session.
+    await openclaw.configurePlugin(
+      config({
+        apiUrl: "https://api.test",
+        deploymentId: "behind-a-proxy",
+        upload: { every: "0" },
+      }),
+    );
+    const root = join(openclaw.dir, "root.pem");
+    await writeFile(root, testRoot.cert);
+    const env = {
+      HTTPS_PROXY: `http://user:p%25ss@${proxy.address}`,
+      NO_PROXY: "127.0.0.1",
+      NODE_EXTRA_CA_CERTS: root,
+    };
+    const sync = await openclaw.runWith(env, "influxion", "sync", "--all");
+    await api.close();
+    expect(sync).toMatchObject({ code: 0, stderr: "" });
+    expect(heldBy(api)).toEqual(await readTranscripts(openclaw.stateDir));
+    expect(proxy.requests.map(({ target }) => target)).toContain("api.test:443");
+    expect(proxy.seen()).not.toContain(API_KEY);
   });
 
   test("the plugin's log holds neither the key nor conversations", () => {

@@ -42,6 +42,8 @@ export interface OpenClaw extends AsyncDisposable {
   start(...args: string[]): HostProcess;
   /** Runs `openclaw <args>`; a command that hangs is ended and has no exit code. */
   run(...args: string[]): Promise<CliResult>;
+  /** {@link run} with more in its environment. */
+  runWith(env: Readonly<Record<string, string>>, ...args: string[]): Promise<CliResult>;
   /** Runs a script of ours, with the path of the host before its arguments, where a command would run. */
   script(path: string, ...args: string[]): Promise<CliResult>;
   /** Installs the packed plugin, as a script would. */
@@ -82,8 +84,8 @@ export async function createOpenClaw(options: OpenClawOptions): Promise<OpenClaw
     await writeFile(configFile, JSON.stringify(config, null, 2));
   };
   const running = new Set<HostProcess>();
-  const spawn = (entry: string, args: readonly string[]): HostProcess => {
-    const child = spawnHost({ ...host, entry }, args, env, dir);
+  const spawn = (entry: string, args: readonly string[], more = {}): HostProcess => {
+    const child = spawnHost({ ...host, entry }, args, { ...env, ...more }, dir);
     running.add(child);
     child.once("exit", () => running.delete(child));
     return child;
@@ -100,6 +102,7 @@ export async function createOpenClaw(options: OpenClawOptions): Promise<OpenClaw
     stateDir,
     start,
     run,
+    runWith: (more, ...args) => finish(spawn(host.entry, args, more), COMMAND_TIMEOUT_MS),
     script: (path, ...args) => finish(spawn(path, [host.entry, ...args]), COMMAND_TIMEOUT_MS),
     install: (tarball) => run(...installCommand(host, tarball)),
     configurePlugin: (config) =>
