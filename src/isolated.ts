@@ -161,6 +161,7 @@ function tell(
 
 function inputOf({
   stateDir,
+  layout,
   config,
   apiKey,
   proxyUrl,
@@ -168,7 +169,7 @@ function inputOf({
   retryAside,
   agentId,
 }: RunOptions): WorkerInput {
-  return { stateDir, config, apiKey, proxyUrl, trigger, retryAside, agentId };
+  return { stateDir, layout, config, apiKey, proxyUrl, trigger, retryAside, agentId };
 }
 
 function failureOf({ code, message }: { code: string | null; message: string }): Error {

@@ -32,7 +32,12 @@ export async function hasEnoughMessages(
     const enough = minMessages - delivered - held;
     if (enough <= 0) break;
     const from = known?.offset ?? stream.position.offset;
-    const { counts, end } = await scan(reader, { from, enough, signal });
+    const { counts, end } = await scan(reader, {
+      from,
+      enough,
+      searched: stream.searched,
+      signal,
+    });
     held += counts.messages;
     if (end === undefined) continue;
     stream.counted = { ...end, messages: (known?.messages ?? 0) + counts.messages };

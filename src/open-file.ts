@@ -12,6 +12,9 @@ export class NotAFileError extends InfluxionError {
 /** Windows has neither; there, a name cannot be a FIFO, and a link is found by `lstat`. */
 const FLAGS = constants.O_RDONLY | (constants.O_NOFOLLOW ?? 0) | (constants.O_NONBLOCK ?? 0);
 
+/** Most bytes of a file that is read as a whole. */
+const MAX_BYTES = 1024 ** 3;
+
 /**
  * `lstat` of a regular file. For files that others must open, such as a database: what
  * is refused here never blocks a thread.
@@ -46,10 +49,18 @@ export async function openRegular(path: string): Promise<FileHandle> {
   }
 }
 
-/** The whole content of a small file of ours. @throws what {@link openRegular} throws */
-export async function readRegular(path: string): Promise<Buffer> {
+/**
+ * The whole content of a small file.
+ * @throws {InfluxionError} `FILE_TOO_LARGE` when it is longer than `maxBytes`
+ * @throws what {@link openRegular} throws
+ */
+export async function readRegular(path: string, maxBytes = MAX_BYTES): Promise<Buffer> {
   const file = await openRegular(path);
   try {
+    const { size } = await file.stat();
+    if (size > maxBytes) {
+      throw new InfluxionError("FILE_TOO_LARGE", `${path} is larger than any that OpenClaw writes`);
+    }
     return await file.readFile();
   } finally {
     await file.close();

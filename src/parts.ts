@@ -98,7 +98,7 @@ async function planSession(
   const streams: PlannedStream[] = [];
   for (const pending of session.pending) {
     complete = false;
-    const reader = await orNull(pending.store.open(pending.stream));
+    const reader = await orNull(pending.store.open(pending.stream, options.signal));
     if (reader === null) break;
     try {
       const cut = await orNull(cutStream(options, session, pending, reader, budget - bytes));
@@ -166,12 +166,15 @@ async function cutStream(
     signal.throwIfAborted();
     const maxBytes = Math.min(limits.maxPartBytes, MAX_PART_BYTES, budget - bytes);
     if (maxBytes <= 0) return { parts, bytes, end: "more" };
-    let cut = await reader.cut(from, { maxBytes, signal });
+    const { searched } = record;
+    let cut = await reader.cut(from, { maxBytes, signal, searched });
     if (cut.kind === "over" && cut.bytes <= budget - bytes) {
       // A line above the API's part limit is tried alone before it is left out.
       cut = await reader.cut(from, { maxBytes: cut.bytes, signal });
     }
     if (cut.kind === "end") return { parts, bytes, end: cut.torn ? "torn" : "rest" };
+    // What was cut off by a reset is looked at again, to be told.
+    if (cut.kind === "unfinished") return { parts, bytes, end: "torn" };
     if (cut.kind === "over") return parts.length > 0 ? { parts, bytes, end: "more" } : cut.bytes;
     if (cut.blank === true && parts.length === 0) {
       const { end: offset, fingerprint } = cut;

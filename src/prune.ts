@@ -25,11 +25,12 @@ export interface PruneOptions {
 export function prune({ ledger, target, survey, agents, now }: PruneOptions): void {
   const found = new Set(survey.sessions.map(({ key }) => key));
   const existing = new Set(agents.map(({ agentId }) => agentId));
+  const mayBeMore = survey.failedAgents.some(({ agentId }) => agentId === undefined);
   for (const [key, record] of Object.entries(target.sessions)) {
     if (found.has(key)) continue;
     const agentId = key.slice(0, key.indexOf("/"));
     // An agent that could not be listed, or was not asked for, tells nothing about its sessions.
-    if (existing.has(agentId) && !survey.listed.has(agentId)) continue;
+    if ((existing.has(agentId) || mayBeMore) && !survey.listed.has(agentId)) continue;
     if (record.missingSince === undefined) {
       record.missingSince = now;
       ledger.changed();

@@ -1,7 +1,8 @@
 import { createHash } from "node:crypto";
 import pLimit from "p-limit";
 import type { Config } from "./config.ts";
-import { createFilter } from "./filter.ts";
+import { createFilter, type Filter, isNamed, type UnmatchedPattern } from "./filter.ts";
+import type { HostLayout } from "./layout.ts";
 import { knownBytes, Ledger } from "./ledger/ledger.ts";
 import type { LockOwner } from "./ledger/lock.ts";
 import type { Target } from "./ledger/schema.ts";
@@ -10,9 +11,9 @@ import type { Problem } from "./problem.ts";
 import { leaveOutUnbegun, prune } from "./prune.ts";
 import { type RunReport, Tally } from "./report.ts";
 import { takeRunLock } from "./run-lock.ts";
-import { findAgents } from "./stores/agents.ts";
+import { type Agents, findAgents } from "./stores/agents.ts";
 import { isAtRest, MAX_PART_BYTES } from "./stores/store.ts";
-import { isAhead, type Survey, type SurveyedSession, survey } from "./survey.ts";
+import { isAhead, type Survey, type SurveyedSession, survey, unmatchedPatterns } from "./survey.ts";
 import { giveTurnsBack, settleSpent, takeTurns } from "./turns.ts";
 import { CodingChoice, type KnownCoding } from "./upload/coding.ts";
 import { Pacer, type SendOptions } from "./upload/part.ts";
@@ -22,6 +23,8 @@ import { VERSION } from "./version.ts";
 
 export interface RunOptions {
   readonly stateDir: string;
+  /** What the host's config says of agents and of where their sessions are. @default nothing */
+  readonly layout?: HostLayout | undefined;
   readonly config: Config;
   /** The key itself, whatever form the config gives it. */
   readonly apiKey: string;
@@ -30,7 +33,7 @@ export interface RunOptions {
   readonly trigger: "interval" | "command";
   /** Also try sessions that were put aside and are not due yet. @default what `trigger` says */
   readonly retryAside?: boolean | undefined;
-  /** Only this agent. */
+  /** Only this agent, by any of its names. */
   readonly agentId?: string | undefined;
   /** How long to wait for another uploader, in ms. */
   readonly lockWaitMs: number;
@@ -81,9 +84,9 @@ export async function runLocked(options: Omit<RunOptions, "lockWaitMs">): Promis
   const heldBack = trigger === "interval" ? reasonToHold(target, options) : null;
   if (heldBack !== null) return tally.finish(heldBack, now(), false);
 
-  await using agents = await findAgents({ stateDir, now, knownBytes: knownBytes(target) });
-  tally.problems.push(...agents.problems);
-  const found = await look(options, ledger, target, agents.agents);
+  const filter = createFilter(config.filter);
+  await using agents = await findAgents({ ...options, filter, knownBytes: knownBytes(target) });
+  const found = await look(options, ledger, target, filter, agents);
   tally.problems.push(...found.problems);
   prune({ ledger, target, survey: found, agents: agents.agents, now: now() });
 
@@ -103,7 +106,15 @@ export async function runLocked(options: Omit<RunOptions, "lockWaitMs">): Promis
   }
   tally.countStates(found);
   const settled = ledger.problems.length === 0 && isSettled(found, target, startedAt);
-  return { ...tally.finish(null, now(), settled), found: found.sessions.length };
+  const { databases } = agents;
+  // Sessions of agents that are excluded are not counted, so that there are none cannot be said.
+  const counted = agents.agents.every(({ excludedBy }) => excludedBy === null);
+  const sessions = found.sessions.length;
+  return {
+    ...tally.finish(null, now(), settled),
+    ...(counted || sessions > 0 ? { found: sessions } : {}),
+    databases,
+  };
 }
 
 /**
@@ -112,12 +123,18 @@ export async function runLocked(options: Omit<RunOptions, "lockWaitMs">): Promis
  */
 export async function dryRun(
   options: Omit<RunOptions, "apiKey" | "lockWaitMs" | "random" | "events"> & { all?: boolean },
-): Promise<{ plan: PlannedSession[]; survey: Survey; problems: Problem[] }> {
+): Promise<{
+  plan: PlannedSession[];
+  survey: Survey;
+  problems: Problem[];
+  unmatched: UnmatchedPattern[];
+}> {
   const { stateDir, config, now, all = false } = options;
   const ledger = await Ledger.open({ stateDir, now, readOnly: true });
   const target = ledger.target(config);
-  await using agents = await findAgents({ stateDir, now, knownBytes: knownBytes(target) });
-  const found = await look(options, ledger, target, agents.agents);
+  const filter = createFilter(config.filter);
+  await using agents = await findAgents({ ...options, filter, knownBytes: knownBytes(target) });
+  const found = await look(options, ledger, target, filter, agents);
   const plan = planOptions(options, target, found.sessions);
   let { limits } = plan;
   if (all) {
@@ -125,8 +142,10 @@ export async function dryRun(
     // What was planned before and has not arrived counts with the rest of its session.
     for (const { pending } of found.sessions) for (const { record } of pending) delete record.parts;
   }
-  const problems = [...ledger.problems, ...agents.problems, ...found.problems];
-  return { plan: await planParts({ ...plan, limits }), survey: found, problems };
+  const problems = [...ledger.problems, ...found.problems];
+  // Among the sessions of one agent, many a pattern matches nothing.
+  const unmatched = options.agentId === undefined ? unmatchedPatterns(filter, found) : [];
+  return { plan: await planParts({ ...plan, limits }), survey: found, problems, unmatched };
 }
 
 /** Whether the same look at any later time would find the same, and nothing to do. */
@@ -148,13 +167,13 @@ function look(
   options: Omit<RunOptions, "apiKey" | "lockWaitMs" | "random" | "events">,
   ledger: Ledger,
   target: Target,
-  agents: Awaited<ReturnType<typeof findAgents>>["agents"],
+  filter: Filter,
+  { agents, failures }: Agents,
 ): Promise<Survey> {
-  const { config, agentId, now, signal } = options;
-  const filter = createFilter(config.filter);
-  const chosen = agents.filter((agent) => agentId === undefined || agent.agentId === agentId);
+  const { agentId, now, signal } = options;
+  const chosen = agents.filter(({ names }) => agentId === undefined || isNamed(names, agentId));
   const retryAside = options.retryAside ?? options.trigger === "command";
-  return survey({ agents: chosen, filter, ledger, target, retryAside, now, signal });
+  return survey({ agents: chosen, failures, filter, ledger, target, retryAside, now, signal });
 }
 
 function planOptions(

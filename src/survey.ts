@@ -1,4 +1,4 @@
-import type { Filter, FilterName } from "./filter.ts";
+import type { Filter, FilterName, SessionNames, UnmatchedPattern } from "./filter.ts";
 import { type Ledger, recordOf, sessionKey } from "./ledger/ledger.ts";
 import type { SessionRecord, StreamRecord } from "./ledger/records.ts";
 import type { Target } from "./ledger/schema.ts";
@@ -52,12 +52,14 @@ export interface Survey {
   readonly listed: ReadonlySet<string>;
   /** Stores with sessions in them, by agent. */
   readonly filled: ReadonlyMap<string, readonly Store[]>;
-  /** Agents, or one store of theirs, that could not be read at all. */
+  /** Agents, or something of theirs, that could not be looked at; without an id, there may be more agents. */
   readonly failedAgents: readonly Problem[];
 }
 
 export interface SurveyOptions {
   readonly agents: readonly Agent[];
+  /** Why there may be more agents. */
+  readonly failures: readonly Problem[];
   readonly filter: Filter;
   readonly ledger: Ledger;
   readonly target: Target;
@@ -82,17 +84,22 @@ export async function survey(options: SurveyOptions): Promise<Survey> {
   const problems: Problem[] = [];
   const listed = new Set<string>();
   const filled = new Map<string, Store[]>();
-  const failedAgents: Problem[] = [];
+  const failedAgents: Problem[] = [...options.failures];
   for (const agent of options.agents) {
     const groups = new Map<string, Found[]>();
     const stores: Store[] = [];
     filled.set(agent.agentId, stores);
-    let whole = agent.failures.length === 0;
-    failedAgents.push(...agent.failures);
+    // Of an agent that is excluded nothing is forgotten, and no failure matters.
+    const failed = (...failures: readonly Problem[]): unknown =>
+      agent.excludedBy === null && failedAgents.push(...failures);
+    let whole = agent.failures.length === 0 && agent.excludedBy === null;
+    failed(...agent.failures);
     for (const store of agent.stores) {
       try {
         const listing = await store.list(options.signal);
         problems.push(...listing.problems);
+        failed(...listing.failures);
+        whole &&= listing.failures.length === 0;
         if (listing.streams.length > 0) stores.push(store);
         for (const stream of listing.streams) {
           const group = groups.get(stream.sessionId);
@@ -102,13 +109,13 @@ export async function survey(options: SurveyOptions): Promise<Survey> {
       } catch (error) {
         if (!(error instanceof StoreError || error instanceof SourceChangedError)) throw error;
         whole = false;
-        failedAgents.push({ code: error.code, agentId: agent.agentId, message: error.message });
+        failed({ code: error.code, agentId: agent.agentId, message: error.message });
       }
     }
     if (whole) listed.add(agent.agentId);
     for (const [sessionId, group] of groups) {
       options.signal?.throwIfAborted();
-      const session = await examine(options, agent.agentId, sessionId, group, problems);
+      const session = await examine(options, agent, sessionId, group, problems);
       if (session !== null) sessions.push(session);
     }
   }
@@ -117,7 +124,7 @@ export async function survey(options: SurveyOptions): Promise<Survey> {
 
 async function examine(
   options: SurveyOptions,
-  agentId: string,
+  { agentId, names: agentNames }: Agent,
   sessionId: string,
   group: Found[],
   problems: Problem[],
@@ -135,8 +142,9 @@ async function examine(
     pending,
   });
 
-  const byName = filter.byName(agentId, sessionId);
-  if (byName !== null) return session({ kind: "skipped", filter: byName });
+  const byName = filter.byName(agentNames, namesOf(sessionId, group));
+  if (byName.kind === "excluded") return session({ kind: "skipped", filter: byName.filter });
+  if (byName.kind === "undecidable") return session({ kind: "failing", reason: byName.reason });
   const known = target.sessions[key];
   const aside = known?.aside;
   if (aside !== undefined && isAhead(aside.retryAt, now(), MAX_ASIDE_MS) && !options.retryAside) {
@@ -158,7 +166,7 @@ async function examine(
   const record = known ?? recordOf(target, key);
   const readers: Reader[] = [];
   try {
-    const look = await lookAtStreams(options, record, group, readers);
+    const look = await lookAtStreams(options, record, group, readers, problems);
     if (look.settling) return session({ kind: "pending", bytes: look.bytes, settling: true });
     if (look.pending.length === 0) return session({ kind: "uploaded", growing: look.growing });
     const { minMessages } = filter;
@@ -199,6 +207,17 @@ async function examine(
   } finally {
     await Promise.allSettled(readers.map((reader) => reader.close()));
   }
+}
+
+/**
+ * Patterns of the filters that matched nothing in a look at everything. None while something
+ * could not be looked at, or there is nothing yet that could match.
+ */
+export function unmatchedPatterns(
+  filter: Filter,
+  { sessions, failedAgents }: Pick<Survey, "sessions" | "failedAgents">,
+): UnmatchedPattern[] {
+  return sessions.length === 0 || failedAgents.length > 0 ? [] : filter.unmatched();
 }
 
 /** Whether an instant is still to come; one that is further ahead than any is set is from a clock that was wrong. */
@@ -242,26 +261,41 @@ async function lookAtStreams(
   record: SessionRecord,
   group: Found[],
   readers: Reader[],
+  problems: Problem[],
 ): Promise<Look> {
   const pending: OpenStream[] = [];
   let bytes = 0;
   let growing = false;
+  let searching = false;
   for (const { store, stream } of group) {
     // A database continues a file where the file ended: that is known once the file has been delivered.
     const before = pending.at(-1);
     if (before !== undefined && before.store.kind !== store.kind) break;
     if (isIdleStream(record, stream)) continue;
 
-    const reader = await store.open(stream);
+    const reader = await store.open(stream, options.signal);
     readers.push(reader);
     const resolved = await resolveStream({ ...options, record, store, stream, reader });
     if (resolved === "unsettled") {
       return { pending: [], bytes: Math.max(bytes, stream.bytes), growing, settling: true };
     }
     const left = await reader.bytesAfter(resolved.position.offset);
-    const cut = await reader.cut(resolved.position.offset, { maxBytes: MAX_PART_BYTES });
+    const { searched } = resolved;
+    const cut = await reader.cut(resolved.position.offset, { maxBytes: MAX_PART_BYTES, searched });
+    if (cut.kind === "unfinished") {
+      resolved.searched = cut.searched;
+      options.ledger.changed();
+      bytes += left;
+      searching = true;
+      continue;
+    }
     if (cut.kind === "end") {
       growing ||= cut.torn;
+      if (cut.cutOff !== undefined) {
+        // Not remembered as idle, so that it is told each time.
+        problems.push(neverFinished(stream, cut.cutOff));
+        continue;
+      }
       // A torn line may be whole once the file has come to rest, which no signature tells; but not one beyond the cap.
       const settled = !cut.torn || left > MAX_LINE_BYTES;
       if (settled && isAtRest(stream, options.now())) {
@@ -274,7 +308,23 @@ async function lookAtStreams(
     bytes += left;
     pending.push({ store, stream, record: resolved, bytes: left, reader });
   }
-  return { pending, bytes, growing, settling: false };
+  return { pending, bytes, growing, settling: searching && pending.length === 0 };
+}
+
+function neverFinished({ agentId, sessionId, source }: Stream, bytes: number): Problem {
+  const message = `${source}: its last line, ${bytes} bytes long, was never finished and is not sent`;
+  return { code: "LINE_CUT_OFF", agentId, sessionId, message };
+}
+
+/** All that a session is called by any of its streams. */
+function namesOf(sessionId: string, group: Found[]): SessionNames {
+  const streams = group.map(({ stream }) => stream);
+  return {
+    sessionId,
+    names: streams.flatMap(({ names }) => names),
+    namesUnknown: streams.find(({ namesUnknown }) => namesUnknown !== undefined)?.namesUnknown,
+    agentUnknown: streams.find(({ agentUnknown }) => agentUnknown !== undefined)?.agentUnknown,
+  };
 }
 
 /** Words for a failure to read one session; null when it is not about that session. */

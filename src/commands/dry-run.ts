@@ -4,7 +4,7 @@ import { dryRun } from "../run.ts";
 import type { Survey } from "../survey.ts";
 import { bytes, count, plain } from "../text.ts";
 import { EXIT } from "./exit.ts";
-import { failureLines, noSessions, noteLines } from "./sync-words.ts";
+import { describeUnmatched, failureLines, noSessions, noteLines } from "./sync-words.ts";
 import { type Terminal, writeJson } from "./terminal.ts";
 
 /** `openclaw influxion sync --dry-run`: what would be sent now. Returns the exit code of such a run. */
@@ -13,14 +13,14 @@ export async function showPlan(
   json: boolean,
   options: Parameters<typeof dryRun>[0],
 ): Promise<number> {
-  const { plan, survey, problems } = await dryRun(options);
+  const { plan, survey, problems, unmatched } = await dryRun(options);
   const totalBytes = plan.reduce((sum, session) => sum + session.bytes, 0);
   const waiting = survey.sessions.filter((session) => session.state.kind === "pending").length;
   const failures = failuresOf(survey);
   const exitCode = failures.length > 0 ? EXIT.partial : EXIT.done;
   if (json) {
     const sessions = plan.map(toJson);
-    const trouble = { failures, problems };
+    const trouble = { failures, problems, unmatched };
     writeJson(terminal, { dryRun: true, exitCode, sessions, totalBytes, waiting, ...trouble });
     return exitCode;
   }
@@ -33,6 +33,7 @@ export async function showPlan(
   if (later > 0) lines.push(`${count(later, "more session")} would wait for the next runs.`);
   lines.push(...failureLines({ failures, failed: failures.length }, terminal));
   lines.push(...noteLines({ problems }));
+  lines.push(...unmatched.map((one) => `Note: ${describeUnmatched(one)}`));
   terminal.out.write(`${lines.join("\n")}\n`);
   return exitCode;
 }

@@ -1,4 +1,4 @@
-import type { Position } from "../stores/store.ts";
+import type { Position, Searched } from "../stores/store.ts";
 
 /** A part that was written down before it was sent; see docs/guarantees.md. */
 export interface PlannedPart {
@@ -33,6 +33,8 @@ export interface StreamRecord {
    * session back, and how many, so that counting goes on from there.
    */
   counted?: { offset: number; fingerprint: string; messages: number };
+  /** How far the end of the line at the position, which is a very long one, was searched for. */
+  searched?: Searched;
   /** Parts that were planned and not confirmed, in order. */
   parts?: PlannedPart[];
 }
@@ -93,6 +95,7 @@ function isStreamRecord(value: unknown): value is StreamRecord {
     isPosition(value.position) &&
     isOptional(value.idle, isIdle) &&
     isOptional(value.counted, isCounted) &&
+    isOptional(value.searched, isSearched) &&
     isOptional(value.parts, areParts)
   );
 }
@@ -124,6 +127,10 @@ function isCounted(value: unknown): boolean {
     isString(value.fingerprint) &&
     isCount(value.messages)
   );
+}
+
+function isSearched(value: unknown): boolean {
+  return isObject(value) && isCount(value.from) && isCount(value.to) && isString(value.fingerprint);
 }
 
 function areParts(value: unknown): boolean {

@@ -1,4 +1,10 @@
-import { MAX_LINE_BYTES, MAX_PART_BYTES, type Position, type Reader } from "../stores/store.ts";
+import {
+  MAX_LINE_BYTES,
+  MAX_PART_BYTES,
+  type Position,
+  type Reader,
+  type Searched,
+} from "../stores/store.ts";
 import { addCounts, type LineCounts, noLines, sentLines, toPayload } from "./entry.ts";
 import { wholeLines } from "./guard.ts";
 
@@ -8,6 +14,8 @@ export interface ScanOptions {
   readonly until?: number;
   /** Stop as soon as this many messages were seen. */
   readonly enough?: number;
+  /** How far the end of a very long line was searched for before. */
+  readonly searched?: Searched | undefined;
   readonly signal?: AbortSignal | undefined;
 }
 
@@ -30,6 +38,7 @@ export async function scan(reader: Reader, options: ScanOptions): Promise<Scan> 
     const room = until === undefined ? MAX_PART_BYTES : until - from;
     const cut = await reader.cut(from, {
       maxBytes: Math.min(MAX_PART_BYTES, room),
+      searched: options.searched,
       ...abortable(signal),
     });
     if (cut.kind !== "range") break;

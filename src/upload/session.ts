@@ -68,7 +68,7 @@ async function uploadStream(
   { store, stream, record: streamRecord, until, whole }: PlannedStream,
   context: UploadContext,
 ): Promise<"done" | "failed" | "later"> {
-  const reader = await store.open(stream);
+  const reader = await store.open(stream, context.send.signal);
   try {
     let refused: number | undefined;
     for (;;) {

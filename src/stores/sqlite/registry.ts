@@ -1,121 +1,94 @@
-import { realpath } from "node:fs/promises";
-import { basename, dirname, isAbsolute, join } from "node:path";
-import { errnoOf, InfluxionError, type Problem } from "../../problem.ts";
+import { basename, isAbsolute, join } from "node:path";
+import { isAgentId } from "../../agent-id.ts";
+import { InfluxionError, type Problem } from "../../problem.ts";
+import { count } from "../../text.ts";
+import { type Claim, claim } from "../places.ts";
+import { reach } from "../reach.ts";
 import { Connection } from "./connection.ts";
-import { columnsOf, holdsTranscripts } from "./shape.ts";
-
-const FILE_NAME = "openclaw-agent.sqlite";
+import { columnsOf } from "./shape.ts";
+import { textSql } from "./values.ts";
 
 /** Name the host reserves for the database of incognito sessions, which it keeps in memory. */
 const INCOGNITO_FILE_NAME = "incognito-openclaw-agent.sqlite";
 
-export interface AgentDatabase {
-  readonly agentId: string;
-  readonly path: string;
-  /** The agent's artifacts: `cold/` archives lie there. It need not exist. */
-  readonly sessionsDir: string;
+export interface Registry {
+  /** Databases that are there, each under the id that it is registered with. */
+  readonly claims: readonly Claim[];
+  /** Why there may be more. */
+  readonly failures: readonly Problem[];
 }
 
-export interface FoundDatabases {
-  readonly databases: AgentDatabase[];
-  readonly problems: Problem[];
+interface Row {
+  readonly agentId: string | null;
+  readonly path: string | null;
 }
 
-/**
- * Finds the databases that hold transcripts: at the usual place of each agent, and
- * where the host's own registry says, since a configured `session.store` moves them.
- *
- * @param agentIds names of the folders in `agents/`
- */
-export async function findAgentDatabases(
-  stateDir: string,
-  agentIds: readonly string[],
-): Promise<FoundDatabases> {
-  const problems: Problem[] = [];
-  const candidates = [
-    ...agentIds.map((agentId) => usualPlace(stateDir, agentId)),
-    ...(await registeredPlaces(stateDir, problems)),
-  ];
-  const databases: AgentDatabase[] = [];
-  const seen = new Set<string>();
-  for (const { agentId, path } of candidates) {
-    if (basename(path) === INCOGNITO_FILE_NAME) continue;
-    const real = await realpath(path).catch(errnoOf);
-    // A registration outlives its agent's files, so a missing one is ordinary.
-    if (real === "ENOENT" || real === "ENOTDIR" || seen.has(real)) continue;
-    // What else keeps it from being resolved also keeps it from being opened, which says why.
-    if (isAbsolute(real)) seen.add(real);
-    const problem = await problemWith(agentId, path);
-    if (problem === null) databases.push({ agentId, path, sessionsDir: sessionsDirOf(path) });
-    else if (problem !== NOT_A_STORE) problems.push(problem);
-  }
-  return { databases, problems };
+export function registryPath(stateDir: string): string {
+  return join(stateDir, "state", "openclaw.sqlite");
 }
 
-const NOT_A_STORE = "not a store";
-
-async function problemWith(
-  agentId: string,
-  path: string,
-): Promise<Problem | typeof NOT_A_STORE | null> {
-  let connection: Connection | undefined;
+/** Reads the host's own list of agent databases, since a configured `session.store` moves them. */
+export async function readRegistry(stateDir: string): Promise<Registry> {
+  const reached = await reach(registryPath(stateDir));
+  if (reached.kind === "missing") return { claims: [], failures: [] };
+  if (reached.kind === "unreachable") return unreadable(reached.reason);
+  let rows: Row[];
   try {
-    connection = await Connection.open(path, `the database of agent ${agentId}`);
-    return holdsTranscripts(connection) ? null : NOT_A_STORE;
+    rows = await rowsOf(registryPath(stateDir));
   } catch (error) {
     if (!(error instanceof InfluxionError)) throw error;
-    if (error.code === "DB_MISSING") return NOT_A_STORE;
-    // Locked right now: reading it says so, and is tried again in the next run.
-    return error.code === "DB_BUSY" ? null : problemOf(error, agentId);
-  } finally {
-    connection?.close();
+    return error.code === "DB_MISSING" ? { claims: [], failures: [] } : unreadable(error.message);
   }
+  const claims: Claim[] = [];
+  let bad = 0;
+  for (const { agentId, path } of rows) {
+    if (agentId === null || path === null || !isAgentId(agentId) || !isPath(path)) bad++;
+    else claims.push(await claimOf(agentId, isAbsolute(path) ? path : join(stateDir, path)));
+  }
+  return { claims, failures: badRows(bad) };
 }
 
-function usualPlace(stateDir: string, agentId: string): Place {
-  return { agentId, path: join(stateDir, "agents", agentId, "agent", FILE_NAME) };
-}
-
-async function registeredPlaces(stateDir: string, problems: Problem[]): Promise<Place[]> {
-  let connection: Connection | undefined;
+async function rowsOf(path: string): Promise<Row[]> {
+  const connection = await Connection.open(path, "OpenClaw's state database");
   try {
-    connection = await Connection.open(
-      join(stateDir, "state", "openclaw.sqlite"),
-      "OpenClaw's state database",
+    if (!columnsOf(connection, ["agent_databases"]).has("agent_databases")) return [];
+    return connection.all<Row>(
+      `SELECT ${textSql("agent_id")} AS agentId, ${textSql("path")} AS path
+       FROM agent_databases ORDER BY agent_id, path`,
     );
-    const columns = columnsOf(connection, ["agent_databases"]).get("agent_databases");
-    if (columns === undefined) return [];
-    return connection
-      .all<Place>("SELECT agent_id AS agentId, path FROM agent_databases ORDER BY agent_id, path")
-      .map(({ agentId, path }) => ({
-        agentId,
-        path: isAbsolute(path) ? path : join(stateDir, path),
-      }));
-  } catch (error) {
-    if (!(error instanceof InfluxionError)) throw error;
-    if (error.code !== "DB_MISSING") {
-      problems.push({
-        code: "REGISTRY_UNREADABLE",
-        message: `OpenClaw's list of agent databases cannot be read, so agents with a session.store of their own may be missing: ${error.message}`,
-      });
-    }
-    return [];
   } finally {
-    connection?.close();
+    connection.close();
   }
 }
 
-/** As the host derives it: beside `agent/`, or the folder of a database that was moved. */
-function sessionsDirOf(path: string): string {
-  const dir = dirname(path);
-  return basename(dir) === "agent" ? join(dirname(dir), "sessions") : dir;
+/** Bytes that are not UTF-8 come as U+FFFD: what they name cannot be found. */
+function isPath(path: string): boolean {
+  return path !== "" && !/[\0\ufffd]/.test(path);
 }
 
-function problemOf({ code, message }: InfluxionError, agentId: string): Problem {
-  return { code, message, agentId };
+/** A registration outlives its agent's files, so one that leads to nothing is ordinary. */
+async function claimOf(agentId: string, path: string): Promise<Claim> {
+  if (basename(path) === INCOGNITO_FILE_NAME) return claim(agentId, {});
+  const reached = await reach(path);
+  switch (reached.kind) {
+    case "real":
+      return claim(agentId, { databases: [{ path, real: reached.path }] });
+    case "missing":
+      return claim(agentId, {});
+    case "unreachable": {
+      const message = `its database cannot be looked at: ${reached.reason}`;
+      return claim(agentId, { failures: [{ code: "UNREACHABLE", agentId, message }] });
+    }
+  }
 }
 
-interface Place {
-  readonly agentId: string;
-  readonly path: string;
+function unreadable(reason: string): Registry {
+  const message = `OpenClaw's list of agent databases cannot be read, so agents with a session.store of their own may be missing: ${reason}`;
+  return { claims: [], failures: [{ code: "REGISTRY_UNREADABLE", message }] };
+}
+
+function badRows(bad: number): Problem[] {
+  if (bad === 0) return [];
+  const message = `OpenClaw's list of agent databases has ${count(bad, "row")} whose agent id or path is not understood; what they lead to is not sent. Run "openclaw doctor"`;
+  return [{ code: "REGISTRY_ROWS", message }];
 }
