@@ -1,6 +1,6 @@
-import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import * as v from "valibot";
+import { readRegular } from "./open-file.ts";
 import { replaceFile } from "./replace-file.ts";
 import type { RunReport } from "./report.ts";
 
@@ -41,7 +41,8 @@ const pathOf = (stateDir: string): string => join(stateDir, "influxion", "last-r
 /** The last run of service or command, or null when none is known. */
 export async function readLastRun(stateDir: string): Promise<LastRun | null> {
   try {
-    const parsed = v.safeParse(LastRunSchema, JSON.parse(await readFile(pathOf(stateDir), "utf8")));
+    const text = (await readRegular(pathOf(stateDir))).toString("utf8");
+    const parsed = v.safeParse(LastRunSchema, JSON.parse(text));
     return parsed.success ? (parsed.output as unknown as LastRun) : null;
   } catch {
     return null;

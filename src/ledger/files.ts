@@ -1,6 +1,7 @@
-import { readdir, readFile, rename, rmdir, unlink } from "node:fs/promises";
+import { readdir, rename, rmdir, unlink } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
 import * as v from "valibot";
+import { NotAFileError, readRegular } from "../open-file.ts";
 import { errnoOf, InfluxionError } from "../problem.ts";
 import { replaceFile, tempPrefix } from "../replace-file.ts";
 import {
@@ -56,9 +57,13 @@ export async function readLedgerFiles(stateDir: string): Promise<LedgerFiles<Led
 
 async function bytesOf(path: string): Promise<Buffer | null> {
   try {
-    return await readFile(path);
+    return await readRegular(path);
   } catch (error) {
     if (errnoOf(error) === "ENOENT") return null;
+    if (error instanceof NotAFileError) {
+      const message = `the record of what has been uploaded cannot be read: ${error.message}; move it away`;
+      throw new LedgerError("LEDGER_UNREADABLE", message, { cause: error });
+    }
     throw new LedgerError(
       "LEDGER_UNREADABLE",
       `the record of what has been uploaded cannot be read (${errnoOf(error) || String(error)}): ${path}; give the user that runs OpenClaw access to it`,
