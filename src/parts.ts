@@ -172,9 +172,12 @@ async function cutStream(
       // A line above the API's part limit is tried alone before it is left out.
       cut = await reader.cut(from, { maxBytes: cut.bytes, signal });
     }
-    if (cut.kind === "end") return { parts, bytes, end: cut.torn ? "torn" : "rest" };
-    // What was cut off by a reset is looked at again, to be told.
-    if (cut.kind === "unfinished") return { parts, bytes, end: "torn" };
+    if (cut.kind === "end") {
+      // What was cut off is looked at again, so that it is told each time.
+      const isWhole = !cut.torn && cut.cutOff === undefined;
+      return { parts, bytes, end: isWhole ? "rest" : "torn" };
+    }
+    if (cut.kind === "unfinished") return { parts, bytes, end: "more" };
     if (cut.kind === "over") return parts.length > 0 ? { parts, bytes, end: "more" } : cut.bytes;
     if (cut.blank === true && parts.length === 0) {
       const { end: offset, fingerprint } = cut;

@@ -195,11 +195,9 @@ function unreadable(agentId: string, dir: string, reason: string, cause: unknown
 }
 
 function brokenNames(agentId: string, dir: string, broken: readonly string[]): Problem[] {
-  return broken
-    .filter((name) => /\.jsonl(?:\.reset\.|$)/.test(name))
-    .map((name) => ({
-      code: "NAME_NOT_UTF8",
-      agentId,
-      message: `the name of ${name} is not UTF-8, so the session in it cannot be named and is not sent; rename it: ${dir}`,
-    }));
+  return broken.filter(isSession).map((name) => ({
+    code: "NAME_NOT_UTF8",
+    agentId,
+    message: `the name of ${name} is not UTF-8, so the session in it cannot be named and is not sent; rename it: ${dir}`,
+  }));
 }
