@@ -58,8 +58,12 @@ function isBegun({ generations, streams, servedAt, aside }: SessionRecord): bool
     servedAt !== undefined ||
     aside !== undefined ||
     Object.values(streams).some(
-      ({ position, parts, idle, counted }) =>
-        position.offset > 0 || parts !== undefined || idle !== undefined || counted !== undefined,
+      ({ position, parts, idle, counted, searched }) =>
+        position.offset > 0 ||
+        parts !== undefined ||
+        idle !== undefined ||
+        counted !== undefined ||
+        searched !== undefined,
     )
   );
 }

@@ -170,11 +170,14 @@ async function examine(
     if (look.settling) return session({ kind: "pending", bytes: look.bytes, settling: true });
     if (look.pending.length === 0) return session({ kind: "uploaded", growing: look.growing });
     const { minMessages } = filter;
-    const { held, passes } = await hasEnoughMessages(
+    const { held, passes, searching } = await hasEnoughMessages(
       { ...options, minMessages },
       record,
       look.pending,
     );
+    if (!passes && searching) {
+      return session({ kind: "pending", bytes: look.bytes, settling: true });
+    }
     if (!passes) {
       const first = look.pending[0]?.record;
       if (first !== undefined && group.every(({ stream }) => isAtRest(stream, now()))) {

@@ -25,6 +25,8 @@ export interface Scan {
   readonly last: string | undefined;
   /** How far whole ranges were counted; undefined when it stopped within one, or found none. */
   readonly end: Pick<Position, "offset" | "fingerprint"> | undefined;
+  /** It ended at a line so long that its end was not found yet. */
+  readonly searched?: Searched;
 }
 
 /** Counts what is in a range of a stream, as an upload would, in bounded memory. */
@@ -41,6 +43,7 @@ export async function scan(reader: Reader, options: ScanOptions): Promise<Scan> 
       searched: options.searched,
       ...abortable(signal),
     });
+    if (cut.kind === "unfinished") return { counts, last, end, searched: cut.searched };
     if (cut.kind !== "range") break;
     if (cut.omitted) {
       addCounts(counts, { ...noLines(), omitted: 1 });
