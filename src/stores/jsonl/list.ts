@@ -68,7 +68,7 @@ function streamOf(
   path: string,
   source: string,
   kind: SessionName,
-  { ino, size, mtimeMs }: Stats,
+  { ino, size, mtimeMs }: Seen,
   { names, namesUnknown, agentUnknown }: FileFacts,
 ): Stream {
   return {
@@ -86,8 +86,11 @@ function streamOf(
   };
 }
 
-/** Stats, or why an entry is left out; `failed` when it could not be looked at. */
-type Look = Stats | { readonly reason: string; readonly failed: boolean };
+/** What is needed of the stats, which are several times as large. */
+type Seen = Pick<Stats, "ino" | "size" | "mtimeMs">;
+
+/** What was seen, or why an entry is left out; `failed` when it could not be looked at. */
+type Look = Seen | { readonly reason: string; readonly failed: boolean };
 
 type Found = Map<string, { readonly kind: SessionName; readonly look: Look }>;
 
@@ -106,8 +109,8 @@ async function lookAtFolder(
     ({ names, broken } = await namesIn(agentId, dir));
     due = changedSessions(before, names);
     if (due.length === 0) return { found, failures: brokenNames(agentId, dir, broken) };
-    if (round === MAX_ROUNDS) break;
     for (const name of due) found.delete(name);
+    if (round === MAX_ROUNDS) break;
   }
   const message = `files in ${dir} are renamed faster than they can be listed, so sessions may be missing; they are looked for again in the next run`;
   const failures = [{ code: "FOLDER_UNSTABLE", agentId, message }];
@@ -169,7 +172,8 @@ function lookAtEntry(agentId: string, dir: string, path: string): Look | null {
   try {
     const stats = lstatSync(path, { throwIfNoEntry: false });
     if (stats === undefined) return null;
-    if (stats.isFile()) return stats;
+    const { ino, size, mtimeMs } = stats;
+    if (stats.isFile()) return { ino, size, mtimeMs };
     return { reason: kindOf(stats), failed: false };
   } catch (error) {
     const code = errnoOf(error);
