@@ -98,12 +98,15 @@ export function resolveSessionStore(
   env: NodeJS.ProcessEnv = process.env,
 ): string {
   const expanded = store.replaceAll(PLACEHOLDER, agentId);
-  return resolve(expanded.startsWith("~") ? expandHome(expanded, homeOf(env)) : expanded);
+  if (!expanded.startsWith("~")) return resolve(expanded);
+  // Without HOME the host looks for a home within the one that it has found so.
+  const home = homeOf(env, () => homeOf(env, homedir));
+  return resolve(expandHome(expanded, home));
 }
 
 /** OPENCLAW_HOME comes before the user's home, and may begin with it. */
-function homeOf(env: NodeJS.ProcessEnv): string {
-  const home = given(env.HOME) ?? given(env.USERPROFILE) ?? termuxHome(env) ?? homedir();
+function homeOf(env: NodeJS.ProcessEnv, otherwise: () => string): string {
+  const home = given(env.HOME) ?? given(env.USERPROFILE) ?? termuxHome(env) ?? otherwise();
   const own = given(env.OPENCLAW_HOME);
   return resolve(own === undefined ? home : expandHome(own, home));
 }
