@@ -1,4 +1,13 @@
-import { type BigIntStats, constants, type Stats } from "node:fs";
+import {
+  type BigIntStats,
+  closeSync,
+  constants,
+  fstatSync,
+  lstatSync,
+  openSync,
+  readSync,
+  type Stats,
+} from "node:fs";
 import { type FileHandle, lstat, open } from "node:fs/promises";
 import { InfluxionError } from "./problem.ts";
 
@@ -24,7 +33,7 @@ const MAX_BYTES = 1024 ** 3;
  */
 export async function regularStats(path: string): Promise<BigIntStats> {
   const stats = await lstat(path, { bigint: true });
-  if (!stats.isFile()) throw new NotAFileError(path, stats);
+  assertRegular(path, stats);
   return stats;
 }
 
@@ -40,8 +49,7 @@ export async function openRegular(path: string): Promise<FileHandle> {
   const file = await open(path, FLAGS);
   try {
     // Something else may have been put in its place since.
-    const stats = await file.stat();
-    if (!stats.isFile()) throw new NotAFileError(path, stats);
+    assertRegular(path, await file.stat());
     return file;
   } catch (error) {
     await file.close();
@@ -65,6 +73,27 @@ export async function readRegular(path: string, maxBytes = MAX_BYTES): Promise<B
   } finally {
     await file.close();
   }
+}
+
+/**
+ * The first bytes of a regular file, synchronously: for many small looks, of which the
+ * promise form would cost several times as much.
+ * @throws what {@link openRegular} throws
+ */
+export function readHeadSync(path: string, maxBytes: number): Buffer {
+  assertRegular(path, lstatSync(path));
+  const file = openSync(path, FLAGS);
+  try {
+    assertRegular(path, fstatSync(file));
+    const buffer = Buffer.allocUnsafe(maxBytes);
+    return buffer.subarray(0, readSync(file, buffer, 0, maxBytes, 0));
+  } finally {
+    closeSync(file);
+  }
+}
+
+function assertRegular(path: string, stats: Stats | BigIntStats): void {
+  if (!stats.isFile()) throw new NotAFileError(path, stats);
 }
 
 function kindOf(stats: Stats | BigIntStats): string {

@@ -3,8 +3,7 @@ import type { Filter, FilterName } from "../filter.ts";
 import { DEFAULT_LAYOUT, type HostLayout } from "../layout.ts";
 import type { Problem } from "../problem.ts";
 import { groupClaims, nameGroup } from "./groups.ts";
-import { type FileFacts, NO_FACTS } from "./jsonl/facts.ts";
-import { readSessionIndex } from "./jsonl/session-index.ts";
+import { NOT_ASKED, readFacts } from "./jsonl/facts.ts";
 import { type JsonlFolder, openJsonlStore } from "./jsonl.ts";
 import {
   type Claim,
@@ -140,7 +139,7 @@ async function storesOf(
   const failures = [...known];
   const own = sessions.map(async ({ dir, index }) => ({
     dir,
-    factsOf: needsNames ? await readFacts(index, agentId) : () => NO_FACTS,
+    factsOf: needsNames ? await readFacts(dir, index, agentId) : NOT_ASKED,
   }));
   const folders = [...(await Promise.all(own)), ...shared];
   if (folders.length > 0) stores.push(openJsonlStore({ agentId, folders, now }));
@@ -162,19 +161,6 @@ async function storesOf(
   }
   if (store !== undefined) stores.push(store);
   return { stores, failures };
-}
-
-/** What the host's list of sessions says about each file beside it. */
-async function readFacts(index: string, agentId: string): Promise<(stem: string) => FileFacts> {
-  const read = await readSessionIndex(index, agentId);
-  switch (read.kind) {
-    case "missing":
-      return () => NO_FACTS;
-    case "unreadable":
-      return () => ({ ...NO_FACTS, namesUnknown: read.reason });
-    case "index":
-      return (stem) => ({ ...NO_FACTS, names: read.index.namesOf(stem) });
-  }
 }
 
 /** One path for each database: the file itself rather than a link to it, which is not followed. */

@@ -1,5 +1,5 @@
 import { StoreError } from "../problem.ts";
-import type { FileFacts } from "./jsonl/facts.ts";
+import type { FactsOf } from "./jsonl/facts.ts";
 import { type FolderOptions, listFolder } from "./jsonl/list.ts";
 import { openJsonl } from "./jsonl/reader.ts";
 import type { Listing, Store } from "./store.ts";
@@ -7,8 +7,7 @@ import type { Listing, Store } from "./store.ts";
 export interface JsonlFolder {
   /** The folder need not exist. */
   readonly dir: string;
-  /** @param stem a file's name up to `.jsonl` */
-  readonly factsOf: (stem: string) => FileFacts;
+  readonly factsOf: FactsOf;
 }
 
 export interface JsonlStoreOptions {

@@ -1,6 +1,13 @@
+import { join } from "node:path";
 import type { Problem } from "../problem.ts";
 import type { FileFacts } from "./jsonl/facts.ts";
-import { readSessionIndex, type SessionIndex } from "./jsonl/session-index.ts";
+import {
+  agentOfKey,
+  namesOfKey,
+  readSessionIndex,
+  type SessionIndex,
+} from "./jsonl/session-index.ts";
+import { readTrajectoryKey, type TrajectoryKey } from "./jsonl/trajectory.ts";
 import type { JsonlFolder } from "./jsonl.ts";
 import { type Claim, claim } from "./places.ts";
 import type { SharedFolder } from "./session-store.ts";
@@ -38,7 +45,7 @@ export async function findSharedSessions(shared: readonly SharedFolder[]): Promi
     const isDoubtful = folder.isDoubtful || owners.size > 1;
     for (const owner of owners) {
       const factsOf = (stem: string): FileFacts =>
-        factsFor(owner, stem, indexes, { agentId, isDoubtful });
+        factsFor(owner, stem, indexes, { agentId, dir, isDoubtful });
       folders.set(owner, [...(folders.get(owner) ?? []), { dir, factsOf }]);
       claims.push(claim(owner, {}));
     }
@@ -50,15 +57,22 @@ function factsFor(
   owner: string,
   stem: string,
   indexes: readonly SessionIndex[],
-  { agentId, isDoubtful }: Pick<SharedFolder, "agentId" | "isDoubtful">,
+  { agentId, dir, isDoubtful }: Pick<SharedFolder, "agentId" | "dir" | "isDoubtful">,
 ): FileFacts {
-  const agents = [...new Set(indexes.flatMap((index) => index.agentsOf(stem)))].sort();
+  const listed = [...new Set(indexes.flatMap((index) => index.agentsOf(stem)))].sort();
+  const names = indexes.flatMap((index) => index.namesOf(stem));
+  const recorded = listed.length === 0 ? readTrajectoryKey(join(dir, stem)) : NOT_RECORDED;
+  const key = recorded.kind === "key" ? recorded.key : null;
+  const agents = key === null ? listed : [agentOfKey(key) ?? agentId];
   return {
     isOurs: owner === (agents[0] ?? agentId),
-    names: indexes.flatMap((index) => index.namesOf(stem)),
+    names: key === null ? names : namesOfKey(key),
+    namesUnknown: recorded.kind === "unreadable" ? recorded.reason : undefined,
     agentUnknown: agents.length === 1 || !isDoubtful ? undefined : unknownAgent(agents.length),
   };
 }
+
+const NOT_RECORDED: TrajectoryKey = { kind: "unknown" };
 
 function unknownAgent(listed: number): string {
   return listed === 0

@@ -1,4 +1,4 @@
-import { cpSync, mkdirSync, symlinkSync } from "node:fs";
+import { cpSync, mkdirSync, renameSync, symlinkSync } from "node:fs";
 import { join } from "node:path";
 import { expect, onTestFinished, test } from "vitest";
 import { AgentDb, conversation } from "../support/agent-db.ts";
@@ -114,6 +114,49 @@ test.for([
   sessionsJson(lab, "other", { "agent:other:private": entry });
   await lab.run(denySessions("agent:other:private"));
   expect(lab.receivedSessions()).toEqual(["main/template"]);
+});
+
+/** The beginning of what OpenClaw's debug recorder writes beside a session. */
+const recording = (sessionKey: string): string =>
+  `${JSON.stringify({ traceSchema: "openclaw-trajectory", type: "session.started", sessionKey, data: {} })}\n`;
+
+test.for([
+  ["agent:main:private", "its key"],
+  ["private", "its key, as commands take it"],
+  ["Salary*", "the label that its key has now"],
+])(
+  "P67: a session that a reset or rollover took out of sessions.json is denied by %s, %s, as its recording has it",
+  async ([pattern]) => {
+    await using lab = await Lab.start();
+    for (const id of ["rolled-over", "reset", "open"]) lab.session("main", id);
+    const dir = join(lab.stateDir, "agents/main/sessions");
+    renameSync(join(dir, "reset.jsonl"), join(dir, "reset.jsonl.reset.2026-11-22T09-56-39.719Z"));
+    for (const id of ["rolled-over", "reset"]) {
+      write(join(dir, `${id}.trajectory.jsonl`), recording("agent:main:private").repeat(3));
+    }
+    write(join(dir, "open.trajectory.jsonl"), recording("agent:main:open"));
+    sessionsJson(lab, "main", { "agent:main:private": ENTRY });
+    await lab.run(denySessions(pattern as string));
+    expect(lab.receivedSessions()).toEqual(["main/open"]);
+  },
+);
+
+test("P67: a recording that cannot be read is no reason to let a session go past a filter", async () => {
+  await using lab = await Lab.start();
+  lab.session("main", "abc");
+  mkdirSync(sessionPath(lab.stateDir, "main", "abc.trajectory.jsonl"));
+  expect((await lab.run(denySessions("private"))).failures[0]?.reason).toContain(
+    "its recording cannot be read",
+  );
+  expect(lab.receivedSessions()).toEqual([]);
+});
+
+test("P67: without a list and without recordings, a session is told by its id", async () => {
+  await using lab = await Lab.start();
+  lab.session("main", "abc");
+  write(sessionPath(lab.stateDir, "main", "abc.trajectory.jsonl"), "not what it should be\n");
+  await lab.run(denySessions("private"));
+  expect(lab.receivedSessions()).toEqual(["main/abc"]);
 });
 
 test.for([

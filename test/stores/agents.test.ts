@@ -365,6 +365,18 @@ test("P67: of a store that several agents share, whose a session is must be know
   ]);
 });
 
+test("P71: of a store that several agents share, what no list names is the agent's that its recording names", async () => {
+  const { stateDir, store } = sharedStore();
+  const recording = { traceSchema: "openclaw-trajectory", sessionKey: "agent:ops:old" };
+  write(join(dirname(store), "unlisted.trajectory.jsonl"), `${JSON.stringify(recording)}\n`);
+  const hostConfig = { session: { store }, agents: TWO_AGENTS };
+  expect((await look(stateDir, hostConfig)).sessions).toEqual([
+    "main/m1 jsonl",
+    "ops/o1 jsonl",
+    "ops/unlisted jsonl",
+  ]);
+});
+
 test("P71: a shared store whose list is damaged is a failure, because whose its sessions are cannot be told", async () => {
   const { stateDir, store } = sharedStore("{");
   const found = await look(stateDir, { session: { store }, agents: TWO_AGENTS });

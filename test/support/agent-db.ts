@@ -30,8 +30,7 @@ const WINDOWS = `
     previous_session_id TEXT,
     created_at INTEGER NOT NULL,
     updated_at INTEGER NOT NULL,
-    transcript_updated_at INTEGER DEFAULT NULL,
-    display_name TEXT
+    transcript_updated_at INTEGER DEFAULT NULL
   ) STRICT;
   CREATE TABLE transcript_rewrite_watermarks (
     session_id TEXT NOT NULL PRIMARY KEY,
@@ -146,7 +145,7 @@ export class AgentDb {
   addSession(sessionId: string, events: readonly unknown[], sessionKey?: string): void {
     const at = this.#tick();
     this.db
-      .prepare("INSERT INTO session_windows VALUES (?, ?, NULL, ?, ?, ?, NULL)")
+      .prepare("INSERT INTO session_windows VALUES (?, ?, NULL, ?, ?, ?)")
       .run(sessionId, sessionKey ?? `agent:${this.agentId}:main`, at, at, at);
     this.db
       .prepare("INSERT INTO transcript_rewrite_watermarks VALUES (?, ?, ?)")

@@ -5,7 +5,7 @@ import { setImmediate } from "node:timers/promises";
 import { errnoOf, type Problem, StoreError } from "../../problem.ts";
 import { type Names, readNames } from "../names.ts";
 import type { Listing, Stream } from "../store.ts";
-import type { FileFacts } from "./facts.ts";
+import type { FactsOf, FileFacts } from "./facts.ts";
 import { classifyName, type SessionName } from "./names.ts";
 
 /** Rank of the file that is written to; it comes after every date. */
@@ -20,7 +20,7 @@ const MAX_ROUNDS = 5;
 export interface FolderOptions {
   readonly agentId: string;
   readonly dir: string;
-  readonly factsOf: (stem: string) => FileFacts;
+  readonly factsOf: FactsOf;
   readonly signal?: AbortSignal | undefined;
 }
 
@@ -30,10 +30,13 @@ export interface FolderOptions {
  * too early. What is opened later is compared with what was seen here.
  */
 export async function listFolder(options: FolderOptions): Promise<Listing> {
-  const { agentId, dir, factsOf } = options;
+  const { agentId, dir, factsOf, signal } = options;
   const { found, failures } = await lookAtFolder(options);
   const listing: Listing = { streams: [], problems: [], failures };
+  const pause = pauses(signal);
   for (const [name, { kind, look }] of found) {
+    const paused = pause();
+    if (paused !== undefined) await paused;
     const facts = factsOf(kind.sessionId);
     if (!facts.isOurs) continue;
     if ("ino" in look) {
@@ -145,17 +148,27 @@ async function lookAt(
   names: readonly string[],
   onEntry: (name: string, look: Look) => void,
 ): Promise<void> {
-  let slice = performance.now();
+  const pause = pauses(signal);
   for (const name of names) {
-    if (performance.now() - slice > SLICE_MS) {
-      await setImmediate();
-      signal?.throwIfAborted();
-      slice = performance.now();
-    }
+    // Awaiting nothing would cost as much as the look.
+    const paused = pause();
+    if (paused !== undefined) await paused;
     // Not `join`, which would take longer than the look itself.
     const look = lookAtEntry(agentId, dir, `${dir}${sep}${name}`);
     if (look !== null) onEntry(name, look);
   }
+}
+
+/** Lets others have their turn after each slice of time. */
+function pauses(signal: AbortSignal | undefined): () => Promise<void> | undefined {
+  let slice = performance.now();
+  return () => {
+    if (performance.now() - slice <= SLICE_MS) return undefined;
+    return setImmediate().then(() => {
+      signal?.throwIfAborted();
+      slice = performance.now();
+    });
+  };
 }
 
 async function namesIn(agentId: string, dir: string): Promise<Names> {

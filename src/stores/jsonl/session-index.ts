@@ -7,6 +7,8 @@ import { errnoOf, InfluxionError } from "../../problem.ts";
 export interface SessionIndex {
   /** Keys, labels and display names of the session in `<stem>.jsonl`. */
   namesOf(stem: string): string[];
+  /** The same of the session that is kept under a key now. */
+  titlesOf(key: string): string[];
   /** Ids of the agents in whose name it is listed; none when it is not. */
   agentsOf(stem: string): string[];
   /** Ids of all agents in it. */
@@ -58,7 +60,7 @@ function indexOf(store: Record<string, unknown>, agentId: string): SessionIndex 
     const agent = agentOfKey(key) ?? agentId;
     agentIds.add(agent);
     for (const id of ids) {
-      addAll(names, id, namesOfEntry(key, entry));
+      addAll(names, id, [...namesOfKey(key), ...titlesOf(entry)]);
       addAll(agents, id, [agent]);
     }
   }
@@ -67,6 +69,7 @@ function indexOf(store: Record<string, unknown>, agentId: string): SessionIndex 
   ];
   return {
     namesOf: (stem) => find(names, stem),
+    titlesOf: (key) => (Object.hasOwn(store, key) ? titlesOf(asRecord(store[key])) : []),
     agentsOf: (stem) => find(agents, stem),
     agentIds,
   };
@@ -78,10 +81,9 @@ export function namesOfKey(key: string): string[] {
   return short === undefined ? [key] : [key, short];
 }
 
-function namesOfEntry(key: string, entry: Record<string, unknown>): string[] {
+function titlesOf(entry: Record<string, unknown>): string[] {
   const { label, displayName, subject, groupChannel, space, origin } = entry;
-  const titles = [label, displayName, subject, groupChannel, space, asRecord(origin).label];
-  return [...namesOfKey(key), ...titles.filter(isText)];
+  return [label, displayName, subject, groupChannel, space, asRecord(origin).label].filter(isText);
 }
 
 /** Ids and file names of the session and, where the host remembers them, of those it was before. */
@@ -108,7 +110,8 @@ function idsOfStem(stem: string): string[] {
   return ids.filter((id) => id !== undefined);
 }
 
-function agentOfKey(key: string): string | undefined {
+/** The agent that a key names, if it does. */
+export function agentOfKey(key: string): string | undefined {
   const agent = /^agent:([^:]+):/.exec(key)?.[1];
   return agent === undefined ? undefined : normalizeAgentId(agent);
 }
