@@ -106,15 +106,14 @@ export async function runLocked(options: Omit<RunOptions, "lockWaitMs">): Promis
   }
   tally.countStates(found);
   const settled = ledger.problems.length === 0 && isSettled(found, target, startedAt);
-  const { databases } = agents;
-  // Sessions of agents that are excluded are not counted, so that there are none cannot be said.
-  const counted = agents.agents.every(({ excludedBy }) => excludedBy === null);
-  const sessions = found.sessions.length;
-  return {
-    ...tally.finish(null, now(), settled),
-    ...(counted || sessions > 0 ? { found: sessions } : {}),
-    databases,
-  };
+  const report = tally.finish(null, now(), settled);
+  return { ...report, ...foundIn(agents, found), databases: agents.databases };
+}
+
+/** How many sessions there are; nothing of agents that are excluded is counted, so without others it is not known. */
+function foundIn({ agents }: Agents, { sessions }: Survey): { found?: number } {
+  const isKnown = sessions.length > 0 || agents.every(({ excludedBy }) => excludedBy === null);
+  return isKnown ? { found: sessions.length } : {};
 }
 
 /**
@@ -126,6 +125,8 @@ export async function dryRun(
 ): Promise<{
   plan: PlannedSession[];
   survey: Survey;
+  /** See {@link RunReport}. */
+  found?: number;
   problems: Problem[];
   unmatched: UnmatchedPattern[];
 }> {
@@ -145,7 +146,13 @@ export async function dryRun(
   const problems = [...ledger.problems, ...found.problems];
   // Among the sessions of one agent, many a pattern matches nothing.
   const unmatched = options.agentId === undefined ? unmatchedPatterns(filter, found) : [];
-  return { plan: await planParts({ ...plan, limits }), survey: found, problems, unmatched };
+  return {
+    plan: await planParts({ ...plan, limits }),
+    survey: found,
+    ...foundIn(agents, found),
+    problems,
+    unmatched,
+  };
 }
 
 /** Whether the same look at any later time would find the same, and nothing to do. */

@@ -13,7 +13,7 @@ export async function showPlan(
   json: boolean,
   options: Parameters<typeof dryRun>[0],
 ): Promise<number> {
-  const { plan, survey, problems, unmatched } = await dryRun(options);
+  const { plan, survey, found, problems, unmatched } = await dryRun(options);
   const totalBytes = plan.reduce((sum, session) => sum + session.bytes, 0);
   const waiting = survey.sessions.filter((session) => session.state.kind === "pending").length;
   const failures = failuresOf(survey);
@@ -25,7 +25,7 @@ export async function showPlan(
     return exitCode;
   }
   const lines = plan.map(describePlanned);
-  if (survey.sessions.length === 0) lines.push(noSessions(options.stateDir));
+  if (found === 0) lines.push(noSessions(options.stateDir));
   lines.push(
     `${options.all === true ? "All runs together" : "This run"} would send ${count(plan.length, "session")}, ${bytes(totalBytes)} before compression. Nothing was sent.`,
   );

@@ -73,8 +73,9 @@ export async function findAgents(options: FindOptions): Promise<Agents> {
     const found = whatIsThere(group, shared.folders);
     if (isEmpty(found)) continue;
     const isLookedAt = excludedBy === null || countExcluded;
+    const isExcluded = excludedBy !== null;
     const { stores, failures } = isLookedAt
-      ? await storesOf(agentId, found, { ...options, isExcluded: excludedBy !== null })
+      ? await storesOf(agentId, found, { ...options, isExcluded }).catch(failureOf(agentId))
       : NOTHING;
     if (isLookedAt && stores.length + failures.length === 0) continue;
     agents.push({ agentId, names, excludedBy, stores, failures });
@@ -161,6 +162,14 @@ async function storesOf(
   }
   if (store !== undefined) stores.push(store);
   return { stores, failures };
+}
+
+/** Whatever it is, it is the failure of this agent alone. */
+function failureOf(agentId: string): (error: unknown) => Stores {
+  return (error) => {
+    const message = `its sessions cannot be looked at: ${String(error)}`;
+    return { stores: [], failures: [{ code: "UNEXPECTED", agentId, message }] };
+  };
 }
 
 /** One path for each database: the file itself rather than a link to it, which is not followed. */

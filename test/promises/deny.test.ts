@@ -271,6 +271,25 @@ test("P68: folders outside that are linked twice are one agent", async () => {
   expect(lab.receivedSessions()).toEqual(["first/a", "main/b"]);
 });
 
+test("P67: of an agent that is excluded nothing is opened by a run, and nothing wrong with it matters", async () => {
+  await using lab = await Lab.start();
+  const overrides = denyAgents("denied");
+  lab.session("denied", "a");
+  write(join(lab.stateDir, "agents/denied/agent/openclaw-agent.sqlite"), "damaged".repeat(1000));
+  symlinkSync("/not/mounted/now", join(lab.stateDir, "agents/denied/sessions/x.jsonl"));
+  for (const dryRun of [true, false]) {
+    const { code, out } = await lab.sync({ overrides, dryRun });
+    expect(code).toBe(0);
+    expect(out).not.toMatch(/denied|Failed|No sessions were found/);
+  }
+  const status = JSON.parse((await lab.status({ overrides, json: true })).out);
+  expect(status.counts).toMatchObject({ found: 1, skipped: { "filter.agents.deny": 1 } });
+  expect(status.agents).toMatchObject([{ excludedBy: "filter.agents.deny", failures: [] }]);
+  expect((await lab.status({ overrides, verbose: true })).out).toContain(
+    "Agent denied (jsonl; excluded by filter.agents.deny)",
+  );
+});
+
 test("P67: sync --agent takes any name of the agent", async () => {
   await using lab = await Lab.start();
   lab.session("my-agent", "a");
