@@ -221,6 +221,20 @@ test("P67: a session that the metadata names twice is called both", async () => 
   );
 });
 
+test.each([0, 1])(
+  "P56: a session that one of its two rows of metadata calls incognito does not leave (row %i)",
+  async (at) => {
+    const made = loose();
+    addSession(made, "s");
+    addSession(made, "good");
+    made.db.exec("DELETE FROM session_windows WHERE session_id = 's'");
+    const keys = ["agent:main:open", "agent:main:dashboard:incognito-1"];
+    if (at === 0) keys.reverse();
+    for (const key of keys) made.insert("session_windows", { session_id: "s", session_key: key });
+    expect(ids(await made.store.list())).toEqual(["good"]);
+  },
+);
+
 const hostile: fc.Arbitrary<SQLInputValue> = fc.oneof(
   fc.constantFrom<SQLInputValue[]>(
     null,

@@ -65,6 +65,7 @@ export async function listSessions(database: OpenDatabase, options: ListOptions)
   const { connection, shape } = database;
   const { agentId, knownBytes, signal } = options;
   const streams = new Map<string, Stream>();
+  const incognito = new Set<string>();
   const listing = (badIds: number): Listing => ({
     streams: [...streams.values()],
     problems: archivedByReset(agentId, connection, shape),
@@ -90,7 +91,11 @@ export async function listSessions(database: OpenDatabase, options: ListOptions)
         badIds++;
         continue;
       }
-      if (INCOGNITO.test(row.sessionKey ?? "")) continue;
+      if (INCOGNITO.test(row.sessionKey ?? "")) incognito.add(sessionId);
+      if (incognito.has(sessionId)) {
+        streams.delete(sessionId);
+        continue;
+      }
       const known = streams.get(sessionId);
       const names = options.needsNames ? namesOf(row) : NO_NAMES;
       if (known !== undefined) {
