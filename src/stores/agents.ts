@@ -121,7 +121,11 @@ function whatIsThere(
     ),
     shared: [...names].flatMap((name) => sharedFolders.get(name) ?? []),
     databases: group.flatMap((one) => one.databases),
-    failures: group.flatMap((one) => one.failures),
+    // Two names of one place have the same to say.
+    failures: uniqueBy(
+      group.flatMap((one) => one.failures),
+      ({ message }) => message,
+    ),
   };
 }
 

@@ -14,26 +14,24 @@ export async function reach(path: string): Promise<Reached> {
     return { kind: "real", path: await realpath(path) };
   } catch (error) {
     const code = errnoOf(error);
-    if (code !== "ENOENT" && code !== "ENOTDIR") {
-      return {
-        kind: "unreachable",
-        reason: `${path} cannot be reached (${code || String(error)})`,
-      };
-    }
+    if (code === "ENOENT" || code === "ENOTDIR") return missing(path);
+    return { kind: "unreachable", reason: `${path} cannot be reached (${code || String(error)})` };
   }
-  const link = await danglingLink(path);
-  return link === null
-    ? { kind: "missing" }
-    : { kind: "unreachable", reason: `${link} is a link that leads nowhere` };
 }
 
-/** What is missing behind such a link is not simply missing: a disk may not be mounted. */
-async function danglingLink(path: string): Promise<string | null> {
+/**
+ * What is missing behind a link that leads nowhere is not simply missing, for a disk may not
+ * be mounted; nor is what should be in a folder that is something else.
+ */
+async function missing(path: string): Promise<Reached> {
   for (let at = path; at !== dirname(at); at = dirname(at)) {
     const link = await lstat(at).catch(() => null);
     if (link === null) continue;
     const target = link.isSymbolicLink() ? await stat(at).catch(() => null) : link;
-    return target === null ? at : null;
+    if (target === null)
+      return { kind: "unreachable", reason: `${at} is a link that leads nowhere` };
+    if (at === path || target.isDirectory()) break;
+    return { kind: "unreachable", reason: `${at} is not a folder` };
   }
-  return null;
+  return { kind: "missing" };
 }

@@ -217,6 +217,26 @@ for (const [what, { link, reports }] of Object.entries(DANGLING)) {
   }
 }
 
+for (const [what, { path, reports }] of Object.entries({
+  "an agent's folder, of which the registry has a database": {
+    path: "agents/ops",
+    reports: { failures: { ops: ["UNREACHABLE"] } },
+  },
+  "the folder of an agent's database": {
+    path: "agents/ops/agent",
+    reports: { failures: { ops: ["UNREACHABLE"] } },
+  },
+  "the folder of the registry": { path: "state", reports: { others: ["REGISTRY_UNREADABLE"] } },
+})) {
+  test(`P71: a file in the place of ${what} is a failure`, async () => {
+    const stateDir = newStateDir();
+    database(stateDir, "good", "a");
+    if (path !== "state") registry(stateDir, [["ops", "agents/ops/agent/openclaw-agent.sqlite"]]);
+    write(join(stateDir, path), "");
+    expect(await look(stateDir)).toMatchObject({ sessions: ["good/a sqlite"], ...reports });
+  });
+}
+
 test("P71: a link in the place of all agents that leads nowhere is said", async () => {
   const stateDir = newStateDir();
   symlinkSync("/not/mounted/now", join(stateDir, "agents"));
