@@ -1,5 +1,6 @@
 import * as v from "valibot";
 import { type ConfigProblem, describeUrl, listAt, ROOT_FORM, toProblem } from "./config-problem.ts";
+import { isGlob } from "./glob.ts";
 import { parseInterval } from "./interval.ts";
 
 export { type ConfigProblem, formatConfigProblem } from "./config-problem.ts";
@@ -23,8 +24,21 @@ const whole = (min: number, max: number, expected: string) =>
     v.maxValue(max, expected),
   );
 
-const names = (expected: string) =>
-  v.optional(v.array(v.pipe(v.string(expected), v.nonEmpty(expected)), expected), []);
+/**
+ * Negations and other forms of shells would deny what nobody meant, or nothing: they are
+ * refused rather than taken for text.
+ */
+const isPattern = (text: string): boolean =>
+  !text.startsWith("!") && !/[@+!*?]\(|\([^()]*\|/.test(text) && isGlob(text);
+
+const globs = (expected: string) =>
+  v.optional(
+    v.array(v.pipe(v.string(expected), v.trim(), v.check(isPattern, expected)), expected),
+    [],
+  );
+
+const GLOB_FORM =
+  'with at most four *, and with ?, [a-z] and {a,b}, but neither "!" in front nor "@(a|b)"; "\\" before a character takes it as it is';
 
 const KEY_FORM =
   'your API key as one string without spaces, or {"source": "env", "provider": "default", "id": "INFLUXION_API_KEY"}';
@@ -145,8 +159,10 @@ export const ConfigSchema = v.strictObject({
         agents: v.optional(
           v.strictObject(
             {
-              allow: names('a list of agent ids, e.g. ["main"]; empty means all'),
-              deny: names('a list of agent ids, e.g. ["scratch"]'),
+              allow: globs(
+                `a list of agent names, e.g. ["main", "team-*"], ${GLOB_FORM}; empty means all`,
+              ),
+              deny: globs(`a list of agent names, e.g. ["scratch", "test-*"], ${GLOB_FORM}`),
             },
             EXPECTED["filter.agents"],
           ),
@@ -154,7 +170,11 @@ export const ConfigSchema = v.strictObject({
         ),
         sessions: v.optional(
           v.strictObject(
-            { deny: names('a list of globs on session ids, e.g. ["tmp-*"]') },
+            {
+              deny: globs(
+                `a list of globs on session ids, keys and labels, e.g. ["tmp-*"], ${GLOB_FORM}`,
+              ),
+            },
             EXPECTED["filter.sessions"],
           ),
           {},

@@ -1,4 +1,4 @@
-import type { FilterName } from "./filter.ts";
+import type { FilterName, SessionNames } from "./filter.ts";
 import { sessionKey } from "./ledger/ledger.ts";
 import type { SessionRecord, StreamRecord } from "./ledger/records.ts";
 import { newestSent } from "./ledger/target.ts";
@@ -10,7 +10,9 @@ import {
   SourceChangedError,
 } from "./problem.ts";
 import { resolveStream } from "./resolve.ts";
+import type { Agent } from "./stores/agents.ts";
 import {
+  type Cut,
   isAtRest,
   MAX_LINE_BYTES,
   MAX_PART_BYTES,
@@ -49,6 +51,8 @@ export interface SurveyedSession {
   readonly state: SessionState;
   /** In the order of delivery; empty unless the state is pending. */
   readonly pending: readonly PendingStream[];
+  /** To examine it once more. */
+  readonly agent: Pick<Agent, "agentId" | "names">;
   /** All streams there are, to examine it once more; empty unless the state is pending. */
   readonly streams: readonly FoundStream[];
 }
@@ -60,26 +64,27 @@ export interface SurveyedSession {
  */
 export async function examine(
   options: SurveyOptions,
-  agentId: string,
+  agent: Pick<Agent, "agentId" | "names">,
   sessionId: string,
   found: readonly FoundStream[],
   problems: Problem[],
 ): Promise<SurveyedSession | null> {
+  const { agentId } = agent;
   const { target, now } = options;
   const key = sessionKey(agentId, sessionId);
   const streams = found.toSorted((a, b) => (a.stream.rank < b.stream.rank ? -1 : 1));
   const changedAt = Math.max(...streams.map(({ stream }) => stream.changedAt));
   const session = (state: SessionState, pending: PendingStream[] = []): SurveyedSession => {
     const again = state.kind === "pending" ? streams : [];
-    return { key, agentId, sessionId, changedAt, state, pending, streams: again };
+    return { key, agentId, sessionId, changedAt, state, pending, agent, streams: again };
   };
   const known = target.session(key);
-  const state = stateBeforeReading(options, { agentId, sessionId, streams });
+  const state = stateBeforeReading(options, { agent, sessionId, streams });
   if (state !== null) return session(state);
   const size = sizeOf(streams);
   const readers: Reader[] = [];
   try {
-    const scan = await scanStreams(options, key, streams, readers);
+    const scan = await scanStreams(options, key, streams, { readers, problems });
     if (scan.settling) return session({ kind: "pending", bytes: scan.bytes, settling: true });
     if (scan.pending.length === 0) return session({ kind: "uploaded", growing: scan.growing });
     const { minMessages } = options.filter;
@@ -124,16 +129,13 @@ export async function examine(
 /** The state of a session for which its names, times and sizes are enough; null when it has to be read. */
 function stateBeforeReading(
   { filter, target, retryAside, now }: SurveyOptions,
-  {
-    agentId,
-    sessionId,
-    streams,
-  }: { agentId: string; sessionId: string; streams: readonly FoundStream[] },
+  { agent, sessionId, streams }: Pick<SurveyedSession, "agent" | "sessionId" | "streams">,
 ): SessionState | null {
-  const key = sessionKey(agentId, sessionId);
+  const key = sessionKey(agent.agentId, sessionId);
   target.found(key);
-  const byName = filter.byName(agentId, sessionId);
-  if (byName !== null) return { kind: "skipped", filter: byName };
+  const byName = filter.byName(agent.names, namesOf(sessionId, streams));
+  if (byName.kind === "excluded") return { kind: "skipped", filter: byName.filter };
+  if (byName.kind === "undecidable") return { kind: "failing", reason: byName.reason };
   const known = target.session(key);
   const aside = known?.aside;
   if (aside !== undefined && isAhead(aside.retryAt, now(), MAX_ASIDE_MS) && !retryAside) {
@@ -205,19 +207,20 @@ async function scanStreams(
   options: SurveyOptions,
   key: string,
   streams: readonly FoundStream[],
-  readers: Reader[],
+  { readers, problems }: { readers: Reader[]; problems: Problem[] },
 ): Promise<StreamScan> {
   const { target, signal } = options;
   const pending: OpenStream[] = [];
   let bytes = 0;
   let growing = false;
+  let searching = false;
   for (const { store, stream } of streams) {
     // A database continues a file where the file ended: that is known once the file has been delivered.
     const before = pending.at(-1);
     if (before !== undefined && before.store.kind !== store.kind) break;
     if (before === undefined && isIdle(target.session(key), stream)) continue;
 
-    const reader = await store.open(stream);
+    const reader = await store.open(stream, signal);
     readers.push(reader);
     let record = await resolveStream({ ...options, key, store, stream, reader });
     if (record === "unsettled") {
@@ -227,8 +230,14 @@ async function scanStreams(
       record = target.begin(key, stream.source, store.kind, START);
     }
     const next = await nextRange(options, key, { stream, reader, record });
-    if (next === "nothing" || next === "torn") {
-      growing ||= next === "torn";
+    if (next.kind === "end") {
+      growing ||= next.torn;
+      if (next.cutOff !== undefined) problems.push(neverFinished(stream, next.cutOff));
+      continue;
+    }
+    if (next.kind === "unfinished") {
+      searching = true;
+      bytes += await reader.bytesAfter(record.position.offset);
       continue;
     }
     // Parts that were planned before go as they are, whatever was planned behind them.
@@ -241,7 +250,7 @@ async function scanStreams(
     bytes += left;
     pending.push({ store, stream, record, bytes: left, reader });
   }
-  return { pending, bytes, growing, settling: false };
+  return { pending, bytes, growing, settling: searching && pending.length === 0 };
 }
 
 /**
@@ -256,18 +265,41 @@ function isPlannedBehind(
   return generation > before.generation && (!isSent || before.parts !== undefined);
 }
 
-/** Whether there is something to send; remembers what was found when there is not. */
+/** What is behind the position; what was found out is remembered, so that it need not be again. */
 async function nextRange(
   { target, now, signal }: SurveyOptions,
   key: string,
   { stream, reader, record }: Pick<OpenStream, "stream" | "reader" | "record">,
-): Promise<"range" | "torn" | "nothing"> {
+): Promise<Cut> {
   const { source, signature, bytes } = stream;
-  const from = record.position.offset;
-  const cut = await reader.cut(from, { maxBytes: MAX_PART_BYTES, ...(signal && { signal }) });
-  if (cut.kind !== "end") return "range";
+  const { position, searched } = record;
+  const from = position.offset;
+  const cut = await reader.cut(from, {
+    maxBytes: MAX_PART_BYTES,
+    searched,
+    ...(signal && { signal }),
+  });
+  if (cut.kind === "unfinished") target.setSearched(key, source, cut.searched);
+  // What was cut off is not remembered as idle, so that it is reported each time.
+  if (cut.kind !== "end" || cut.cutOff !== undefined) return cut;
   // A torn line may be whole once the file has come to rest, which no signature tells; but not one beyond the cap.
   const isFinal = !cut.torn || (await reader.bytesAfter(from)) > MAX_LINE_BYTES;
   if (isFinal && isAtRest(stream, now())) target.setIdle(key, source, { signature, bytes });
-  return cut.torn ? "torn" : "nothing";
+  return cut;
+}
+
+function neverFinished({ agentId, sessionId, source }: Stream, bytes: number): Problem {
+  const message = `${source}: its last line, ${bytes} bytes long, was never finished and is not sent`;
+  return { code: "LINE_CUT_OFF", agentId, sessionId, message };
+}
+
+/** All that a session is called by any of its streams. */
+function namesOf(sessionId: string, found: readonly FoundStream[]): SessionNames {
+  const streams = found.map(({ stream }) => stream);
+  return {
+    sessionId,
+    names: streams.flatMap(({ names }) => names),
+    namesUnknown: streams.find(({ namesUnknown }) => namesUnknown !== undefined)?.namesUnknown,
+    agentUnknown: streams.find(({ agentUnknown }) => agentUnknown !== undefined)?.agentUnknown,
+  };
 }

@@ -1,6 +1,7 @@
 import { formatConfigProblem, MINIMAL_CONFIG, readConfig } from "./config.ts";
 import { type HostConfig, hostProxyOf, resolveApiKey } from "./host.ts";
 import { noteRun } from "./last-run.ts";
+import { readLayout } from "./layout.ts";
 import { InfluxionError } from "./problem.ts";
 import type { QuietRuns } from "./quiet.ts";
 import type { RunReport } from "./report.ts";
@@ -50,6 +51,7 @@ export function startUploads(context: GatewayContext, pluginConfig: unknown): Sc
         runs ??= await createRuns();
         note.report = await runs.run({
           stateDir,
+          layout: readLayout(context.config),
           config,
           apiKey: await resolveApiKey(config.apiKey, context.config),
           proxy: hostProxyOf(context.config),

@@ -176,6 +176,7 @@ function tell(
 
 function inputOf({
   stateDir,
+  layout,
   config,
   apiKey,
   proxy,
@@ -185,7 +186,8 @@ function inputOf({
   all,
   lockWaitMs,
 }: RunOptions): WorkerInput {
-  return { stateDir, config, apiKey, proxy, trigger, retryAside, agentId, all, lockWaitMs };
+  const where = { stateDir, layout, config, apiKey, proxy, lockWaitMs };
+  return { ...where, trigger, retryAside, agentId, all };
 }
 
 function failureOf({ code, message }: { code: string | null; message: string }): Error {

@@ -47,8 +47,11 @@ export async function hasEnoughMessages(
     const enough = minMessages - delivered - held;
     if (enough <= 0) break;
     const from = known?.offset ?? record.position.offset;
-    const found = await scan(reader, { from, enough, maxBytes: MAX_COUNTED_BYTES, signal });
+    const { searched } = record;
+    const limits = { enough, maxBytes: MAX_COUNTED_BYTES };
+    const found = await scan(reader, { from, ...limits, searched, signal });
     held += found.counts.messages;
+    if (found.searched !== undefined) target.setSearched(key, stream.source, found.searched);
     isWhole &&= found.isWhole;
     if (found.end === undefined) continue;
     const messages = (known?.messages ?? 0) + found.counts.messages;

@@ -1,4 +1,13 @@
-import { type BigIntStats, constants, type Stats } from "node:fs";
+import {
+  type BigIntStats,
+  closeSync,
+  constants,
+  fstatSync,
+  lstatSync,
+  openSync,
+  readSync,
+  type Stats,
+} from "node:fs";
 import { type FileHandle, lstat, open } from "node:fs/promises";
 import { InfluxionError } from "./problem.ts";
 
@@ -12,6 +21,9 @@ export class NotAFileError extends InfluxionError {
 /** Windows has neither; there, a name cannot be a FIFO, and a link is found by `lstat`. */
 const FLAGS = constants.O_RDONLY | (constants.O_NOFOLLOW ?? 0) | (constants.O_NONBLOCK ?? 0);
 
+/** Most bytes of a file that is read as a whole. */
+const MAX_BYTES = 1024 ** 3;
+
 /**
  * `lstat` of a regular file. For files that others must open, such as a database: what
  * is refused here never blocks a thread.
@@ -21,7 +33,7 @@ const FLAGS = constants.O_RDONLY | (constants.O_NOFOLLOW ?? 0) | (constants.O_NO
  */
 export async function regularStats(path: string): Promise<BigIntStats> {
   const stats = await lstat(path, { bigint: true });
-  if (!stats.isFile()) throw new NotAFileError(path, stats);
+  assertRegular(path, stats);
   return stats;
 }
 
@@ -37,8 +49,7 @@ export async function openRegular(path: string): Promise<FileHandle> {
   const file = await open(path, FLAGS);
   try {
     // Something else may have been put in its place since.
-    const stats = await file.stat();
-    if (!stats.isFile()) throw new NotAFileError(path, stats);
+    assertRegular(path, await file.stat());
     return file;
   } catch (error) {
     await file.close();
@@ -46,14 +57,43 @@ export async function openRegular(path: string): Promise<FileHandle> {
   }
 }
 
-/** The whole content of a small file of ours. @throws what {@link openRegular} throws */
-export async function readRegular(path: string): Promise<Buffer> {
+/**
+ * The whole content of a small file.
+ * @throws {InfluxionError} `FILE_TOO_LARGE` when it is longer than `maxBytes`
+ * @throws what {@link openRegular} throws
+ */
+export async function readRegular(path: string, maxBytes = MAX_BYTES): Promise<Buffer> {
   const file = await openRegular(path);
   try {
+    const { size } = await file.stat();
+    if (size > maxBytes) {
+      throw new InfluxionError("FILE_TOO_LARGE", `${path} is larger than any that OpenClaw writes`);
+    }
     return await file.readFile();
   } finally {
     await file.close();
   }
+}
+
+/**
+ * The first bytes of a regular file, synchronously: for many small looks, of which the
+ * promise form would cost several times as much.
+ * @throws what {@link openRegular} throws
+ */
+export function readHeadSync(path: string, maxBytes: number): Buffer {
+  assertRegular(path, lstatSync(path));
+  const file = openSync(path, FLAGS);
+  try {
+    assertRegular(path, fstatSync(file));
+    const buffer = Buffer.allocUnsafe(maxBytes);
+    return buffer.subarray(0, readSync(file, buffer, 0, maxBytes, 0));
+  } finally {
+    closeSync(file);
+  }
+}
+
+function assertRegular(path: string, stats: Stats | BigIntStats): void {
+  if (!stats.isFile()) throw new NotAFileError(path, stats);
 }
 
 function kindOf(stats: Stats | BigIntStats): string {

@@ -114,7 +114,7 @@ async function planSession(
   const streams: PlannedStream[] = [];
   for (const pending of session.pending) {
     complete = false;
-    const reader = await orNull(options, pending.store.open(pending.stream));
+    const reader = await orNull(options, pending.store.open(pending.stream, options.signal));
     if (reader === null) break;
     try {
       const cut = await orNull(
@@ -189,12 +189,16 @@ async function cutStream(
     signal.throwIfAborted();
     const maxBytes = Math.min(limits.maxPartBytes, MAX_PART_BYTES, budget - bytes);
     if (maxBytes <= 0) return cutUp("more");
-    let cut = await reader.cut(from, { maxBytes, signal });
+    let cut = await reader.cut(from, { maxBytes, signal, searched: record.searched });
     if (cut.kind === "over" && cut.bytes <= budget - bytes) {
       // A line above the API's part limit is tried alone before it is left out.
       cut = await reader.cut(from, { maxBytes: cut.bytes, signal });
     }
-    if (cut.kind === "end") return cutUp(cut.torn ? "torn" : "rest");
+    // What was cut off is scanned again, so that it is reported each time.
+    if (cut.kind === "end") {
+      return cutUp(cut.torn || cut.cutOff !== undefined ? "torn" : "rest");
+    }
+    if (cut.kind === "unfinished") return cutUp("more");
     if (cut.kind === "over") return parts.length > 0 ? cutUp("more") : cut.bytes;
     if (cut.blank === true && parts.length === 0) {
       start = { ...start, offset: cut.end, fingerprint: cut.fingerprint };

@@ -50,8 +50,10 @@ export interface RunReport {
     /** Compressed bytes handed to the network, all attempts. */
     readonly wireBytes: number;
   };
-  /** Sessions there are, whatever their state; absent when the run did not look. */
+  /** Sessions there are, whatever their state; absent when the run did not look, or only at agents that are excluded. */
   readonly found?: number;
+  /** Paths of the agents' databases that were found; absent when the run did not look. */
+  readonly databases?: readonly string[];
   /** Lines that did not go as they were, or were not taken. */
   readonly lines: {
     readonly raw: number;

@@ -106,7 +106,7 @@ async function continueImported(options: ResolveOptions): Promise<StreamRecord |
   const legacy = ledger.legacy(stream.agentId, liveName(stream));
   if (legacy === undefined) return null;
   let position: Position | null = null;
-  for await (const original of store.originals?.(stream) ?? []) {
+  for await (const original of store.originals?.(stream, options.signal) ?? []) {
     const before = await legacyPosition(options, original, legacy);
     if (before !== null) position = (await reader.continueFrom?.(before)) ?? null;
     if (position !== null) break;

@@ -82,8 +82,8 @@ async function examineAgain(
     const result = results.get(session.key);
     const hasMore = result === "restart" || (all && result === "done" && !complete);
     if (!hasMore) continue;
-    const { agentId, sessionId, streams } = session;
-    const now = await examine(surveyOptions, agentId, sessionId, streams, tally.problems);
+    const { agent, sessionId, streams } = session;
+    const now = await examine(surveyOptions, agent, sessionId, streams, tally.problems);
     if (now === null) continue;
     tally.examinedAgain(now);
     again.push(now);

@@ -1,8 +1,9 @@
 import { createHash } from "node:crypto";
 import type { Config } from "./config.ts";
 import { isAhead } from "./examine.ts";
-import { createFilter } from "./filter.ts";
+import { createFilter, type Filter, isNamed, type UnmatchedPattern } from "./filter.ts";
 import type { HostProxy } from "./host.ts";
+import type { HostLayout } from "./layout.ts";
 import { knownBytes, Ledger } from "./ledger/ledger.ts";
 import type { Lock, LockOwner } from "./ledger/lock.ts";
 import type { TargetRecords } from "./ledger/target.ts";
@@ -12,14 +13,16 @@ import { prune } from "./prune.ts";
 import { type RunReport, Tally } from "./report.ts";
 import { limitsOf, planOptions, upload } from "./rounds.ts";
 import { takeRunLock } from "./run-lock.ts";
-import { findAgents } from "./stores/agents.ts";
+import { type Agents, findAgents } from "./stores/agents.ts";
 import { isAtRest } from "./stores/store.ts";
-import { type Survey, type SurveyOptions, survey } from "./survey.ts";
+import { type Survey, type SurveyOptions, survey, unmatchedPatterns } from "./survey.ts";
 import { settleSpent } from "./turns.ts";
 import { MAX_RETRY_AFTER_MS } from "./upload/retry.ts";
 
 export interface RunOptions {
   readonly stateDir: string;
+  /** What the host's config says of agents and of where their sessions are. @default nothing */
+  readonly layout?: HostLayout | undefined;
   readonly config: Config;
   /** The key itself, whatever form the config gives it. */
   readonly apiKey: string;
@@ -28,7 +31,7 @@ export interface RunOptions {
   readonly trigger: "interval" | "command";
   /** Also try sessions that were put aside and are not due yet. @default what `trigger` says */
   readonly retryAside?: boolean | undefined;
-  /** Only this agent. */
+  /** Only this agent, by any of its names. */
   readonly agentId?: string | undefined;
   /** Go on, past the limits of one run, until nothing that was found is waiting. */
   readonly all?: boolean | undefined;
@@ -73,6 +76,7 @@ export async function run(options: RunOptions): Promise<RunReport> {
 
 async function runLocked(options: RunOptions, lock: Lock): Promise<RunReport> {
   const { stateDir, config, trigger, now, signal } = options;
+  const filter = createFilter(config.filter);
   const startedAt = now();
   const ledger = await Ledger.open({ stateDir, now, lock });
   const target = ledger.target(config);
@@ -80,9 +84,8 @@ async function runLocked(options: RunOptions, lock: Lock): Promise<RunReport> {
   const heldBack = trigger === "interval" ? reasonToHold(target, options) : null;
   if (heldBack !== null) return tally.finish(heldBack, now(), false);
 
-  await using agents = await findAgents({ stateDir, now, knownBytes: knownBytes(target) });
-  tally.problems.push(...agents.problems);
-  const surveyOptions = optionsOfSurvey(options, ledger, target, agents.agents);
+  await using agents = await findAgents({ ...options, filter, knownBytes: knownBytes(target) });
+  const surveyOptions = { ...surveyOf(options, filter, agents), ledger, target };
   const found = await survey(surveyOptions);
   tally.problems.push(...found.problems);
   prune(target, found, agents.agents);
@@ -102,7 +105,14 @@ async function runLocked(options: RunOptions, lock: Lock): Promise<RunReport> {
   tally.countStates({ ...found, sessions });
   const settled =
     tally.parts === 0 && ledger.problems.length === 0 && isSettled(found, target, startedAt);
-  return { ...tally.finish(null, now(), settled), found: found.sessions.length };
+  const report = tally.finish(null, now(), settled);
+  return { ...report, ...foundIn(agents, found), databases: agents.databases };
+}
+
+/** How many sessions there are; nothing of agents that are excluded is counted, so without others it is not known. */
+function foundIn({ agents }: Agents, { sessions }: Survey): { found?: number } {
+  const isKnown = sessions.length > 0 || agents.every(({ excludedBy }) => excludedBy === null);
+  return isKnown ? { found: sessions.length } : {};
 }
 
 /**
@@ -111,12 +121,20 @@ async function runLocked(options: RunOptions, lock: Lock): Promise<RunReport> {
  */
 export async function dryRun(
   options: Omit<RunOptions, "apiKey" | "lockWaitMs" | "random" | "events">,
-): Promise<{ plan: PlannedSession[]; survey: Survey; problems: Problem[] }> {
+): Promise<{
+  plan: PlannedSession[];
+  survey: Survey;
+  /** See {@link RunReport}. */
+  found?: number;
+  problems: Problem[];
+  unmatched: UnmatchedPattern[];
+}> {
   const { stateDir, config, now, all = false } = options;
+  const filter = createFilter(config.filter);
   const ledger = await Ledger.open({ stateDir, now, readOnly: true });
   const target = ledger.target(config);
-  await using agents = await findAgents({ stateDir, now, knownBytes: knownBytes(target) });
-  const found = await survey(optionsOfSurvey(options, ledger, target, agents.agents));
+  await using agents = await findAgents({ ...options, filter, knownBytes: knownBytes(target) });
+  const found = await survey({ ...surveyOf(options, filter, agents), ledger, target });
   const limits = limitsOf(config, target);
   const plan = await planParts({
     ...planOptions(options, target),
@@ -125,8 +143,10 @@ export async function dryRun(
     // What was planned before and has not arrived counts with the rest of its session.
     anew: all,
   });
-  const problems = [...ledger.problems, ...agents.problems, ...found.problems];
-  return { plan, survey: found, problems };
+  const problems = [...ledger.problems, ...found.problems];
+  // Among the sessions of one agent, many a pattern matches nothing.
+  const unmatched = options.agentId === undefined ? unmatchedPatterns(filter, found) : [];
+  return { plan, survey: found, ...foundIn(agents, found), problems, unmatched };
 }
 
 /** Whether the same look at any later time would find the same, and nothing to do. */
@@ -146,17 +166,16 @@ function isSettled(
   );
 }
 
-function optionsOfSurvey(
-  options: Omit<RunOptions, "apiKey" | "lockWaitMs" | "random" | "events">,
-  ledger: Ledger,
-  target: TargetRecords,
-  agents: Awaited<ReturnType<typeof findAgents>>["agents"],
-): SurveyOptions {
-  const { config, agentId, now, signal } = options;
-  const filter = createFilter(config.filter);
-  const chosen = agents.filter((agent) => agentId === undefined || agent.agentId === agentId);
+/** What is looked at in a run. */
+function surveyOf(
+  options: Pick<RunOptions, "agentId" | "retryAside" | "trigger" | "now" | "signal">,
+  filter: Filter,
+  { agents, failures }: Agents,
+): Omit<SurveyOptions, "ledger" | "target"> {
+  const { agentId, now, signal } = options;
+  const chosen = agents.filter(({ names }) => agentId === undefined || isNamed(names, agentId));
   const retryAside = options.retryAside ?? options.trigger === "command";
-  return { agents: chosen, filter, ledger, target, retryAside, now, signal };
+  return { agents: chosen, failures, filter, retryAside, now, signal };
 }
 
 /** Why the interval sends nothing now; null when it may. */

@@ -1,5 +1,5 @@
 import { examine, type SurveyedSession } from "./examine.ts";
-import type { Filter } from "./filter.ts";
+import type { Filter, UnmatchedPattern } from "./filter.ts";
 import type { Ledger } from "./ledger/ledger.ts";
 import type { TargetRecords } from "./ledger/target.ts";
 import { describeReadFailure, type Problem } from "./problem.ts";
@@ -13,12 +13,14 @@ export interface Survey {
   readonly listed: ReadonlySet<string>;
   /** Stores with sessions in them, by agent. */
   readonly filled: ReadonlyMap<string, readonly Store[]>;
-  /** Agents, or one store of theirs, that could not be read at all. */
+  /** Agents, or something of theirs, that could not be looked at; without an id, there may be more agents. */
   readonly failedAgents: readonly Problem[];
 }
 
 export interface SurveyOptions {
   readonly agents: readonly Agent[];
+  /** Why there may be more agents. */
+  readonly failures: readonly Problem[];
   readonly filter: Filter;
   readonly ledger: Ledger;
   readonly target: TargetRecords;
@@ -48,16 +50,17 @@ export async function survey(options: SurveyOptions): Promise<Survey> {
   const problems: Problem[] = [];
   const listed = new Set<string>();
   const filled = new Map<string, readonly Store[]>();
-  const failedAgents: Problem[] = [];
+  const failedAgents: Problem[] = [...options.failures];
   for (const agent of options.agents) {
     const listing = await listAgent(agent, signal);
     problems.push(...listing.problems);
-    failedAgents.push(...listing.failures);
     filled.set(agent.agentId, listing.filled);
-    if (listing.failures.length === 0) listed.add(agent.agentId);
+    // Of an agent that is excluded nothing is forgotten, and no failure matters.
+    if (agent.excludedBy === null) failedAgents.push(...listing.failures);
+    if (agent.excludedBy === null && listing.failures.length === 0) listed.add(agent.agentId);
     for (const [sessionId, streams] of listing.sessions) {
       signal?.throwIfAborted();
-      const session = await examine(options, agent.agentId, sessionId, streams, problems);
+      const session = await examine(options, agent, sessionId, streams, problems);
       if (session !== null) sessions.push(session);
     }
   }
@@ -83,6 +86,7 @@ async function listAgent(
     try {
       const listing = await store.list(signal);
       problems.push(...listing.problems);
+      failures.push(...listing.failures);
       if (listing.streams.length > 0) filled.push(store);
       for (const stream of listing.streams) {
         const streams = sessions.get(stream.sessionId);
@@ -95,4 +99,15 @@ async function listAgent(
     }
   }
   return { sessions, filled, problems, failures };
+}
+
+/**
+ * Patterns of the filters that matched nothing in a survey of everything. None while something
+ * could not be looked at, or there is nothing yet that could match.
+ */
+export function unmatchedPatterns(
+  filter: Filter,
+  { sessions, failedAgents }: Pick<Survey, "sessions" | "failedAgents">,
+): UnmatchedPattern[] {
+  return sessions.length === 0 || failedAgents.length > 0 ? [] : filter.unmatched();
 }

@@ -18,8 +18,9 @@ function escaped(character: string): string {
     .join("");
 }
 
-/** A session, or an agent as a whole, and what is the matter with it. */
+/** A session, an agent as a whole, or nothing in particular, and what is the matter with it. */
 export function noteWords({ agentId, sessionId, reason }: SessionNote): string {
+  if (agentId === "") return plain(reason);
   return plain(sessionId === "" ? `${agentId}: ${reason}` : `${agentId}/${sessionId}: ${reason}`);
 }
 

@@ -114,6 +114,39 @@ test("a list in place of an object is named as a list, and nothing else", () => 
   ]);
 });
 
+test.for([
+  ["!public-*"],
+  ["@(a|b)"],
+  ["!(a)"],
+  ["a*(b)"],
+  ["(a|b)"],
+  [" "],
+  [""],
+  ["*a*b*c*d*"],
+] as const)(
+  "P67: the pattern %j is refused, because it would deny what nobody meant, or nothing",
+  ([pattern]) => {
+    for (const filter of [
+      { agents: { allow: [pattern] } },
+      { agents: { deny: ["main", pattern] } },
+      { sessions: { deny: [pattern] } },
+    ]) {
+      expect(problems({ ...MINIMAL, filter })).toEqual([
+        expect.stringMatching(
+          /at filter\.\w+\.\w+\.\d; expected a list of .+ with at most four \*, /,
+        ),
+      ]);
+    }
+  },
+);
+
+test.for(["[draft] plan", "chat (private)", "a|b", "#x", "a!b"])(
+  "P67: the pattern %j is taken as it is written",
+  (pattern) => {
+    expect(problems({ ...MINIMAL, filter: { sessions: { deny: [` ${pattern} `] } } })).toEqual([]);
+  },
+);
+
 test("an interval is off or at least a second", () => {
   for (const every of ["0.001s", "0.5s", 0.01, "0.016"]) {
     const found = problems({ ...MINIMAL, upload: { every } });

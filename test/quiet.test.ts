@@ -1,4 +1,6 @@
-import { rmSync, unlinkSync, utimesSync, writeFileSync } from "node:fs";
+import { mkdirSync, rmSync, symlinkSync, unlinkSync, utimesSync, writeFileSync } from "node:fs";
+import { dirname, join } from "node:path";
+import { DatabaseSync } from "node:sqlite";
 import { expect, test } from "vitest";
 import { MISSING_EVERY_MS, MISSING_TIMES } from "../src/ledger/target.ts";
 import { QuietRuns } from "../src/quiet.ts";
@@ -7,6 +9,7 @@ import { run } from "../src/run.ts";
 import { AgentDb, conversation } from "./support/agent-db.ts";
 import { startFaultServer } from "./support/fault-server.ts";
 import { Lab } from "./support/lab.ts";
+import { runLimited } from "./support/limited.ts";
 import {
   header,
   lines,
@@ -73,6 +76,16 @@ test("while nothing changes, a run is a look at names, sizes and times, and its 
   agent.close();
 });
 
+test("P65: on the Gateway's own thread no database is opened, not even the driver loaded", async () => {
+  const { lab, agent } = await uploaded();
+  await using _lab = lab;
+  mkdirSync(join(lab.stateDir, "state"), { recursive: true });
+  writeFileSync(join(lab.stateDir, "state", "openclaw.sqlite"), "not looked into");
+  const { out } = await runLimited("idle.ts", [lab.stateDir]);
+  expect(JSON.parse(out)).toEqual({ whole: 1, loaded: [] });
+  agent.close();
+});
+
 const CHANGES: Record<string, (found: Awaited<ReturnType<typeof uploaded>>) => void> = {
   "a session grew": ({ lab, path }) => lab.append(path, [message(9)]),
   "a session was rewritten with as many bytes": ({ path }) => {
@@ -102,6 +115,61 @@ for (const [what, change] of Object.entries(CHANGES)) {
     found.agent.close();
   });
 }
+
+test("P12: a database that only the host's registry knows is watched, and when a session in it grows, the next run sends it", async () => {
+  await using lab = await Lab.start();
+  const path = join(lab.dir, "elsewhere", "moved.sqlite");
+  const agent = new AgentDb(lab.stateDir, { agentId: "moved", path });
+  agent.addSession("s", conversation("s", 5));
+  const registry = join(lab.stateDir, "state", "openclaw.sqlite");
+  mkdirSync(dirname(registry), { recursive: true });
+  const db = new DatabaseSync(registry);
+  db.exec("CREATE TABLE agent_databases (agent_id TEXT, path TEXT)");
+  db.prepare("INSERT INTO agent_databases VALUES ('moved', ?)").run(path);
+  db.close();
+  const { run, state, untilQuiet } = service(lab);
+  await untilQuiet();
+  const { whole } = state;
+  await run();
+  expect(state.whole).toBe(whole);
+  agent.append("s", [{ type: "message", id: "later" }]);
+  expect((await run()).sent.sessions).toBe(1);
+  agent.close();
+});
+
+test("P67: when what a denied session is called has changed, the next run is a whole one", async () => {
+  await using lab = await Lab.start();
+  lab.session("main", "abc");
+  const index = sessionPath(lab.stateDir, "main", "sessions.json");
+  write(index, JSON.stringify({ "agent:main:private": { sessionId: "abc" } }));
+  const { run, untilQuiet } = service(lab, { filter: { sessions: { deny: ["*:private"] } } });
+  await untilQuiet();
+  expect(lab.receivedSessions()).toEqual([]);
+  write(index, JSON.stringify({ "agent:main:public": { sessionId: "abc" } }));
+  expect((await run()).sent.sessions).toBe(1);
+});
+
+test("P12: a session where session.store has moved them makes the next run a whole one", async () => {
+  await using lab = await Lab.start();
+  const store = join(lab.dir, "moved", "{agentId}", "sessions.json");
+  lab.hostConfig = { session: { store } };
+  lab.session("main", "abc");
+  const { run, untilQuiet } = service(lab);
+  await untilQuiet();
+  write(join(lab.dir, "moved", "main", "new.jsonl"), lines(session("new")));
+  expect((await run()).sent.sessions).toBe(1);
+});
+
+test("P71: what cannot be looked at is never settled, so that it is told by every run", async () => {
+  await using lab = await Lab.start();
+  lab.session("main", "abc");
+  symlinkSync("/not/mounted/now", join(lab.stateDir, "agents", "away"));
+  const { run, state } = service(lab);
+  for (let n = 1; n <= 3; n++) {
+    expect(await run()).toMatchObject({ settled: false, failed: 1 });
+    expect(state.whole).toBe(n);
+  }
+});
 
 test("P11: a session that vanished is looked for until it is forgotten", async () => {
   const { lab, agent, path } = await uploaded();

@@ -1,5 +1,5 @@
 import { spawnSync } from "node:child_process";
-import { mkdtempSync, rmSync } from "node:fs";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect, onTestFinished, test, vi } from "vitest";
@@ -45,14 +45,19 @@ test("neither a command nor the thread of a run shows a warning of Node's", () =
     import { readConfig } from "${DIST}config.js";
     import { runIsolated } from "${DIST}isolated.js";
     import { lockOwner } from "${DIST}ledger/lock.js";
-    const stateDir = process.argv[1];
+    const stateDir = process.argv[2];
     const { config } = readConfig({ apiKey: "sk-1234567890", deploymentId: "d", projectId: "p" });
     const { signal } = new AbortController();
     const common = { stateDir, config, apiKey: "sk-1234567890", trigger: "command", lockWaitMs: 0 };
     const report = await runIsolated({ ...common, signal, now: Date.now, random: Math.random });
     console.log(report.outcome, await lockOwner(stateDir));`;
-  const args = ["--input-type=module", "--eval", program, stateDir];
+  // As a file: the thread has the options of the process, and cannot start with those of --eval.
+  const path = join(stateDir, "program.mjs");
+  writeFileSync(path, program);
   const { NODE_OPTIONS: _, ...env } = process.env;
-  const { stdout, stderr } = spawnSync(process.execPath, args, { encoding: "utf8", env });
+  const { stdout, stderr } = spawnSync(process.execPath, [path, stateDir], {
+    encoding: "utf8",
+    env,
+  });
   expect({ stdout, stderr }).toEqual({ stdout: "done null\n", stderr: "" });
 });

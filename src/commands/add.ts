@@ -67,12 +67,14 @@ Examples:
     .option("--verbose", "show every agent and every failing session")
     .addHelpText("after", "\nExample:\n  openclaw influxion status --verbose\n")
     .action(async (flags: { json?: true; verbose?: true }) => {
-      const [{ status }, { readConfig }] = await Promise.all([
+      const [{ status }, { readConfig }, { readLayout }] = await Promise.all([
         import("./status.ts"),
         import("../config.ts"),
+        import("../layout.ts"),
       ]);
       process.exitCode = await status({
         stateDir: context.stateDir(),
+        layout: readLayout(context.hostConfig),
         config: readConfig(context.pluginConfig()),
         json: flags.json === true,
         verbose: flags.verbose === true,
@@ -86,7 +88,7 @@ Examples:
     .description("Upload what is new, now")
     .option("--dry-run", "list exactly what would be sent; no network, nothing is recorded")
     .option("--all", "go on until nothing is waiting, past the limits of one run")
-    .option("--agent <id>", "only this agent's sessions")
+    .option("--agent <name>", "only this agent's sessions")
     .option("--json", "print one JSON document")
     .addHelpText(
       "after",
@@ -98,17 +100,24 @@ Examples:
 ${EXIT_CODES}`,
     )
     .action(async (flags: SyncFlags) => {
-      const [{ sync }, { IsolatedRunner }, { readConfig }, { resolveApiKey, hostProxyOf }] =
-        await Promise.all([
-          import("./sync.ts"),
-          import("../isolated.ts"),
-          import("../config.ts"),
-          import("../host.ts"),
-        ]);
+      const [
+        { sync },
+        { IsolatedRunner },
+        { readConfig },
+        { resolveApiKey, hostProxyOf },
+        { readLayout },
+      ] = await Promise.all([
+        import("./sync.ts"),
+        import("../isolated.ts"),
+        import("../config.ts"),
+        import("../host.ts"),
+        import("../layout.ts"),
+      ]);
       await interruptible(async (signal) => {
         await using runner = new IsolatedRunner();
         process.exitCode = await sync({
           stateDir: context.stateDir(),
+          layout: readLayout(context.hostConfig),
           config: readConfig(context.pluginConfig()),
           apiKey: (key) => resolveApiKey(key, context.hostConfig),
           proxy: hostProxyOf(context.hostConfig),

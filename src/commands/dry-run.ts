@@ -5,7 +5,7 @@ import { dryRun } from "../run.ts";
 import type { Survey } from "../survey.ts";
 import { bytes, count, plain } from "../text.ts";
 import { EXIT } from "./exit.ts";
-import { failureLines, noSessions, noteLines } from "./sync-words.ts";
+import { describeUnmatched, failureLines, noSessions, noteLines } from "./sync-words.ts";
 import { type Terminal, writeJson } from "./terminal.ts";
 
 /** `openclaw influxion sync --dry-run`: what would be sent now. Returns the exit code of such a run. */
@@ -14,7 +14,7 @@ export async function showPlan(
   json: boolean,
   options: Parameters<typeof dryRun>[0],
 ): Promise<number> {
-  const { plan: planned, survey, problems } = await dryRun(options);
+  const { plan: planned, survey, found, problems, unmatched } = await dryRun(options);
   // White space alone is passed over, not sent.
   const plan = planned.filter(({ streams }) => streams.some(({ parts }) => parts.length > 0));
   const totalBytes = plan.reduce((sum, session) => sum + session.bytes, 0);
@@ -23,12 +23,12 @@ export async function showPlan(
   const exitCode = failures.length > 0 ? EXIT.partial : EXIT.done;
   if (json) {
     const sessions = plan.map(toJson);
-    const trouble = { failures, problems };
+    const trouble = { failures, problems, unmatched };
     writeJson(terminal, { dryRun: true, exitCode, sessions, totalBytes, waiting, ...trouble });
     return exitCode;
   }
   const lines = plan.map(describePlanned);
-  if (survey.sessions.length === 0) lines.push(noSessions(options.stateDir));
+  if (found === 0) lines.push(noSessions(options.stateDir));
   lines.push(
     `${options.all === true ? "All runs together" : "This run"} would send ${count(plan.length, "session")}, ${bytes(totalBytes)} before compression. Nothing was sent.`,
   );
@@ -36,6 +36,7 @@ export async function showPlan(
   if (later > 0) lines.push(`${count(later, "more session")} would wait for the next runs.`);
   lines.push(...failureLines({ failures, failed: failures.length }, terminal));
   lines.push(...noteLines({ problems }));
+  lines.push(...unmatched.map((one) => `Note: ${describeUnmatched(one)}`));
   terminal.out.write(`${lines.join("\n")}\n`);
   return exitCode;
 }

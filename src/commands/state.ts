@@ -1,11 +1,12 @@
 import type { Config } from "../config.ts";
-import { createFilter } from "../filter.ts";
+import { createFilter, type FilterName, type UnmatchedPattern } from "../filter.ts";
 import { type LastRun, readLastRun } from "../last-run.ts";
+import type { HostLayout } from "../layout.ts";
 import { knownBytes, Ledger } from "../ledger/ledger.ts";
 import { type LockOwner, lockOwner } from "../ledger/lock.ts";
 import type { Problem } from "../problem.ts";
 import { findAgents } from "../stores/agents.ts";
-import { type Survey, survey } from "../survey.ts";
+import { type Survey, survey, unmatchedPatterns } from "../survey.ts";
 
 /** How many sessions are in each state; `found` is the sum of the others. */
 export interface Counts {
@@ -24,6 +25,10 @@ export interface Counts {
 
 export interface AgentState {
   readonly agentId: string;
+  /** All that it is known by, its id first. */
+  readonly names: readonly string[];
+  /** The filter that keeps the whole agent here, or null. */
+  readonly excludedBy: FilterName | null;
   /** Kinds of store that its sessions were found in. */
   readonly stores: readonly string[];
   readonly counts: Counts;
@@ -43,6 +48,10 @@ export interface UploadState {
     readonly retryAt?: number;
   }[];
   readonly problems: readonly Problem[];
+  /** Why there may be more agents. */
+  readonly failures: readonly string[];
+  /** Patterns of the filters that matched nothing. */
+  readonly unmatched: readonly UnmatchedPattern[];
   /** Lines the API did not take, and lines that were too long, over all sessions. */
   readonly rejectedLines: number;
   readonly omittedLines: number;
@@ -57,13 +66,22 @@ export async function readState(
   stateDir: string,
   config: Pick<Config, "apiUrl" | "deploymentId" | "projectId" | "filter">,
   now: () => number,
+  layout?: HostLayout,
 ): Promise<UploadState> {
   const ledger = await Ledger.open({ stateDir, now, readOnly: true });
   const target = ledger.target(config);
-  await using agents = await findAgents({ stateDir, now, knownBytes: knownBytes(target) });
   const filter = createFilter(config.filter);
+  await using agents = await findAgents({
+    stateDir,
+    layout,
+    filter,
+    countExcluded: true,
+    now,
+    knownBytes: knownBytes(target),
+  });
   const found = await survey({
     agents: agents.agents,
+    failures: agents.failures,
     filter,
     ledger,
     target,
@@ -75,12 +93,14 @@ export async function readState(
     records.reduce((total, record) => total + (record[key] ?? 0), 0);
   return {
     counts: countStates(found.sessions),
-    agents: agents.agents.map(({ agentId, stores }) => {
+    agents: agents.agents.map(({ agentId, names, excludedBy, stores }) => {
       const filled = found.filled.get(agentId) ?? [];
       // Where nothing was found and nothing failed, all that is there is empty.
       const named = filled.length > 0 || !found.listed.has(agentId) ? filled : stores;
       return {
         agentId,
+        names,
+        excludedBy,
         stores: named.map((store) => store.kind),
         counts: countStates(found.sessions.filter((session) => session.agentId === agentId)),
         failures: found.failedAgents
@@ -91,7 +111,9 @@ export async function readState(
     failing: found.sessions.flatMap(({ agentId, sessionId, state }) =>
       state.kind === "failing" ? [{ agentId, sessionId, ...state }] : [],
     ),
-    problems: [...ledger.problems, ...agents.problems, ...found.problems],
+    problems: [...ledger.problems, ...found.problems],
+    failures: agents.failures.map(({ message }) => message),
+    unmatched: unmatchedPatterns(filter, found),
     rejectedLines: sum("rejected"),
     omittedLines: sum("omitted"),
     refused: target.refused ?? null,

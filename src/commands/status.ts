@@ -1,15 +1,18 @@
 import { type Config, type ConfigResult, formatConfigProblem, MINIMAL_CONFIG } from "../config.ts";
+import type { HostLayout } from "../layout.ts";
 import { LedgerError } from "../ledger/files.ts";
 import { describeOwner } from "../ledger/lock.ts";
 import { StoreError } from "../problem.ts";
 import { bytes, count, oneOr, plain, when } from "../text.ts";
 import { VERSION } from "../version.ts";
-import { type Counts, readState, type UploadState } from "./state.ts";
-import { notTaken } from "./sync-words.ts";
+import { type AgentState, type Counts, readState, type UploadState } from "./state.ts";
+import { describeUnmatched, notTaken } from "./sync-words.ts";
 import { field, painter, type Terminal, writeJson } from "./terminal.ts";
 
 export interface StatusOptions {
   readonly stateDir: string;
+  /** What the host's config says of agents and of where their sessions are. */
+  readonly layout?: HostLayout | undefined;
   readonly config: ConfigResult;
   readonly json: boolean;
   readonly verbose: boolean;
@@ -25,7 +28,7 @@ const LISTED = 10;
  * @returns the exit code: 0, or 1 when the config or the ledger keeps uploads off
  */
 export async function status(options: StatusOptions): Promise<number> {
-  const { stateDir, config, json, terminal, now } = options;
+  const { stateDir, layout, config, json, terminal, now } = options;
   const paint = painter(terminal.out);
   if (!config.ok) {
     const problems = config.problems;
@@ -48,7 +51,7 @@ export async function status(options: StatusOptions): Promise<number> {
   }
   let state: UploadState;
   try {
-    state = await readState(stateDir, config.config, now);
+    state = await readState(stateDir, config.config, now, layout);
   } catch (error) {
     if (!(error instanceof LedgerError || error instanceof StoreError)) throw error;
     const { code, message } = error;
@@ -145,15 +148,17 @@ function render(
   lines.push(`\n${table(counts, paint)}`);
   if (verbose) {
     for (const agent of state.agents) {
-      const stores = agent.stores.join(" and ") || "no readable store";
-      lines.push(`\nAgent ${plain(agent.agentId)} (${stores})\n`);
+      lines.push(`\nAgent ${plain(describeAgent(agent))}\n`);
       lines.push(rows(agent.counts, paint));
     }
   }
   const listed = state.failing.slice(0, verbose ? state.failing.length : LISTED);
-  const unread = state.agents.flatMap(({ agentId, failures }) =>
-    failures.map((failure) => `  ${plain(`${agentId}: ${failure}`)}\n`),
-  );
+  const unread = [
+    ...state.failures.map((failure) => `  ${plain(failure)}\n`),
+    ...state.agents.flatMap(({ agentId, failures }) =>
+      failures.map((failure) => `  ${plain(`${agentId}: ${failure}`)}\n`),
+    ),
+  ];
   if (listed.length + unread.length > 0) lines.push(`\n${paint("red", "Failing")}\n`, ...unread);
   for (const { agentId, sessionId, reason, retryAt } of listed) {
     const again = retryAt === undefined ? "" : `; tried again ${when(retryAt, at)}`;
@@ -164,6 +169,17 @@ function render(
   }
   lines.push(notes(state));
   return lines.join("");
+}
+
+/** `main (jsonl and sqlite; also called alias)` */
+function describeAgent({ agentId, names, excludedBy, stores }: AgentState): string {
+  const others = names.filter((name) => name !== agentId);
+  const facts = [
+    stores.join(" and ") || "no readable store",
+    ...(others.length === 0 ? [] : [`also called ${others.join(", ")}`]),
+    ...(excludedBy === null ? [] : [`excluded by ${excludedBy}`]),
+  ];
+  return `${agentId} (${facts.join("; ")})`;
 }
 
 type Paint = ReturnType<typeof painter>;
@@ -220,6 +236,7 @@ function notes(state: UploadState): string {
   const lines = state.problems.map(({ agentId, message }) =>
     plain(agentId === undefined ? message : `${agentId}: ${message}`),
   );
+  lines.push(...state.unmatched.map(describeUnmatched));
   if (state.rejectedLines > 0) lines.push(notTaken(state.rejectedLines));
   if (state.omittedLines > 0) {
     const its = oneOr(state.omittedLines, "its length", "their lengths");

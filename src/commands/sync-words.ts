@@ -1,3 +1,4 @@
+import type { UnmatchedPattern } from "../filter.ts";
 import { describeOwner } from "../ledger/lock.ts";
 import type { RunReport } from "../report.ts";
 import type { RunEvents } from "../run.ts";
@@ -139,6 +140,12 @@ export function failureLines(
 
 export function noteLines({ problems }: Pick<RunReport, "problems">): string[] {
   return problems.map(({ message }) => `Note: ${plain(message)}`);
+}
+
+/** A pattern of a filter that has no effect, most often because of a typing error. */
+export function describeUnmatched({ option, pattern }: UnmatchedPattern): string {
+  const what = option === "filter.sessions.deny" ? "session" : "agent";
+  return plain(`${option}: ${JSON.stringify(pattern)} matches no ${what}`);
 }
 
 export function noSessions(stateDir: string): string {

@@ -1,7 +1,9 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { type Config, type ConfigResult, formatConfigProblem, MINIMAL_CONFIG } from "../config.ts";
+import { createFilter, isNamed } from "../filter.ts";
 import type { HostProxy } from "../host.ts";
 import { noteRun } from "../last-run.ts";
+import type { HostLayout } from "../layout.ts";
 import { InfluxionError } from "../problem.ts";
 import type { RunReport } from "../report.ts";
 import type { RunOptions } from "../run.ts";
@@ -21,6 +23,8 @@ const SETTLE_ROUNDS = 3;
 
 export interface SyncOptions {
   readonly stateDir: string;
+  /** What the host's config says of agents and of where their sessions are. */
+  readonly layout?: HostLayout | undefined;
   readonly config: ConfigResult;
   /** Turns the config's key into the key itself. */
   readonly apiKey: (key: Config["apiKey"]) => Promise<string>;
@@ -41,7 +45,7 @@ export interface SyncOptions {
 
 /** `openclaw influxion sync`. Returns the exit code, see {@link EXIT}. */
 export async function sync(options: SyncOptions): Promise<number> {
-  const { config, terminal, json, agentId, stateDir, now } = options;
+  const { config, terminal, json, agentId } = options;
   if (!config.ok) {
     if (json) writeJson(terminal, { outcome: "not-configured", configProblems: config.problems });
     terminal.err.write("Nothing was uploaded: the config is not complete.\n\n");
@@ -52,7 +56,7 @@ export async function sync(options: SyncOptions): Promise<number> {
   }
   const reports: RunReport[] = [];
   try {
-    if (agentId !== undefined) await checkAgent(stateDir, agentId, now);
+    if (agentId !== undefined) await checkAgent(options, config.config, agentId);
     if (options.dryRun) {
       const { all } = options;
       return await showPlan(terminal, json, { ...runOptions(options, config.config), all });
@@ -94,13 +98,13 @@ class BrokenOff extends Error {
   }
 }
 
-async function checkAgent(stateDir: string, agentId: string, now: () => number): Promise<void> {
-  await using found = await findAgents({ stateDir, now, knownBytes: () => undefined });
-  const names = found.agents.map((agent) => agent.agentId);
-  if (names.includes(agentId)) return;
-  const there =
-    names.length === 0 ? "none has any transcript here" : `there are: ${names.join(", ")}`;
-  throw new InfluxionError("NO_SUCH_AGENT", `no agent "${agentId}"; ${there}`);
+async function checkAgent(options: SyncOptions, config: Config, name: string): Promise<void> {
+  const filter = createFilter(config.filter);
+  await using found = await findAgents({ ...options, filter, knownBytes: () => undefined });
+  if (found.agents.some(({ names }) => isNamed(names, name))) return;
+  const ids = found.agents.map(({ agentId }) => agentId);
+  const there = ids.length === 0 ? "none has any transcript here" : `there are: ${ids.join(", ")}`;
+  throw new InfluxionError("NO_SUCH_AGENT", `no agent "${name}"; ${there}`);
 }
 
 /**
@@ -160,10 +164,11 @@ async function oneRun(
 }
 
 function runOptions(options: SyncOptions, config: Config): Omit<RunOptions, "apiKey" | "events"> {
-  const { stateDir, proxy, agentId, signal, now, random } = options;
+  const { stateDir, layout, proxy, agentId, signal, now, random } = options;
   const trigger = "command";
   return {
     stateDir,
+    layout,
     config,
     proxy,
     agentId,

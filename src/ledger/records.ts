@@ -1,4 +1,4 @@
-import type { Position } from "../stores/store.ts";
+import type { Position, Searched } from "../stores/store.ts";
 
 /** A record as everybody but the ledger sees it: only the ledger changes what has gone. */
 export type DeepReadonly<T> = T extends object
@@ -37,12 +37,6 @@ export interface Counted {
   messages: number;
 }
 
-/** How far behind the position the end of a long line was searched for, and not found. */
-export interface Searched {
-  offset: number;
-  fingerprint: string;
-}
-
 export interface StreamData {
   store: "jsonl" | "sqlite";
   /** Only grows within a session, also when the ledger was lost: it begins at the clock. Part of the idempotency key. */
@@ -50,6 +44,7 @@ export interface StreamData {
   position: Position;
   idle?: Idle;
   counted?: Counted;
+  /** How far the end of the line at the position, which is a very long one, was searched for. */
   searched?: Searched;
   /** Parts that were planned and not confirmed, in order. */
   parts?: PartData[];
@@ -145,15 +140,20 @@ function isIdle(value: unknown): boolean {
 }
 
 function isCounted(value: unknown): boolean {
-  return isSearched(value) && isCount(value.messages);
-}
-
-function isSearched(value: unknown): value is Record<string, unknown> {
-  return isObject(value) && isCount(value.offset) && isString(value.fingerprint);
+  return (
+    isObject(value) &&
+    isCount(value.offset) &&
+    isString(value.fingerprint) &&
+    isCount(value.messages)
+  );
 }
 
 function isMissing(value: unknown): boolean {
   return isObject(value) && isCount(value.times) && isCount(value.at);
+}
+
+function isSearched(value: unknown): boolean {
+  return isObject(value) && isCount(value.from) && isCount(value.to) && isString(value.fingerprint);
 }
 
 function areParts(value: unknown): boolean {

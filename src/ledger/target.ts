@@ -1,11 +1,10 @@
-import type { Position } from "../stores/store.ts";
+import type { Position, Searched } from "../stores/store.ts";
 import type {
   Aside,
   Counted,
   Idle,
   PartData,
   PlannedPart,
-  Searched,
   SessionData,
   SessionRecord,
   StreamData,
@@ -138,16 +137,14 @@ export class TargetRecords {
     else record.counted = counted;
   }
 
-  setSearched(key: string, source: string, searched: Searched | undefined): void {
-    const record = this.#stream(key, source);
-    if (searched === undefined) delete record.searched;
-    else record.searched = searched;
+  setSearched(key: string, source: string, searched: Searched): void {
+    this.#stream(key, source).searched = searched;
   }
 
   /** Writes down what will be sent of a stream, from `start` on. */
   plan(key: string, source: string, start: Position, parts: readonly PlannedPart[]): void {
     const record = this.#stream(key, source);
-    record.position = { ...start };
+    moveTo(record, start);
     if (parts.length === 0) return;
     record.parts = parts.map((part) => ({ ...part }));
     const session = this.#session(key);
@@ -182,13 +179,13 @@ export class TargetRecords {
     const { position, parts: [part] = [] } = record;
     if (part === undefined) throw new Error(`no part of ${source} was planned`);
     const { lines, messages, rejected, omitted, entry = position.entry } = confirmation;
-    record.position = {
+    moveTo(record, {
       offset: part.end,
       lines: position.lines + lines,
       messages: position.messages + messages,
       fingerprint: part.fingerprint,
       ...(entry === undefined ? {} : { entry }),
-    };
+    });
     this.replacePart(key, source, []);
     delete session.tries;
     if (rejected > 0) session.rejected = (session.rejected ?? 0) + rejected;
@@ -204,9 +201,13 @@ export class TargetRecords {
   }
 
   /** Moves the position over bytes that hold no line. */
-  skip(key: string, source: string, { offset, fingerprint }: Searched): void {
+  skip(
+    key: string,
+    source: string,
+    { offset, fingerprint }: Pick<Position, "offset" | "fingerprint">,
+  ): void {
     const record = this.#stream(key, source);
-    record.position = { ...record.position, offset, fingerprint };
+    moveTo(record, { ...record.position, offset, fingerprint });
   }
 
   /** Whether the session may begin anew because the API has other lines of it. */
@@ -255,6 +256,12 @@ export class TargetRecords {
     if (record === undefined) throw new Error(`the ledger has no record of ${source}`);
     return record;
   }
+}
+
+function moveTo(record: StreamData, position: Position): void {
+  record.position = { ...position };
+  // It was about a line that is behind us now.
+  if ((record.searched?.from ?? Number.POSITIVE_INFINITY) < position.offset) delete record.searched;
 }
 
 /** What is worth keeping: of ten thousand sessions that wait, one run plans a few, and the next one finds the others again. */

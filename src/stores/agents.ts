@@ -1,27 +1,48 @@
-import { type Dirent, existsSync } from "node:fs";
-import { readdir } from "node:fs/promises";
-import { join } from "node:path";
-import { errnoOf, type Problem, StoreError } from "../problem.ts";
-import { openJsonlStore } from "./jsonl.ts";
-import { findAgentDatabases, openSqliteStore } from "./sqlite.ts";
+import { lstat } from "node:fs/promises";
+import type { Filter, FilterName } from "../filter.ts";
+import { DEFAULT_LAYOUT, type HostLayout } from "../layout.ts";
+import { describeReadFailure, type Problem } from "../problem.ts";
+import { groupClaims, nameGroup } from "./groups.ts";
+import { NOT_ASKED, readFacts } from "./jsonl/facts.ts";
+import { type JsonlFolder, openJsonlStore } from "./jsonl.ts";
+import {
+  type Claim,
+  type DatabaseFile,
+  findPlaces,
+  type SessionsFolder,
+  sessionsDirOf,
+} from "./places.ts";
+import { findSharedSessions } from "./shared.ts";
+import { readRegistry } from "./sqlite/registry.ts";
+import { openSqliteStore, probeDatabase } from "./sqlite.ts";
 import type { Store } from "./store.ts";
 
-/** One agent and where its transcripts are; both kinds at once after a host upgrade. */
+/** One agent and where its transcripts are; both kinds of store at once after a host upgrade. */
 export interface Agent {
   readonly agentId: string;
+  /** All that it is known by: its id, its folders and links to them, and what the host calls it. */
+  readonly names: readonly string[];
+  /** The filter that keeps the whole agent on this machine, or null. */
+  readonly excludedBy: FilterName | null;
   readonly stores: readonly Store[];
-  /** Why a store that is there cannot be used; then what is found is not all there is. */
+  /** Why something of it cannot be looked at; then what is found is not all there is. */
   readonly failures: readonly Problem[];
 }
 
 export interface Agents extends AsyncDisposable {
   readonly agents: readonly Agent[];
-  /** What concerns no agent in particular. */
-  readonly problems: readonly Problem[];
+  /** Why there may be more agents. */
+  readonly failures: readonly Problem[];
+  /** Paths at which a database of an agent was looked for and something was. */
+  readonly databases: readonly string[];
 }
 
 export interface FindOptions {
   readonly stateDir: string;
+  readonly layout?: HostLayout | undefined;
+  readonly filter: Pick<Filter, "byAgent" | "needsNames">;
+  /** Also open the stores of agents that a filter excludes, to count what is in them. */
+  readonly countExcluded?: boolean;
   /** Wall clock, in ms since the epoch. */
   readonly now: () => number;
   /** The size of a session that still has the signature of an earlier look, if it is known. */
@@ -38,39 +59,33 @@ export interface FindOptions {
  *
  * @throws {StoreError} when the folder of agents is there and cannot be read
  */
-export async function findAgents({ stateDir, now, knownBytes }: FindOptions): Promise<Agents> {
-  const found = new Map<string, { stores: Store[]; failures: Problem[] }>();
-  const agent = (agentId: string): { stores: Store[]; failures: Problem[] } => {
-    const known = found.get(agentId) ?? { stores: [], failures: [] };
-    found.set(agentId, known);
-    return known;
-  };
-  const folders = (await agentFolders(stateDir)).map(({ name }) => name);
-  for (const name of folders) {
-    const dir = join(stateDir, "agents", name, "sessions");
-    if (existsSync(dir)) agent(name).stores.push(openJsonlStore({ agentId: name, dir, now }));
+export async function findAgents(options: FindOptions): Promise<Agents> {
+  const { stateDir, layout = DEFAULT_LAYOUT, filter, countExcluded = false } = options;
+  const places = await findPlaces(stateDir, layout);
+  const registry = await readRegistry(stateDir);
+  const shared = await findSharedSessions(places.shared);
+  const claims = [...places.claims, ...registry.claims, ...shared.claims];
+  const agents: Agent[] = [];
+  for (const group of groupClaims(claims)) {
+    const { agentId, names } = nameGroup(group, places.agentsDir);
+    // Asked about those without sessions, too: a pattern that names one is no typing error.
+    const excludedBy = filter.byAgent(names);
+    const found = whatIsThere(group, shared.folders);
+    if (isEmpty(found)) continue;
+    const isLookedAt = excludedBy === null || countExcluded;
+    const isExcluded = excludedBy !== null;
+    const { stores, failures } = isLookedAt
+      ? await storesOf(agentId, found, { ...options, isExcluded }).catch(failureOf(agentId))
+      : NOTHING;
+    if (isLookedAt && stores.length + failures.length === 0) continue;
+    agents.push({ agentId, names, excludedBy, stores, failures });
   }
-  const { databases, problems } = await findAgentDatabases(stateDir, folders);
-  for (const database of databases) {
-    const { agentId, path } = database;
-    const { stores, failures } = agent(agentId);
-    if (stores.some((store) => store.kind === "sqlite")) {
-      const message = `a second database of this agent is left alone, because one session must not be two: ${path}`;
-      failures.push({ code: "SECOND_DATABASE", agentId, message });
-    } else {
-      const known = (sessionId: string, signature: string): number | undefined =>
-        knownBytes(agentId, sessionId, signature);
-      stores.push(openSqliteStore({ ...database, now, knownBytes: known }));
-    }
-  }
-  for (const problem of problems) {
-    if (problem.agentId !== undefined) agent(problem.agentId).failures.push(problem);
-  }
-  const agents = [...found].map(([agentId, rest]) => ({ agentId, ...rest }));
   agents.sort((a, b) => (a.agentId < b.agentId ? -1 : 1));
+  const databases = claims.flatMap((one) => one.databases.map(({ path }) => path));
   return {
     agents,
-    problems: problems.filter(({ agentId }) => agentId === undefined),
+    failures: [...places.failures, ...registry.failures],
+    databases: [...new Set(databases)].sort(),
     async [Symbol.asyncDispose]() {
       await Promise.allSettled(
         agents.flatMap(({ stores }) => stores.map((store) => store.close())),
@@ -79,16 +94,108 @@ export async function findAgents({ stateDir, now, knownBytes }: FindOptions): Pr
   };
 }
 
-async function agentFolders(stateDir: string): Promise<Dirent[]> {
-  const dir = join(stateDir, "agents");
-  try {
-    const entries = await readdir(dir, { withFileTypes: true });
-    return entries.filter((entry) => entry.isDirectory() || entry.isSymbolicLink());
-  } catch (error) {
-    if (errnoOf(error) === "ENOENT") return [];
-    const reason = errnoOf(error) || String(error);
-    throw new StoreError("FOLDER_UNREADABLE", `${dir} cannot be read (${reason})`, {
-      cause: error,
-    });
+/** What there is of an agent. */
+interface Found {
+  readonly sessions: readonly SessionsFolder[];
+  readonly shared: readonly JsonlFolder[];
+  readonly databases: readonly DatabaseFile[];
+  readonly failures: readonly Problem[];
+}
+
+interface Stores {
+  readonly stores: Store[];
+  readonly failures: Problem[];
+}
+
+const NOTHING: Stores = { stores: [], failures: [] };
+
+function whatIsThere(
+  group: readonly Claim[],
+  sharedFolders: ReadonlyMap<string, readonly JsonlFolder[]>,
+): Found {
+  const names = new Set(group.map(({ name }) => name));
+  return {
+    sessions: uniqueBy(
+      group.flatMap((one) => one.sessions),
+      ({ dir }) => dir,
+    ),
+    shared: [...names].flatMap((name) => sharedFolders.get(name) ?? []),
+    databases: group.flatMap((one) => one.databases),
+    // Two names of one place have the same to say.
+    failures: uniqueBy(
+      group.flatMap((one) => one.failures),
+      ({ message }) => message,
+    ),
+  };
+}
+
+function isEmpty({ sessions, shared, databases, failures }: Found): boolean {
+  return sessions.length + shared.length + databases.length + failures.length === 0;
+}
+
+async function storesOf(
+  agentId: string,
+  { sessions, shared, databases, failures: known }: Found,
+  options: FindOptions & { readonly isExcluded: boolean },
+): Promise<Stores> {
+  const { now, filter, isExcluded } = options;
+  const needsNames = filter.needsNames && !isExcluded;
+  const stores: Store[] = [];
+  const failures = [...known];
+  const own = sessions.map(async ({ dir, index }) => ({
+    dir,
+    factsOf: needsNames ? await readFacts(dir, index, agentId) : NOT_ASKED,
+  }));
+  const folders = [...(await Promise.all(own)), ...shared];
+  if (folders.length > 0) stores.push(openJsonlStore({ agentId, folders, now }));
+
+  let store: Store | undefined;
+  for (const path of await databasePaths(databases)) {
+    const probed = await probeDatabase(agentId, path);
+    if (probed === false) continue;
+    if (probed !== true) failures.push(probed);
+    else if (store === undefined) {
+      const knownBytes = (sessionId: string, signature: string): number | undefined =>
+        isExcluded ? 0 : options.knownBytes(agentId, sessionId, signature);
+      const sessionsDir = sessionsDirOf(path);
+      store = openSqliteStore({ agentId, path, sessionsDir, now, knownBytes, needsNames });
+    } else {
+      const message = `a second database of this agent is left alone, because one session must not be two: ${path}`;
+      failures.push({ code: "SECOND_DATABASE", agentId, message });
+    }
   }
+  if (store !== undefined) stores.push(store);
+  return { stores, failures };
+}
+
+/** Whatever it is, it is the failure of this agent alone. */
+function failureOf(agentId: string): (error: unknown) => Stores {
+  return (error) => {
+    const { code, message } = describeReadFailure(error);
+    return { stores: [], failures: [{ code, agentId, message: `its sessions: ${message}` }] };
+  };
+}
+
+/** One path for each database: the file itself rather than a link to it, which is not followed. */
+async function databasePaths(databases: readonly DatabaseFile[]): Promise<string[]> {
+  const paths = new Map<string, string>();
+  for (const { path, real } of databases) {
+    const known = paths.get(real);
+    if (known === undefined || (await isLink(known))) paths.set(real, path);
+  }
+  return [...paths.values()];
+}
+
+async function isLink(path: string): Promise<boolean> {
+  return lstat(path).then(
+    (stats) => stats.isSymbolicLink(),
+    () => false,
+  );
+}
+
+/** The first of each key. */
+function uniqueBy<T>(items: readonly T[], keyOf: (item: T) => string): T[] {
+  const first = new Map<string, T>();
+  for (const item of items) if (!first.has(keyOf(item))) first.set(keyOf(item), item);
+  return [...first.values()];
 }

@@ -1,16 +1,15 @@
-import { StoreError } from "../problem.ts";
-import { fileMark } from "./mark.ts";
+import { InfluxionError, type Problem, StoreError } from "../problem.ts";
 import { COLD_ROW_SQL, type ColdRow, ColdSource } from "./sqlite/cold.ts";
 import { Connection } from "./sqlite/connection.ts";
+import { badNumbers } from "./sqlite/event.ts";
 import { type KnownBytes, listSessions, type OpenDatabase } from "./sqlite/list.ts";
 import { LiveSource } from "./sqlite/live.ts";
 import { Originals } from "./sqlite/originals.ts";
 import { SqliteReader } from "./sqlite/reader.ts";
-import { probeShape } from "./sqlite/shape.ts";
+import { holdsTranscripts, probeShape } from "./sqlite/shape.ts";
 import type { EventSource } from "./sqlite/source.ts";
+import { BAD_SEQ_SQL } from "./sqlite/values.ts";
 import type { Listing, Reader, Store, Stream } from "./store.ts";
-
-export { type AgentDatabase, type FoundDatabases, findAgentDatabases } from "./sqlite/find.ts";
 
 export interface SqliteStoreOptions {
   readonly agentId: string;
@@ -25,6 +24,28 @@ export interface SqliteStoreOptions {
    * did not change; without it, the header of every row.
    */
   readonly knownBytes?: KnownBytes;
+  /** Also find out what sessions are called. */
+  readonly needsNames?: boolean;
+}
+
+/**
+ * Whether the file at the place of an agent's database is one with transcripts; a problem
+ * when that cannot be told. Older hosts use the name for something else.
+ */
+export async function probeDatabase(agentId: string, path: string): Promise<boolean | Problem> {
+  let connection: Connection | undefined;
+  try {
+    connection = await Connection.open(path, `the database of agent ${agentId}`);
+    return holdsTranscripts(connection);
+  } catch (error) {
+    if (!(error instanceof InfluxionError)) throw error;
+    if (error.code === "DB_MISSING") return false;
+    // Locked right now: reading it says so, and is tried again in the next run.
+    if (error.code === "DB_BUSY") return true;
+    return { code: error.code, agentId, message: error.message };
+  } finally {
+    connection?.close();
+  }
 }
 
 /** The store of hosts that keep an agent's sessions in one database (OpenClaw from 2026.8). */
@@ -46,22 +67,18 @@ class SqliteStore implements Store {
   }
 
   async list(signal?: AbortSignal): Promise<Listing> {
-    const known = this.#options.knownBytes ?? (() => undefined);
-    return listSessions(this.agentId, await this.#connect(), known, signal);
+    const { knownBytes = () => undefined, needsNames = false } = this.#options;
+    const options = { agentId: this.agentId, knownBytes, needsNames, signal };
+    return listSessions(await this.#connect(), options);
   }
 
-  /** Every commit changes the log or, where a checkpoint has emptied it, the file. */
-  async mark(): Promise<string> {
-    const { path } = this.#options;
-    return `${await fileMark(path)}/${await fileMark(`${path}-wal`)}`;
+  async open(stream: Stream, signal?: AbortSignal): Promise<Reader> {
+    const source = await this.#sourceOf(stream, signal);
+    return new SqliteReader(source, stream, this.#options.now);
   }
 
-  async open(stream: Stream): Promise<Reader> {
-    return new SqliteReader(await this.#sourceOf(stream), stream, this.#options.now);
-  }
-
-  originals(stream: Stream): AsyncIterable<Reader> {
-    return this.#originals.of(stream);
+  originals(stream: Stream, signal?: AbortSignal): AsyncIterable<Reader> {
+    return this.#originals.of(stream, signal);
   }
 
   async close(): Promise<void> {
@@ -70,10 +87,11 @@ class SqliteStore implements Store {
     open?.connection.close();
   }
 
-  async #sourceOf({ sessionId }: Stream): Promise<EventSource> {
+  async #sourceOf({ sessionId }: Stream, signal?: AbortSignal): Promise<EventSource> {
     const { connection, shape } = await this.#connect();
     // One look at both, so that a session on its way between them is not missed.
-    const { live, cold } = connection.snapshot(() => ({
+    const { live, numbers, cold } = connection.snapshot(() => ({
+      numbers: connection.get<{ bad: number }>(BAD_SEQ_SQL, sessionId),
       live: connection.get(
         "SELECT 1 FROM transcript_events WHERE session_id = ? LIMIT 1",
         sessionId,
@@ -86,9 +104,10 @@ class SqliteStore implements Store {
         `session ${sessionId} is both in the database and in cold storage; run "openclaw doctor". The session waits until then`,
       );
     }
-    if (live !== undefined) return new LiveSource(connection, shape, sessionId);
+    if (numbers?.bad === 1) throw badNumbers(sessionId);
+    if (live !== undefined) return new LiveSource(connection, shape, sessionId, signal);
     if (cold !== undefined) {
-      return ColdSource.open(connection, cold, this.#options.sessionsDir);
+      return ColdSource.open(connection, cold, this.#options.sessionsDir, signal);
     }
     throw new StoreError("SESSION_GONE", `session ${sessionId} is no longer in the database`);
   }

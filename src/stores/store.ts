@@ -40,13 +40,23 @@ export interface Stream {
   readonly changedAt: number;
   /** Equal between two looks only if the stream did not change in between. */
   readonly signature: string;
+  /** What a user may call the session besides its id: its keys in the host, labels and display names. */
+  readonly names: readonly string[];
+  /** Why there may be more names, as a clause; only where they were asked for. */
+  readonly namesUnknown?: string | undefined;
+  /** Why the session may be another agent's, as a clause. */
+  readonly agentUnknown?: string | undefined;
+  /** The file that was listed, where the stream is one. */
+  readonly file?: { readonly path: string; readonly inode: number };
 }
 
 /** What one look at an agent found. */
 export interface Listing {
   readonly streams: Stream[];
-  /** Entries that could not be looked at; each is shown to the user. */
+  /** What is left out, and why; each is shown to the user. */
   readonly problems: Problem[];
+  /** What could not be looked at, so that the listing is not all there is. */
+  readonly failures: Problem[];
 }
 
 /** A range of a stream that becomes one part, or why there is none. */
@@ -64,15 +74,31 @@ export type Cut =
       /** The range holds nothing but white space: the position moves, nothing is sent. */
       readonly blank?: boolean;
     }
-  /** Nothing after `from`, or only a last line that is still being written (`torn`). */
-  | { readonly kind: "end"; readonly torn: boolean }
+  /**
+   * Nothing after `from`, or only a last line that is still being written (`torn`), or one
+   * of `cutOff` bytes that nobody will ever complete.
+   */
+  | { readonly kind: "end"; readonly torn: boolean; readonly cutOff?: number }
+  /** The next line is so long that its end was not found yet: ask again, with this. */
+  | { readonly kind: "unfinished"; readonly searched: Searched }
   /** The next line is whole, but larger than the limit that was given. */
   | { readonly kind: "over"; readonly bytes: number };
+
+/** How far the end of a very long line was searched for without success. */
+export interface Searched {
+  /** Where the line begins. */
+  readonly from: number;
+  readonly to: number;
+  /** `Position.fingerprint` at `to`. */
+  readonly fingerprint: string;
+}
 
 export interface CutOptions {
   /** Most source bytes the range may have; at most {@link MAX_PART_BYTES}. */
   readonly maxBytes: number;
   readonly signal?: AbortSignal;
+  /** From an earlier cut at the same place, also by another reader. */
+  readonly searched?: Searched | undefined;
 }
 
 /**
@@ -133,17 +159,16 @@ export interface Store {
    */
   list(signal?: AbortSignal): Promise<Listing>;
   /**
-   * Equal between two looks only if nothing that {@link list} would find has changed
-   * in between, given that it was at rest at the first. Cheaper than listing where it can be.
+   * @param signal ends whatever the reader is doing, also later
+   * @throws {StoreError} when the stream cannot be opened
+   * @throws {SourceChangedError} when it is not what was listed any more
    */
-  mark(signal?: AbortSignal): Promise<string>;
-  /** @throws {StoreError} when the stream cannot be opened. */
-  open(stream: Stream): Promise<Reader>;
+  open(stream: Stream, signal?: AbortSignal): Promise<Reader>;
   /**
    * What may be the file in another store that the stream was imported from, where the
    * host keeps it. Each reader is closed when the next is asked for.
    */
-  originals?(stream: Stream): AsyncIterable<Reader>;
+  originals?(stream: Stream, signal?: AbortSignal): AsyncIterable<Reader>;
   close(): Promise<void>;
 }
 
@@ -152,6 +177,9 @@ export const MAX_PART_BYTES = 8 * 1024 * 1024;
 
 /** Longest line that is sent, newline included; a longer one becomes an `omitted` record. */
 export const MAX_LINE_BYTES = 8 * 1024 * 1024;
+
+/** Most bytes of a line that one cut searches for its end, beyond those it may have. */
+export const MAX_SEARCH_BYTES = 64 * 1024 * 1024;
 
 /** How long a stream must be untouched before a last line without newline, or a shrink, is believed. */
 export const SETTLE_MS = 10_000;

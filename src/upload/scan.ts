@@ -1,4 +1,10 @@
-import { MAX_LINE_BYTES, MAX_PART_BYTES, type Position, type Reader } from "../stores/store.ts";
+import {
+  MAX_LINE_BYTES,
+  MAX_PART_BYTES,
+  type Position,
+  type Reader,
+  type Searched,
+} from "../stores/store.ts";
 import { addCounts, type LineCounts, noLines, sentLines, toPayload } from "./entry.ts";
 import { wholeLines } from "./guard.ts";
 
@@ -8,6 +14,8 @@ export interface ScanOptions {
   readonly until?: number;
   /** Stop as soon as this many messages were seen. */
   readonly enough?: number;
+  /** How far the end of a very long line was searched for before. */
+  readonly searched?: Searched | undefined;
   /** Stop at the end of a range when this many bytes of source were read. */
   readonly maxBytes?: number;
   readonly signal?: AbortSignal | undefined;
@@ -21,12 +29,14 @@ export interface Scan {
   readonly end: Pick<Position, "offset" | "fingerprint"> | undefined;
   /** It went to the end, behind which there is at most a line that is still being written. */
   readonly isWhole: boolean;
+  /** It came to a line so long that its end was not found yet. */
+  readonly searched?: Searched;
 }
 
 /** Counts what is in a range of a stream, as an upload would, in bounded memory. */
 export async function scan(reader: Reader, options: ScanOptions): Promise<Scan> {
   const { until = Number.POSITIVE_INFINITY, enough = Number.POSITIVE_INFINITY, signal } = options;
-  const { maxBytes = Number.POSITIVE_INFINITY } = options;
+  const { maxBytes = Number.POSITIVE_INFINITY, searched } = options;
   const counts = noLines();
   let last: string | undefined;
   let end: Scan["end"];
@@ -34,7 +44,10 @@ export async function scan(reader: Reader, options: ScanOptions): Promise<Scan> 
   for (let bytes = 0; from < until && bytes < maxBytes; ) {
     signal?.throwIfAborted();
     const room = Math.min(MAX_PART_BYTES, until - from);
-    const cut = await reader.cut(from, { maxBytes: room, ...(signal && { signal }) });
+    const cut = await reader.cut(from, { maxBytes: room, searched, ...(signal && { signal }) });
+    if (cut.kind === "unfinished") {
+      return { counts, last, end, isWhole: false, searched: cut.searched };
+    }
     if (cut.kind !== "range") return { counts, last, end, isWhole: cut.kind === "end" };
     if (cut.omitted) addCounts(counts, { ...noLines(), omitted: 1 });
     else {

@@ -72,7 +72,7 @@ async function uploadStream(
   context: UploadContext,
 ): Promise<SessionResult> {
   const { agentId, sessionId, key } = session;
-  const reader = await store.open(stream);
+  const reader = await store.open(stream, context.send.signal);
   try {
     let refused: number | undefined;
     for (;;) {

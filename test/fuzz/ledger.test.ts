@@ -42,7 +42,7 @@ const busyStream = fc.record({
   parts: fc.array(part, { minLength: 1, maxLength: 3 }),
   idle: fc.record({ signature: fc.string(), bytes: count, held: count }),
   counted: fc.record({ offset: count, fingerprint: fc.string(), messages: count }),
-  searched: fc.record({ offset: count, fingerprint: fc.string() }),
+  searched: fc.record({ from: count, to: count, fingerprint: fc.string() }),
 });
 const name = fc.stringMatching(/^[a-z]{1,6}$/);
 const aside = fc.record({ reason: fc.string(), since: count, attempts: count, retryAt: count });

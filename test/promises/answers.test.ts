@@ -364,7 +364,7 @@ test("P44: a receipt that comes before the whole part has been sent is no receip
   await using lab = await Lab.start();
   const path = lab.session("main", "abc");
   const stream = { agentId: "main", sessionId: "abc", source: "abc.jsonl", rank: "~" };
-  const size = { bytes: 0, changedAt: 0, signature: "" };
+  const size = { bytes: 0, changedAt: 0, signature: "", names: [] };
   const reader = await openJsonl(path, { ...stream, ...size }, Date.now);
   const cut = await reader.cut(0, { maxBytes: 1_000_000 });
   if (cut.kind !== "range") throw new Error(cut.kind);

@@ -1,6 +1,11 @@
-import { readFileSync } from "node:fs";
+import { readFileSync, truncateSync } from "node:fs";
 import { expect, test } from "vitest";
-import { MAX_LINE_BYTES, SETTLE_MS } from "../../src/stores/store.ts";
+import {
+  MAX_LINE_BYTES,
+  MAX_PART_BYTES,
+  MAX_SEARCH_BYTES,
+  SETTLE_MS,
+} from "../../src/stores/store.ts";
 import { startFaultServer } from "../support/fault-server.ts";
 import { Lab } from "../support/lab.ts";
 import {
@@ -153,6 +158,88 @@ test("P28: CRLF counts as one line end, and empty lines have no lineIndex", asyn
   expect(body.map(({ lineIndex }) => lineIndex)).toEqual([0, 1, 2, 3, 4]);
   expect(body.map(({ payload }) => `${JSON.stringify(payload)}\n`).join("")).toBe(START);
   expect(report.lines.blank).toBe(5);
+});
+
+test("P71: a session whose head a power failure left as zero bytes is sent, the rest of the line as raw", async () => {
+  const rest = 'lo"}}\n';
+  const { lab } = await withFile(Buffer.concat([Buffer.alloc(5000), Buffer.from(rest + START)]));
+  await using _ = lab;
+  const { payloads, report } = await sent(lab);
+  expect(payloads).toEqual([
+    { raw: `${"\u0000".repeat(5000)}${rest.trimEnd()}` },
+    ...START.trimEnd()
+      .split("\n")
+      .map((line) => JSON.parse(line)),
+  ]);
+  expect(report).toMatchObject({ outcome: "done", lines: { raw: 1 } });
+});
+
+test("P71: where such a head is longer than any line that is sent, its length is told", async () => {
+  const { lab, path } = await withFile("");
+  await using _ = lab;
+  truncateSync(path, 30_000_000);
+  append(path, `\n${START}`);
+  const { payloads, report } = await sent(lab);
+  expect(payloads[0]).toEqual({ omitted: { reason: "line-too-long", bytes: 30_000_000 } });
+  expect(payloads).toHaveLength(6);
+  expect(report).toMatchObject({ outcome: "done", lines: { omitted: 1 } });
+});
+
+test("P71: a file of nothing but zero bytes is told as that, and is no failure", async () => {
+  const { lab, path } = await withFile(Buffer.alloc(5000));
+  await using _ = lab;
+  lab.session("main", "other");
+  const { code, out } = await lab.sync();
+  expect([code, lab.receivedSessions()]).toEqual([0, ["main/other"]]);
+  for (const text of [out, (await lab.status()).out]) {
+    expect(text).toContain("abc.jsonl holds only zero bytes, as a power failure leaves them");
+  }
+  // What it was before makes a difference.
+  write(path, START);
+  await lab.run();
+  write(path, Buffer.alloc(START.length));
+  expect((await lab.sync()).code).toBe(2);
+});
+
+test("P33: a file of terabytes costs a run no more than a bounded look, and the next goes on", async () => {
+  const { lab, path } = await withFile(START);
+  await using _ = lab;
+  lab.session("main", "other");
+  truncateSync(path, 4 * 1024 ** 4);
+  rest(path);
+  const reached: (number | undefined)[] = [];
+  for (let round = 0; round < 3; round++) {
+    const started = performance.now();
+    const report = await lab.run();
+    expect(performance.now() - started).toBeLessThan(10_000);
+    expect(report.left).toMatchObject({ sessions: 1 });
+    reached.push((await lab.record("main", "abc"))?.streams["abc.jsonl"]?.searched?.to);
+  }
+  expect(lab.receivedSessions()).toEqual(["main/abc", "main/other"]);
+  expect(lab.received("main", "abc")).toBe(START);
+  // The first run has sent what lies before the line.
+  const first = START.length + MAX_PART_BYTES + MAX_SEARCH_BYTES;
+  expect(reached).toEqual([undefined, first, first + MAX_SEARCH_BYTES]);
+  const { counts } = JSON.parse((await lab.status({ json: true })).out);
+  expect(counts).toMatchObject({ found: 2, uploaded: 1, pending: 1 });
+});
+
+test("P33: what comes behind such a line is sent when its end is found", async () => {
+  const { lab, path } = await withFile(START);
+  await using _ = lab;
+  truncateSync(path, MAX_PART_BYTES + 2 * MAX_SEARCH_BYTES);
+  append(path, `\n${message(9)}\n`);
+  for (let round = 0; round < 4; round++) await lab.run();
+  expect((await lab.record("main", "abc"))?.streams["abc.jsonl"]?.position.lines).toBe(7);
+});
+
+test("P33: neither is a session forgotten that has too few messages before such a line", async () => {
+  const { lab, path } = await withFile(lines([header("abc")]));
+  await using _ = lab;
+  truncateSync(path, MAX_PART_BYTES + 2 * MAX_SEARCH_BYTES);
+  append(path, `\n${lines([message(1), message(2), message(3)])}`);
+  for (let round = 0; round < 4; round++) await lab.run();
+  expect((await lab.record("main", "abc"))?.streams["abc.jsonl"]?.position.lines).toBe(5);
 });
 
 test("P29: a line that is not JSON arrives as raw; it stops neither the run nor other sessions", async () => {

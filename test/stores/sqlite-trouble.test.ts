@@ -399,3 +399,17 @@ async function ask(writer: ChildProcess, message: string): Promise<Answer> {
   writer.send(message);
   return (await answer)[0] as Answer;
 }
+
+test("P51: a reader that is busy with a long session ends when it is told to", async () => {
+  const { agent, store } = openAgent();
+  for (const id of ["live", "cold"]) agent.addSession(id, conversation(id, 5000, 20));
+  agent.moveToCold("cold");
+  for (const id of ["live", "cold"]) {
+    const abort = new AbortController();
+    const stream = await streamOf(store, id);
+    const reader = await store.open(stream, abort.signal);
+    const reading = interrupted(reader, 5000, () => abort.abort(new Error("enough")));
+    await expect(reading).rejects.toThrow("enough");
+    await expect(store.open(stream, abort.signal).then(drain)).rejects.toThrow("enough");
+  }
+});

@@ -1,17 +1,8 @@
-import { mkdirSync, openSync, symlinkSync, writeFileSync, writeSync } from "node:fs";
-import { join } from "node:path";
-import { DatabaseSync } from "node:sqlite";
+import { openSync, writeSync } from "node:fs";
 import { expect, onTestFinished, test } from "vitest";
-import { findAgentDatabases, openSqliteStore } from "../../src/stores/sqlite.ts";
+import { openSqliteStore } from "../../src/stores/sqlite.ts";
 import type { Store } from "../../src/stores/store.ts";
-import {
-  AgentDb,
-  conversation,
-  drain,
-  newStateDir,
-  openAgent,
-  streamOf,
-} from "../support/agent-db.ts";
+import { conversation, drain, openAgent, streamOf } from "../support/agent-db.ts";
 
 async function signatureOf(store: Store, sessionId: string): Promise<string> {
   return (await streamOf(store, sessionId)).signature;
@@ -155,76 +146,3 @@ test("archives of a reset, which no known host writes, are shown instead of pass
     { code: "RESET_ARCHIVES", agentId: "main" },
   ]);
 });
-
-test("databases are found at their usual places and where the host's registry says", async () => {
-  const stateDir = newStateDir();
-  const elsewhere = newStateDir();
-  const main = new AgentDb(stateDir);
-  const relative = new AgentDb(stateDir, {
-    agentId: "ops",
-    path: join(stateDir, "moved", "ops.sqlite"),
-  });
-  const absolute = new AgentDb(stateDir, {
-    agentId: "lab",
-    path: join(elsewhere, "agent", "lab.sqlite"),
-  });
-  registry(stateDir, [
-    ["main", "agents/main/agent/openclaw-agent.sqlite"],
-    ["ops", "moved/ops.sqlite"],
-    ["lab", absolute.path],
-    ["gone", "agents/gone/agent/openclaw-agent.sqlite"],
-  ]);
-  for (const agent of [main, relative, absolute]) agent.close();
-  expect(await findAgentDatabases(stateDir, ["main"])).toEqual({
-    databases: [
-      { agentId: "main", path: main.path, sessionsDir: main.sessionsDir },
-      { agentId: "lab", path: absolute.path, sessionsDir: join(elsewhere, "sessions") },
-      { agentId: "ops", path: relative.path, sessionsDir: join(stateDir, "moved") },
-    ],
-    problems: [],
-  });
-});
-
-test("a database of that name without transcripts, as older hosts have it, is no store", async () => {
-  const stateDir = newStateDir();
-  mkdirSync(join(stateDir, "agents", "main", "agent"), { recursive: true });
-  const db = new DatabaseSync(join(stateDir, "agents", "main", "agent", "openclaw-agent.sqlite"));
-  db.exec("CREATE TABLE auth_profile_store (store_key TEXT)");
-  db.close();
-  expect(await findAgentDatabases(stateDir, ["main"])).toEqual({ databases: [], problems: [] });
-});
-
-test("a host without databases has none, and no problem", async () => {
-  expect(await findAgentDatabases(newStateDir(), [])).toEqual({ databases: [], problems: [] });
-});
-
-test("what is named like a database and is none is reported", async () => {
-  const stateDir = newStateDir();
-  mkdirSync(join(stateDir, "agents", "main", "agent"), { recursive: true });
-  mkdirSync(join(stateDir, "state"));
-  writeFileSync(
-    join(stateDir, "agents", "main", "agent", "openclaw-agent.sqlite"),
-    "x".repeat(5000),
-  );
-  writeFileSync(join(stateDir, "state", "openclaw.sqlite"), "x".repeat(5000));
-  const { databases, problems } = await findAgentDatabases(stateDir, ["main"]);
-  expect(databases).toEqual([]);
-  expect(problems.map(({ code }) => code).sort()).toEqual(["DB_DAMAGED", "REGISTRY_UNREADABLE"]);
-});
-
-test("one database under two names is one store", async () => {
-  const stateDir = newStateDir();
-  const agent = new AgentDb(stateDir);
-  agent.close();
-  symlinkSync(agent.path, join(stateDir, "alias.sqlite"));
-  registry(stateDir, [["main", "alias.sqlite"]]);
-  expect((await findAgentDatabases(stateDir, ["main"])).databases).toHaveLength(1);
-});
-
-function registry(stateDir: string, rows: readonly [string, string][]): void {
-  mkdirSync(join(stateDir, "state"), { recursive: true });
-  const db = new DatabaseSync(join(stateDir, "state", "openclaw.sqlite"));
-  db.exec("CREATE TABLE agent_databases (agent_id TEXT, path TEXT, PRIMARY KEY (agent_id, path))");
-  for (const row of rows) db.prepare("INSERT INTO agent_databases VALUES (?, ?)").run(...row);
-  db.close();
-}

@@ -8,6 +8,16 @@ import { onTestFinished } from "vitest";
 import { openSqliteStore } from "../../src/stores/sqlite.ts";
 import type { Reader, Store, Stream } from "../../src/stores/store.ts";
 
+const NODES = `
+  CREATE TABLE session_nodes (
+    session_key TEXT NOT NULL PRIMARY KEY,
+    current_session_id TEXT NOT NULL,
+    entry_json TEXT NOT NULL,
+    updated_at INTEGER NOT NULL,
+    label TEXT,
+    display_name TEXT
+  ) STRICT;`;
+
 /**
  * An agent's database as OpenClaw writes it: the tables a reader of transcripts
  * meets, as `sqlite_master` of 2026.9.6 (schema 23) shows them, cut to the columns
@@ -120,7 +130,15 @@ export class AgentDb {
     this.#schema = schema;
     this.db = new DatabaseSync(this.path);
     this.db.exec("PRAGMA auto_vacuum = INCREMENTAL; PRAGMA journal_mode = WAL;");
-    this.db.exec(WINDOWS + (schema === 19 ? EVENTS_19 : EVENTS_23));
+    this.db.exec(NODES + WINDOWS + (schema === 19 ? EVENTS_19 : EVENTS_23));
+  }
+
+  /** What the host keeps of a session besides its transcript, under the key of the session. */
+  addNode(sessionKey: string, entry: Record<string, unknown> & { sessionId: string }): void {
+    const { sessionId, label = null, displayName = null } = entry;
+    this.db
+      .prepare("INSERT OR REPLACE INTO session_nodes VALUES (?, ?, ?, 0, ?, ?)")
+      .run(sessionKey, sessionId, JSON.stringify(entry), label as string, displayName as string);
   }
 
   /** A session with these events under the numbers 0, 1, … */
@@ -339,6 +357,7 @@ export async function drain(
   for (;;) {
     const cut = await reader.cut(end, { maxBytes });
     if (cut.kind === "over") throw new Error(`an event of ${cut.bytes} bytes is over the limit`);
+    if (cut.kind === "unfinished") throw new Error("the end of a line was not found");
     if (cut.kind === "end") return { lines: text.split("\n").slice(0, -1), end, fingerprint };
     const before = text.length === 0 ? 0 : Buffer.byteLength(text);
     for await (const block of reader.read(end, cut.end)) text += block.toString("utf8");

@@ -8,6 +8,7 @@ import { type SyncOptions, sync } from "../../src/commands/sync.ts";
 import { type Config, readConfig } from "../../src/config.ts";
 import { startUploads } from "../../src/gateway.ts";
 import { readLastRun } from "../../src/last-run.ts";
+import { readLayout } from "../../src/layout.ts";
 import { ledgerPaths } from "../../src/ledger/files.ts";
 import { Ledger } from "../../src/ledger/ledger.ts";
 import type { SessionRecord } from "../../src/ledger/records.ts";
@@ -33,6 +34,8 @@ export class Lab implements AsyncDisposable {
   readonly #received: string;
   /** Added to the wall clock, in ms. */
   clockOffset = 0;
+  /** The host's config. */
+  hostConfig: Record<string, unknown> = {};
 
   private constructor(receiver: Receiver, received: string) {
     this.receiver = receiver;
@@ -74,6 +77,7 @@ export class Lab implements AsyncDisposable {
     const config = this.config(overrides);
     return {
       stateDir: this.stateDir,
+      layout: readLayout(this.hostConfig),
       config,
       apiKey: config.apiKey as string,
       trigger: "interval",
@@ -99,6 +103,7 @@ export class Lab implements AsyncDisposable {
     return spoken((terminal) =>
       sync({
         stateDir: this.stateDir,
+        layout: readLayout(this.hostConfig),
         config: { ok: true, config: this.config(overrides) },
         apiKey: (key) => Promise.resolve(key as string),
         json: false,
@@ -120,6 +125,7 @@ export class Lab implements AsyncDisposable {
     return spoken((terminal) =>
       status({
         stateDir: this.stateDir,
+        layout: readLayout(this.hostConfig),
         config: { ok: true, config: this.config(options.overrides) },
         json: options.json ?? false,
         verbose: options.verbose ?? false,
@@ -137,7 +143,7 @@ export class Lab implements AsyncDisposable {
     const scheduler = startUploads(
       {
         stateDir: this.stateDir,
-        config: {} as never,
+        config: this.hostConfig as never,
         logger: { info: say, warn: say },
         serviceHealth: {
           reportFailure: (error) => say(String(error)),

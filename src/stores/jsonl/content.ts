@@ -31,9 +31,19 @@ export function looksLikeSession(head: Buffer): boolean {
   });
 }
 
+/** Whether `head`, the first bytes of a file, has entries and no newline between them, but carriage returns. */
+export function isSeparatedByReturns(head: Buffer): boolean {
+  if (head.includes("\n")) return false;
+  const [first = "", second = ""] = head.toString("utf8").replace(BOM, "").split("\r", 2);
+  return isObject(parse(first)) && second.trimStart().startsWith("{");
+}
+
 /** Whether `line` is one whole JSON object. */
 export function isJsonObject(line: Buffer): boolean {
-  const value = parse(line.toString("utf8"));
+  return isObject(parse(line.toString("utf8")));
+}
+
+function isObject(value: unknown): boolean {
   return typeof value === "object" && value !== null && !Array.isArray(value);
 }
 

@@ -5,6 +5,9 @@ export type NameKind =
   | { readonly kind: "reset"; readonly sessionId: string; readonly at: string }
   | { readonly kind: "other" };
 
+/** A name of a session's file. */
+export type SessionName = Exclude<NameKind, { kind: "other" }>;
+
 const OTHER: NameKind = { kind: "other" };
 
 const RESET = /^(.+\.jsonl)\.reset\.(\d{4}-\d{2}-\d{2}T\d{2}-\d{2}-\d{2}(?:[.-]\d+)?Z)$/;

@@ -1,7 +1,6 @@
 import { createHash } from "node:crypto";
-import { constants } from "node:fs";
-import { type FileHandle, open, realpath } from "node:fs/promises";
-import { dirname, sep } from "node:path";
+import type { FileHandle } from "node:fs/promises";
+import { NotAFileError, openRegular } from "../../open-file.ts";
 import { errnoOf, SourceChangedError, StoreError } from "../../problem.ts";
 import {
   type Cut,
@@ -9,12 +8,14 @@ import {
   isAtRest,
   MAX_LINE_BYTES,
   MAX_PART_BYTES,
+  MAX_SEARCH_BYTES,
   type Position,
   type Reader,
+  type Searched,
   type Stream,
   type Verdict,
 } from "../store.ts";
-import { isJsonObject, looksLikeSession } from "./content.ts";
+import { isJsonObject, isSeparatedByReturns, looksLikeSession } from "./content.ts";
 import { LIVE_RANK } from "./list.ts";
 
 const NEWLINE = 0x0a;
@@ -29,28 +30,38 @@ const LONG_SCAN_BYTES = 1024 * 1024;
 const HEAD_BYTES = 1024;
 const TAIL_BYTES = 4096;
 
+/** Zero bytes at the head of a file that are passed over: a power failure leaves them. */
+const MAX_ZERO_BYTES = 64 * 1024 * 1024;
+
+/** After such a head the rest of a line comes first, which may be long. */
+const HEAD_AFTER_ZEROS_BYTES = 1024 * 1024;
+
 /**
  * Opens one transcript file. Its size is read once: everything later is about that snapshot.
  *
- * @throws {StoreError} `UNREADABLE` when it cannot be opened, `NOT_A_SESSION` when its content is something else.
+ * @param now wall clock, in ms since the epoch
+ * @param signal ends whatever the reader is doing, also later
+ * @throws {StoreError} `UNREADABLE` when it cannot be opened, `NOT_A_SESSION` when its
+ *   content is something else, `NO_LINES` when its lines have no ends
+ * @throws {SourceChangedError} when another file has its name by now
  */
 export async function openJsonl(
   path: string,
   stream: Stream,
   now: () => number,
+  signal?: AbortSignal,
 ): Promise<JsonlReader> {
-  const file = await openRegular(path, stream.source);
+  const file = await openFile(path, stream.source);
   try {
-    const { size, mtimeMs } = await file.stat();
-    // Nobody writes to what a reset set aside.
-    const atRest = stream.rank !== LIVE_RANK || isAtRest({ changedAt: mtimeMs }, now());
-    const reader = new JsonlReader(file, size, atRest);
-    if (size > 0 && !looksLikeSession(await reader.bytes(0, Math.min(SCAN_BYTES, size)))) {
-      throw new StoreError(
-        "NOT_A_SESSION",
-        `${stream.source} does not begin like an OpenClaw session and is not sent; move it out of the sessions folder`,
-      );
+    const { size, mtimeMs, ino } = await file.stat();
+    if (stream.file !== undefined && stream.file.inode !== ino) {
+      throw new SourceChangedError(`${stream.source} is another file than the one that was listed`);
     }
+    // Nobody writes to what a reset set aside.
+    const isArchive = stream.rank !== LIVE_RANK;
+    const atRest = isArchive || isAtRest({ changedAt: mtimeMs }, now());
+    const reader = new JsonlReader(file, { size, atRest, isArchive, signal });
+    if (size > 0) await assertSession(reader, stream.source, { size, atRest });
     return reader;
   } catch (error) {
     await file.close();
@@ -58,30 +69,72 @@ export async function openJsonl(
   }
 }
 
-/** A symlink is followed only to a file beside it, also when it was swapped in after the folder was listed. */
-async function openRegular(path: string, name: string): Promise<FileHandle> {
-  const flags = constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK;
+async function openFile(path: string, name: string): Promise<FileHandle> {
   try {
-    return await open(path, flags);
+    return await openRegular(path);
   } catch (error) {
-    if (errnoOf(error) === "ELOOP") {
-      const [target, root] = await Promise.all([realpath(path), realpath(dirname(path))]);
-      if (target.startsWith(root + sep)) return open(target, flags);
-    }
-    const reason = errnoOf(error) === "ENOENT" ? "it is gone" : errnoOf(error) || String(error);
+    const reason =
+      error instanceof NotAFileError
+        ? error.message
+        : errnoOf(error) === "ENOENT"
+          ? "it is gone"
+          : errnoOf(error) || String(error);
     throw new StoreError("UNREADABLE", `${name} cannot be opened (${reason})`, { cause: error });
   }
+}
+
+async function assertSession(
+  reader: JsonlReader,
+  name: string,
+  { size, atRest }: { size: number; atRest: boolean },
+): Promise<void> {
+  const start = await reader.firstContent(MAX_ZERO_BYTES);
+  if (start === null) {
+    const zeros = size <= MAX_ZERO_BYTES ? "holds only" : "begins with more than 64 MiB of";
+    throw new StoreError(
+      "NOT_A_SESSION",
+      `${name} ${zeros} zero bytes, as a power failure leaves them; there is nothing in it that could be sent`,
+    );
+  }
+  const length = start === 0 ? SCAN_BYTES : HEAD_AFTER_ZEROS_BYTES;
+  const head = await reader.bytes(start, Math.min(length, size - start));
+  if (atRest && isSeparatedByReturns(head)) {
+    throw new StoreError(
+      "NO_LINES",
+      `${name} separates its lines by carriage returns alone, and lines end in newlines; convert it, e.g. with "tr '\\r' '\\n'"`,
+    );
+  }
+  if (!looksLikeSession(head)) {
+    throw new StoreError(
+      "NOT_A_SESSION",
+      `${name} does not begin like an OpenClaw session and is not sent; move it out of the sessions folder`,
+    );
+  }
+}
+
+export interface Snapshot {
+  /** Bytes. */
+  readonly size: number;
+  /** Nobody is writing to it. */
+  readonly atRest: boolean;
+  /** Nobody ever will. */
+  readonly isArchive: boolean;
+  readonly signal?: AbortSignal | undefined;
 }
 
 export class JsonlReader implements Reader {
   readonly #file: FileHandle;
   readonly #size: number;
   readonly #atRest: boolean;
+  readonly #isArchive: boolean;
+  readonly #signal: AbortSignal | undefined;
 
-  constructor(file: FileHandle, size: number, atRest: boolean) {
+  constructor(file: FileHandle, { size, atRest, isArchive, signal }: Snapshot) {
     this.#file = file;
     this.#size = size;
     this.#atRest = atRest;
+    this.#isArchive = isArchive;
+    this.#signal = signal;
   }
 
   async verify(position: Position): Promise<Verdict> {
@@ -95,7 +148,7 @@ export class JsonlReader implements Reader {
     return Promise.resolve(Math.max(0, this.#size - offset));
   }
 
-  async cut(from: number, { maxBytes, signal }: CutOptions): Promise<Cut> {
+  async cut(from: number, { maxBytes, signal, searched }: CutOptions): Promise<Cut> {
     if (from >= this.#size) return { kind: "end", torn: false };
     const limit = Math.min(this.#size, from + Math.min(maxBytes, MAX_PART_BYTES));
     const newline = await this.#lastNewline(from, limit);
@@ -104,16 +157,22 @@ export class JsonlReader implements Reader {
       return { ...range, blank: await this.#isBlank(from, range.end) };
     }
 
-    const lineEnd = await this.#nextNewline(limit, signal);
-    if (lineEnd === -1) return this.#lastLine(from, maxBytes);
-    const bytes = lineEnd + 1 - from;
-    if (bytes > MAX_LINE_BYTES) return this.#range(from, lineEnd + 1, true);
-    return { kind: "over", bytes };
+    const start = Math.max(limit, await this.#searchedTo(from, searched));
+    const end = Math.min(this.#size, start + MAX_SEARCH_BYTES);
+    const lineEnd = await this.#nextNewline(start, end, signal);
+    if (lineEnd !== -1) {
+      const bytes = lineEnd + 1 - from;
+      if (bytes > MAX_LINE_BYTES) return this.#range(from, lineEnd + 1, true);
+      return { kind: "over", bytes };
+    }
+    if (end === this.#size) return this.#lastLine(from, maxBytes);
+    const fingerprint = await this.#fingerprint(end);
+    return { kind: "unfinished", searched: { from, to: end, fingerprint } };
   }
 
   async *read(start: number, end: number, signal?: AbortSignal): AsyncGenerator<Buffer> {
     for (let at = start; at < end; ) {
-      signal?.throwIfAborted();
+      this.#heed(signal);
       const block = await this.bytes(at, Math.min(READ_BYTES, end - at));
       if (block.length === 0) {
         throw new SourceChangedError("the transcript became shorter while it was read");
@@ -140,6 +199,26 @@ export class JsonlReader implements Reader {
     await this.#file.close();
   }
 
+  /** Offset of the first byte that is not zero, or null when there is none among the first `maxBytes`. */
+  async firstContent(maxBytes: number): Promise<number | null> {
+    const end = Math.min(this.#size, maxBytes);
+    let buffer = Buffer.allocUnsafe(Math.min(SCAN_BYTES, end));
+    let zeros = Buffer.alloc(0);
+    for (let at = 0; at < end; ) {
+      this.#heed();
+      const block = await this.#fill(buffer.subarray(0, end - at), at);
+      // Byte by byte, this would block the event loop.
+      if (block.length === 0 || !block.equals(zeros.subarray(0, block.length))) {
+        const index = block.findIndex((byte) => byte !== 0);
+        if (index !== -1 || block.length === 0) return index === -1 ? null : at + index;
+        buffer = Buffer.allocUnsafe(Math.min(LONG_SCAN_BYTES, end));
+        zeros = Buffer.alloc(buffer.length);
+      }
+      at += block.length;
+    }
+    return null;
+  }
+
   /** Up to `length` bytes at `offset`; fewer only at the end of the file. */
   bytes(offset: number, length: number): Promise<Buffer> {
     return this.#fill(Buffer.allocUnsafe(length), offset);
@@ -164,9 +243,20 @@ export class JsonlReader implements Reader {
   /** A last line without newline is complete only when nobody is writing and it parses. */
   async #lastLine(from: number, maxBytes: number): Promise<Cut> {
     const bytes = this.#size - from;
-    if (!this.#atRest || bytes > MAX_LINE_BYTES) return { kind: "end", torn: true };
-    if (!isJsonObject(await this.bytes(from, bytes))) return { kind: "end", torn: true };
+    const unfinished: Cut = this.#isArchive
+      ? { kind: "end", torn: false, cutOff: bytes }
+      : { kind: "end", torn: true };
+    if (!this.#atRest || bytes > MAX_LINE_BYTES) return unfinished;
+    const line = await this.bytes(from, bytes);
+    if (line.every((byte) => BLANK.has(byte))) return { kind: "end", torn: false };
+    if (!isJsonObject(line)) return unfinished;
     return bytes > maxBytes ? { kind: "over", bytes } : this.#range(from, this.#size);
+  }
+
+  /** How far an earlier search went, if what it has seen is still there; else 0. */
+  async #searchedTo(from: number, searched: Searched | undefined): Promise<number> {
+    if (searched?.from !== from || searched.to > this.#size) return 0;
+    return (await this.#fingerprint(searched.to)) === searched.fingerprint ? searched.to : 0;
   }
 
   async #fingerprint(offset: number): Promise<string> {
@@ -178,6 +268,7 @@ export class JsonlReader implements Reader {
 
   async #isBlank(from: number, end: number): Promise<boolean> {
     for (let at = from; at < end; at += SCAN_BYTES) {
+      this.#heed();
       const block = await this.bytes(at, Math.min(SCAN_BYTES, end - at));
       if (!block.every((byte) => BLANK.has(byte))) return false;
     }
@@ -187,6 +278,7 @@ export class JsonlReader implements Reader {
   /** Offset of the last newline in `[from, to)`, or -1. */
   async #lastNewline(from: number, to: number): Promise<number> {
     for (let end = to; end > from; ) {
+      this.#heed();
       const start = Math.max(from, end - SCAN_BYTES);
       const at = (await this.bytes(start, end - start)).lastIndexOf(NEWLINE);
       if (at !== -1) return start + at;
@@ -195,18 +287,23 @@ export class JsonlReader implements Reader {
     return -1;
   }
 
-  /** Offset of the first newline at or after `from`, or -1. */
-  async #nextNewline(from: number, signal?: AbortSignal): Promise<number> {
-    // One buffer for all of a line that may be gigabytes long.
-    const buffer = Buffer.allocUnsafe(Math.min(LONG_SCAN_BYTES, this.#size - from));
-    for (let at = from; at < this.#size; ) {
-      signal?.throwIfAborted();
-      const block = await this.#fill(buffer, at);
+  /** Offset of the first newline in `[from, to)`, or -1. */
+  async #nextNewline(from: number, to: number, signal?: AbortSignal): Promise<number> {
+    // One buffer for all of a line that may be very long.
+    const buffer = Buffer.allocUnsafe(Math.min(LONG_SCAN_BYTES, to - from));
+    for (let at = from; at < to; ) {
+      this.#heed(signal);
+      const block = await this.#fill(buffer.subarray(0, to - at), at);
       if (block.length === 0) return -1;
       const index = block.indexOf(NEWLINE);
       if (index !== -1) return at + index;
       at += block.length;
     }
     return -1;
+  }
+
+  #heed(signal?: AbortSignal): void {
+    this.#signal?.throwIfAborted();
+    signal?.throwIfAborted();
   }
 }

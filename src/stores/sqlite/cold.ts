@@ -1,9 +1,9 @@
 import { createHash, type Hash } from "node:crypto";
-import { createReadStream } from "node:fs";
-import { stat } from "node:fs/promises";
+import type { FileHandle } from "node:fs/promises";
 import { join } from "node:path";
 import { pipeline, Readable } from "node:stream";
 import { createZstdDecompress } from "node:zlib";
+import { openRegular } from "../../open-file.ts";
 import { errnoOf, InfluxionError, SourceChangedError, StoreError } from "../../problem.ts";
 import { MAX_LINE_BYTES } from "../store.ts";
 import { type ColdEvent, coldEvents } from "./cold-lines.ts";
@@ -17,27 +17,35 @@ import {
   type State,
   type Totals,
 } from "./source.ts";
+import { changedAtSql, countSql, seqSql, textSql } from "./values.ts";
 
 /** Most bytes an archive may have; the host makes none whose unpacked content is longer. */
 const MAX_ARCHIVE_BYTES = 64 * 1024 * 1024;
+
+/** Most bytes it may unpack to: archived sessions are small, and some bytes of an archive can stand for terabytes. */
+const MAX_UNPACKED_BYTES = 256 * 1024 * 1024;
 
 const ARCHIVE_NAME = /^[0-9a-f]{64}\.jsonl\.zst$/;
 
 /** What the database says about a session in cold storage. */
 export interface ColdRow {
   readonly session_id: string;
-  readonly generation: string;
-  readonly archive_name: string;
-  readonly archive_sha256: string;
-  readonly event_count: number;
-  readonly last_seq: number;
-  readonly storage: string;
+  /** These are null when the database has something else there. */
+  readonly generation: string | null;
+  readonly archive_name: string | null;
+  readonly archive_sha256: string | null;
+  readonly event_count: number | null;
+  readonly last_seq: number | null;
+  readonly storage: string | null;
   readonly changedAt: number;
 }
 
 export const COLD_ROW_SQL = `
-  SELECT c.session_id, c.generation, c.archive_name, c.archive_sha256, c.event_count, c.last_seq,
-         c.storage, coalesce(w.transcript_updated_at, w.updated_at, 0) AS changedAt
+  SELECT c.session_id, ${textSql("c.generation")} AS generation,
+         ${textSql("c.archive_name")} AS archive_name,
+         ${textSql("c.archive_sha256")} AS archive_sha256,
+         ${countSql("c.event_count")} AS event_count, ${seqSql("c.last_seq")} AS last_seq,
+         ${textSql("c.storage")} AS storage, ${changedAtSql("w")} AS changedAt
   FROM session_transcript_cold_archives AS c LEFT JOIN session_windows AS w USING (session_id)
   WHERE c.session_id = ?`;
 
@@ -49,6 +57,7 @@ export class ColdSource implements EventSource {
   readonly #connection: Connection;
   readonly #row: ColdRow;
   readonly #coldDir: string;
+  readonly #signal: AbortSignal | undefined;
   /** All events, ascending. */
   readonly #index: { readonly seq: number; readonly bytes: number; readonly digest: string }[] = [];
 
@@ -57,16 +66,23 @@ export class ColdSource implements EventSource {
     connection: Connection,
     row: ColdRow,
     sessionsDir: string,
+    signal?: AbortSignal,
   ): Promise<ColdSource> {
-    const source = new ColdSource(connection, row, join(sessionsDir, "cold"));
+    const source = new ColdSource(connection, row, join(sessionsDir, "cold"), signal);
     await source.#buildIndex();
     return source;
   }
 
-  private constructor(connection: Connection, row: ColdRow, coldDir: string) {
+  private constructor(
+    connection: Connection,
+    row: ColdRow,
+    coldDir: string,
+    signal: AbortSignal | undefined,
+  ) {
     this.#connection = connection;
     this.#row = row;
     this.#coldDir = coldDir;
+    this.#signal = signal;
   }
 
   async state(): Promise<State> {
@@ -127,6 +143,9 @@ export class ColdSource implements EventSource {
 
   async #buildIndex(): Promise<void> {
     const { event_count, last_seq, archive_sha256 } = this.#row;
+    if (event_count === null || last_seq === null || archive_sha256 === null) {
+      throw this.#damaged("what the database says about it is not understood");
+    }
     const hash = createHash("sha256");
     for await (const { seq, bytes, text } of this.#all(undefined, hash)) {
       if (seq <= (this.#index.at(-1)?.seq ?? -1))
@@ -143,16 +162,18 @@ export class ColdSource implements EventSource {
     const packed = await this.#packed();
     // Errors reach the loop below through the last stream.
     const unpacked = pipeline(packed, hashed(hash), createZstdDecompress(), () => undefined);
+    const heeded = bounded(unpacked, () => {
+      this.#signal?.throwIfAborted();
+      signal?.throwIfAborted();
+    });
     try {
-      for await (const event of coldEvents(unpacked, {
+      yield* coldEvents(heeded, {
         sessionId: this.#row.session_id,
-        generation: this.#row.generation,
-      })) {
-        signal?.throwIfAborted();
-        yield event;
-      }
+        generation: this.#row.generation ?? "",
+      });
     } catch (error) {
-      if (error instanceof InfluxionError || signal?.aborted === true) throw error;
+      const aborted = this.#signal?.aborted === true || signal?.aborted === true;
+      if (error instanceof InfluxionError || aborted) throw error;
       throw this.#damaged(error instanceof Error ? error.message : String(error), error);
     } finally {
       packed.destroy();
@@ -163,22 +184,29 @@ export class ColdSource implements EventSource {
   async #packed(): Promise<Readable> {
     if (this.#row.storage === "sqlite") return Readable.from(chunksOf(this.#blob()));
     const { archive_name: name } = this.#row;
-    if (this.#row.storage !== "file" || !ARCHIVE_NAME.test(name)) {
+    if (this.#row.storage !== "file" || name === null || !ARCHIVE_NAME.test(name)) {
       throw this.#damaged(`it is stored in a way influxion does not know (${this.#row.storage})`);
     }
     const path = join(this.#coldDir, name);
+    const file = await this.#open(path);
+    const { size } = await file.stat();
+    if (size <= MAX_ARCHIVE_BYTES) return file.createReadStream();
+    await file.close();
+    throw this.#damaged("it is larger than any the host makes");
+  }
+
+  async #open(path: string): Promise<FileHandle> {
     try {
-      const { size } = await stat(path);
-      if (size > MAX_ARCHIVE_BYTES) throw this.#damaged("it is larger than any the host makes");
+      return await openRegular(path);
     } catch (error) {
-      if (error instanceof StoreError) throw error;
+      const reason =
+        error instanceof InfluxionError ? error.message : errnoOf(error) || String(error);
       throw new StoreError(
         "COLD_MISSING",
-        `the cold archive of session ${this.#row.session_id} cannot be read (${errnoOf(error) || String(error)}): ${path}; restore it from a backup`,
+        `the cold archive of session ${this.#row.session_id} cannot be read (${reason}): ${path}; restore it from a backup`,
         { cause: error },
       );
     }
-    return createReadStream(path);
   }
 
   /** Loaded in one piece: SQLite can hand out a part of a blob only after loading all of it. */
@@ -194,7 +222,7 @@ export class ColdSource implements EventSource {
         throw this.#damaged("its size in the database is impossible");
       }
       const row = this.#connection.get<{ blob: Uint8Array }>(
-        `SELECT archive_blob AS blob ${sql}`,
+        `SELECT CAST(archive_blob AS BLOB) AS blob ${sql}`,
         this.#row.session_id,
       );
       return row?.blob ?? new Uint8Array();
@@ -220,6 +248,17 @@ export class ColdSource implements EventSource {
       `the cold archive ${this.#row.archive_name} of session ${this.#row.session_id} is damaged: ${reason}; restore it from a backup. The session waits until then`,
       { cause },
     );
+  }
+}
+
+/** What an archive unpacks to, up to the bound; `heed` is called with every chunk. */
+async function* bounded(chunks: AsyncIterable<Buffer>, heed: () => void): AsyncGenerator<Buffer> {
+  let bytes = 0;
+  for await (const chunk of chunks) {
+    heed();
+    bytes += chunk.length;
+    if (bytes > MAX_UNPACKED_BYTES) throw new Error("it unpacks to more than any the host makes");
+    yield chunk;
   }
 }
 

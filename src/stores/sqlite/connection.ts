@@ -1,5 +1,6 @@
-import { stat } from "node:fs/promises";
+import type { BigIntStats } from "node:fs";
 import type { DatabaseSync, SQLInputValue, StatementSync } from "node:sqlite";
+import { NotAFileError, regularStats } from "../../open-file.ts";
 import { errnoOf, SourceChangedError, StoreError } from "../../problem.ts";
 import { loadSqlite } from "../../sqlite.ts";
 
@@ -10,6 +11,9 @@ const SQLITE_LOCKED = 6;
 const SQLITE_CORRUPT = 11;
 const SQLITE_PROTOCOL = 15;
 const SQLITE_NOTADB = 26;
+
+/** Files that SQLite opens beside a database, if they are there. */
+const BESIDE = ["-wal", "-shm", "-journal"];
 
 /**
  * One read-only connection. Every read runs to its end within one synchronous
@@ -24,17 +28,25 @@ export class Connection {
   readonly #file: string;
   readonly #statements = new Map<string, StatementSync>();
 
-  /** @throws {StoreError} `DB_MISSING`, `DB_UNREADABLE` or `DB_BUSY`. */
+  /** @throws {StoreError} `DB_MISSING`, `DB_EMPTY`, `DB_UNREADABLE` or `DB_BUSY`. */
   static async open(path: string, label: string): Promise<Connection> {
-    const file = await identityOf(path, label);
-    if (file === null) {
+    const stats = await statsOf(path, label);
+    if (stats === null) {
       throw new StoreError("DB_MISSING", `${label} is gone: ${path}`);
     }
+    if (stats.size === 0n) {
+      throw new StoreError(
+        "DB_EMPTY",
+        `${label} has zero bytes, as a power failure leaves it: ${path}; restore it from a backup, or remove it if nothing was in it`,
+      );
+    }
+    // SQLite would wait for the other end of a FIFO, and with it whoever called it.
+    for (const suffix of BESIDE) await statsOf(path + suffix, label);
     const { DatabaseSync } = loadSqlite();
     try {
       // No waiting for locks: SQLite would wait by blocking the Gateway's event loop.
       const db = new DatabaseSync(path, { readOnly: true, timeout: 0 });
-      return new Connection(db, path, label, file);
+      return new Connection(db, path, label, identityOf(stats));
     } catch (error) {
       throw storeErrorOf(error, path, label);
     }
@@ -79,7 +91,8 @@ export class Connection {
   }
 
   async isInPlace(): Promise<boolean> {
-    return (await identityOf(this.#path, this.label)) === this.#file;
+    const stats = await statsOf(this.#path, this.label);
+    return stats !== null && identityOf(stats) === this.#file;
   }
 
   close(): void {
@@ -112,20 +125,33 @@ export class Connection {
   }
 }
 
-/** What tells one file from another of the same name, or null when there is none. */
-async function identityOf(path: string, label: string): Promise<string | null> {
+/** Null when there is no such file. @throws {StoreError} `DB_UNREADABLE`, also for what is no regular file */
+async function statsOf(path: string, label: string): Promise<BigIntStats | null> {
   try {
-    const { dev, ino } = await stat(path, { bigint: true });
-    return `${dev}:${ino}`;
+    return await regularStats(path);
   } catch (error) {
     if (errnoOf(error) === "ENOENT" || errnoOf(error) === "ENOTDIR") return null;
-    throw unreadable(error, errnoOf(error), path, label);
+    if (error instanceof NotAFileError) {
+      const message = `${label} cannot be read: ${error.message}`;
+      throw new StoreError("DB_UNREADABLE", message, { cause: error });
+    }
+    throw unreadable(error, errnoOf(error) || String(error), path, label);
   }
 }
 
-function storeErrorOf(error: unknown, path: string, label: string): unknown {
+/** What tells one file from another of the same name. */
+function identityOf({ dev, ino }: BigIntStats): string {
+  return `${dev}:${ino}`;
+}
+
+function storeErrorOf(error: unknown, path: string, label: string): StoreError {
   if (!(error instanceof Error) || !("errcode" in error) || typeof error.errcode !== "number") {
-    return error;
+    // The driver's own: a number above 2^53, or a text that no string can hold.
+    return new StoreError(
+      "DB_VALUE",
+      `${label} holds a value that no version of OpenClaw writes: ${path}; run "openclaw doctor" or restore it from a backup`,
+      { cause: error },
+    );
   }
   // Extended codes keep the primary one in the low byte.
   switch (error.errcode & 0xff) {

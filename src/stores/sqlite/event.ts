@@ -83,6 +83,13 @@ export function unknownEncoding(sessionId: string, seq: number): StoreError {
   );
 }
 
+export function badNumbers(sessionId: string): StoreError {
+  return new StoreError(
+    "EVENT_NUMBERS",
+    `session ${sessionId} has events whose numbers are not understood; run "openclaw doctor", or restore the agent's database from a backup. The session waits until then`,
+  );
+}
+
 export function damaged(
   sessionId: string,
   seq: number,

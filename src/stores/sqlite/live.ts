@@ -3,6 +3,7 @@ import { SourceChangedError } from "../../problem.ts";
 import { MAX_LINE_BYTES } from "../store.ts";
 import type { Connection } from "./connection.ts";
 import {
+  badNumbers,
   DIGESTED_BYTES,
   damaged,
   decodeEvent,
@@ -20,6 +21,7 @@ import {
   type State,
   type Totals,
 } from "./source.ts";
+import { changedAtSql, countSql } from "./values.ts";
 
 /** Rows one statement looks at when it reads lengths only, about 1 ms. */
 const SIZE_ROWS = 1000;
@@ -28,13 +30,15 @@ const SIZE_ROWS = 1000;
 const SLICE_MS = 5;
 
 /**
- * Length of an event's text. Both come from the row's header: neither function
- * loads the text, which for a long event is spread over many pages.
+ * Length of an event's text; NULL when it is stored in a form that is not known. All of
+ * it comes from the row's header: neither function loads the text, which for a long
+ * event is spread over many pages.
  */
 export function sizeSql(shape: Shape): string {
-  return shape.zstd
-    ? "coalesce(octet_length(event_json), event_utf8_bytes)"
-    : "octet_length(event_json)";
+  const packed = shape.zstd
+    ? ` WHEN 'null' THEN CASE typeof(event_zstd) WHEN 'blob' THEN ${countSql("event_utf8_bytes")} END`
+    : "";
+  return `CASE typeof(event_json) WHEN 'text' THEN octet_length(event_json)${packed} END`;
 }
 
 /** Adds up lengths in short reads, so that a long transcript does not hold a read open. */
@@ -44,11 +48,11 @@ export async function totalsOf(
   sessionId: string,
   start: number,
   end: number,
-  signal?: AbortSignal,
+  ...signals: readonly (AbortSignal | undefined)[]
 ): Promise<Totals> {
   const totals = { count: 0, bytes: 0 };
   for (let from = start; ; ) {
-    signal?.throwIfAborted();
+    for (const signal of signals) signal?.throwIfAborted();
     const page = connection.get<{ count: number; bytes: number | null; last: number | null }>(
       `SELECT count(*) AS count, sum(bytes) AS bytes, max(seq) AS last
        FROM (SELECT seq, ${sizeSql(shape)} AS bytes FROM transcript_events
@@ -70,18 +74,20 @@ export class LiveSource implements EventSource {
   readonly #connection: Connection;
   readonly #shape: Shape;
   readonly #sessionId: string;
+  readonly #signal: AbortSignal | undefined;
 
-  constructor(connection: Connection, shape: Shape, sessionId: string) {
+  /** @param signal ends whatever is being read, also later */
+  constructor(connection: Connection, shape: Shape, sessionId: string, signal?: AbortSignal) {
     this.#connection = connection;
     this.#shape = shape;
     this.#sessionId = sessionId;
+    this.#signal = signal;
   }
 
   async state(): Promise<State> {
     await this.#connection.assertInPlace();
     const row = this.#connection.get<{ changedAt: number }>(
-      `SELECT coalesce(transcript_updated_at, updated_at, 0) AS changedAt
-       FROM session_windows WHERE session_id = ?`,
+      `SELECT ${changedAtSql("w")} AS changedAt FROM session_windows AS w WHERE session_id = ?`,
       this.#sessionId,
     );
     if ((await this.seqAt(0)) === null) throw this.#changed();
@@ -89,12 +95,13 @@ export class LiveSource implements EventSource {
   }
 
   totals(start: number, end: number, signal?: AbortSignal): Promise<Totals> {
-    return totalsOf(this.#connection, this.#shape, this.#sessionId, start, end, signal);
+    const signals = [this.#signal, signal];
+    return totalsOf(this.#connection, this.#shape, this.#sessionId, start, end, ...signals);
   }
 
   async *sizes(start: number, signal?: AbortSignal): AsyncGenerator<readonly EventSize[]> {
     for (let from = start; ; ) {
-      signal?.throwIfAborted();
+      this.#heed(signal);
       const page = this.#connection.all<EventSize>(
         `SELECT seq, ${sizeSql(this.#shape)} AS bytes FROM transcript_events
          WHERE session_id = ? AND seq >= ? ORDER BY seq LIMIT ${SIZE_ROWS}`,
@@ -103,6 +110,7 @@ export class LiveSource implements EventSource {
       );
       const last = page.at(-1);
       if (last === undefined) return;
+      this.#assertNumbered(page);
       yield page;
       from = last.seq + 1;
       await setImmediate();
@@ -116,7 +124,7 @@ export class LiveSource implements EventSource {
   ): AsyncGenerator<readonly Event[]> {
     let generation: string | null | undefined;
     for (let from = start; from < end; ) {
-      signal?.throwIfAborted();
+      this.#heed(signal);
       await this.#connection.assertInPlace();
       const page = this.#connection.snapshot(() => ({
         generation: this.#generation(),
@@ -189,7 +197,7 @@ export class LiveSource implements EventSource {
   }
 
   #sizes(start: number, end: number): (EventSize & { readonly stored: number | null })[] {
-    return this.#connection.all(
+    const page = this.#connection.all<EventSize & { readonly stored: number | null }>(
       `SELECT seq, ${sizeSql(this.#shape)} AS bytes,
               ${this.#shape.zstd ? "octet_length(event_zstd)" : "NULL"} AS stored
        FROM transcript_events WHERE session_id = ? AND seq >= ? AND seq < ?
@@ -198,15 +206,27 @@ export class LiveSource implements EventSource {
       start,
       end,
     );
+    this.#assertNumbered(page);
+    return page;
+  }
+
+  /** A fraction between two numbers is the one wrong number that is not seen when a session is opened. */
+  #assertNumbered(page: readonly EventSize[]): void {
+    if (!page.every(({ seq }) => Number.isSafeInteger(seq))) throw badNumbers(this.#sessionId);
   }
 
   #generation(): string | null {
     if (!this.#shape.watermarks) return null;
-    const row = this.#connection.get<{ generation: string }>(
-      "SELECT generation FROM transcript_rewrite_watermarks WHERE session_id = ?",
+    const row = this.#connection.get<{ generation: string | null }>(
+      "SELECT CAST(generation AS TEXT) AS generation FROM transcript_rewrite_watermarks WHERE session_id = ?",
       this.#sessionId,
     );
     return row?.generation ?? null;
+  }
+
+  #heed(signal?: AbortSignal): void {
+    this.#signal?.throwIfAborted();
+    signal?.throwIfAborted();
   }
 
   #changed(): SourceChangedError {

@@ -30,11 +30,11 @@ export class Originals {
    * Opens what may be the session's original, one after the other; each is closed when
    * the next is asked for. A name stands for several sessions at times: compare the content.
    */
-  async *of(stream: Stream): AsyncGenerator<JsonlReader> {
+  async *of(stream: Stream, signal?: AbortSignal): AsyncGenerator<JsonlReader> {
     this.#names ??= namesIn(this.#dir);
     const name = `${stream.sessionId}.jsonl`.replace(REPLACED, "_").slice(0, NAME_LENGTH);
     for (const source of (await this.#names).get(name) ?? []) {
-      const reader = await this.#open({ ...stream, source, rank: source });
+      const reader = await this.#open({ ...stream, source, rank: source }, signal);
       if (reader === null) continue;
       try {
         yield reader;
@@ -45,9 +45,9 @@ export class Originals {
   }
 
   /** Null when it is gone, or no session: then it is nobody's original. */
-  async #open(stream: Stream): Promise<JsonlReader | null> {
+  async #open(stream: Stream, signal?: AbortSignal): Promise<JsonlReader | null> {
     try {
-      return await openJsonl(join(this.#dir, stream.source), stream, this.#now);
+      return await openJsonl(join(this.#dir, stream.source), stream, this.#now, signal);
     } catch (error) {
       if (error instanceof StoreError) return null;
       throw error;

@@ -11,6 +11,10 @@ export interface Shape {
   readonly cold: boolean;
   /** Deleted sessions are kept as archives. */
   readonly archives: boolean;
+  /** Columns of `session_nodes` that say what a session is called; none without that table. */
+  readonly nodeNames: readonly string[];
+  /** The same of `session_windows`. */
+  readonly windowNames: readonly string[];
 }
 
 const EVENTS = "transcript_events";
@@ -35,6 +39,14 @@ const REQUIRED: Readonly<Record<string, readonly string[]>> = {
 };
 const MANDATORY = [EVENTS, "session_windows"];
 
+/** Where hosts keep what a session is called besides its key; any of it may be absent. */
+const NODES = "session_nodes";
+const NODE_NAMES = ["label", "display_name", "entry_json"];
+const WINDOW_NAMES = ["display_name"];
+
+/** A database with one of these tables is an agent's; of another, older hosts only used the name. */
+const OWN_TABLES = [EVENTS, "session_windows", NODES];
+
 /**
  * Looks at tables and columns, never at a version number: the schema went from 1
  * to 23 within months, mostly without touching what is read here.
@@ -42,7 +54,7 @@ const MANDATORY = [EVENTS, "session_windows"];
  * @throws {StoreError} `DB_SHAPE`, naming what is missing.
  */
 export function probeShape(connection: Connection): Shape {
-  const tables = columnsOf(connection, Object.keys(REQUIRED));
+  const tables = columnsOf(connection, [...Object.keys(REQUIRED), NODES]);
   const missing: string[] = [];
   for (const [table, columns] of Object.entries(REQUIRED)) {
     const found = tables.get(table);
@@ -72,12 +84,16 @@ export function probeShape(connection: Connection): Shape {
     watermarks: tables.has("transcript_rewrite_watermarks"),
     cold: tables.has("session_transcript_cold_archives"),
     archives: tables.has("session_transcript_archives"),
+    nodeNames: tables.get(NODES)?.has("session_key")
+      ? NODE_NAMES.filter((column) => tables.get(NODES)?.has(column))
+      : [],
+    windowNames: WINDOW_NAMES.filter((column) => tables.get("session_windows")?.has(column)),
   };
 }
 
 /** Older hosts give the same file name to a database that holds no transcripts. */
 export function holdsTranscripts(connection: Connection): boolean {
-  return columnsOf(connection, [EVENTS]).has(EVENTS);
+  return columnsOf(connection, OWN_TABLES).size > 0;
 }
 
 /** Columns by table, for those of `tables` that exist. */

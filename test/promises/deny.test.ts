@@ -1,0 +1,365 @@
+import { cpSync, mkdirSync, renameSync, symlinkSync } from "node:fs";
+import { join } from "node:path";
+import { expect, onTestFinished, test } from "vitest";
+import { AgentDb, conversation } from "../support/agent-db.ts";
+import { Lab } from "../support/lab.ts";
+import { sessionPath, write } from "../support/transcripts.ts";
+
+/** The host's list of the sessions in a folder. */
+function sessionsJson(lab: Lab, agentId: string, entries: Record<string, unknown>): string {
+  return write(sessionPath(lab.stateDir, agentId, "sessions.json"), JSON.stringify(entries));
+}
+
+function databaseOf(lab: Lab, agentId: string): AgentDb {
+  const agent = new AgentDb(lab.stateDir, { agentId });
+  onTestFinished(() => agent.close());
+  return agent;
+}
+
+const denySessions = (...deny: string[]) => ({ filter: { sessions: { deny } } });
+const denyAgents = (...deny: string[]) => ({ filter: { agents: { deny } } });
+
+test.for(["My Agent", "MY-AGENT", " my agent ", "my*", "My Ag*", "{x,My Agent}"])(
+  "P67: agents.deny %j keeps an agent here that is configured as My Agent",
+  async (pattern) => {
+    await using lab = await Lab.start();
+    lab.session("my-agent", "a");
+    lab.session("main", "b");
+    databaseOf(lab, "my-agent").addSession("c", conversation("c", 5));
+    const report = await lab.run(denyAgents(pattern));
+    expect(lab.receivedSessions()).toEqual(["main/b"]);
+    expect(report.outcome).toBe("done");
+    const { counts } = JSON.parse(
+      (await lab.status({ overrides: denyAgents(pattern), json: true })).out,
+    );
+    expect(counts).toMatchObject({ found: 3, uploaded: 1, skipped: { "filter.agents.deny": 2 } });
+  },
+);
+
+test("P67: an agent is denied by the name that it has in the host's config", async () => {
+  await using lab = await Lab.start();
+  lab.hostConfig = {
+    agents: { list: [{ id: "Re-Search", name: "The Professor", identity: { name: "Ada" } }] },
+  };
+  for (const name of ["The Professor", "ada", "re-search"]) {
+    lab.session("re-search", "a");
+    await lab.run(denyAgents(name));
+    expect(lab.receivedSessions()).toEqual([]);
+  }
+});
+
+test.for([
+  ["TMP-*", "its id"],
+  ["tmp-* ", "its id, with white space"],
+])("P67: sessions.deny %j denies by %s, in any case", async ([pattern]) => {
+  await using lab = await Lab.start();
+  lab.session("main", "tmp-1");
+  lab.session("main", "open");
+  databaseOf(lab, "ops").addSession("tmp-2", conversation("tmp-2", 5));
+  await lab.run(denySessions(pattern as string));
+  expect(lab.receivedSessions()).toEqual(["main/open"]);
+});
+
+const ID = "819cb456-85c9-420b-8245-18da53722669";
+
+const ENTRY = { sessionId: ID, updatedAt: 1, label: "Salary Talks", displayName: "HR / Ada" };
+
+test.for(["agent:main:tmp-x", "agent:*:TMP-*", "tmp-x", "salary talks", "Salary*", "hr / *"])(
+  "P67: sessions.deny %j denies what the host lists under that key, label or name",
+  async (pattern) => {
+    await using lab = await Lab.start();
+    lab.session("main", ID);
+    lab.session("main", "open");
+    sessionsJson(lab, "main", {
+      "agent:main:tmp-x": ENTRY,
+      "agent:main:main": { sessionId: "open", updatedAt: 1 },
+    });
+    const agent = databaseOf(lab, "ops");
+    agent.addSession("in-db", conversation("in-db", 5), "agent:ops:tmp-x");
+    agent.addNode("agent:ops:tmp-x", { ...ENTRY, sessionId: "in-db" });
+    agent.addSession("open", conversation("open", 5), "agent:ops:main");
+    await lab.run(denySessions(pattern.replace("main:tmp", "*:tmp")));
+    expect(lab.receivedSessions()).toEqual(["main/open", "ops/open"]);
+  },
+);
+
+test.for([
+  ["a topic of a chat", `${ID}-topic-9.jsonl`, { sessionId: ID }],
+  [
+    "a file of another name",
+    "named-otherwise.jsonl",
+    { sessionId: ID, sessionFile: "/home/u/named-otherwise.jsonl" },
+  ],
+  [
+    "a session that a compaction began anew",
+    `2026-11-22T10-07-24-663Z_${ID}.jsonl`,
+    { sessionId: ID },
+  ],
+  ["the archive of a reset", `${ID}.jsonl.reset.2026-11-22T09-56-39.719Z`, { sessionId: ID }],
+  [
+    "what it was before a rollover",
+    `${ID}.jsonl`,
+    { sessionId: "later", usageFamilySessionIds: [ID, "later"] },
+  ],
+  [
+    "what it was before a compaction",
+    "old.jsonl",
+    { sessionId: ID, compactionCheckpoints: [{ preCompaction: { sessionId: "old" } }] },
+  ],
+] as const)("P67: %s is denied by the key of its session", async ([, file, entry]) => {
+  await using lab = await Lab.start();
+  const from = lab.session("main", "template");
+  mkdirSync(sessionPath(lab.stateDir, "other", ""), { recursive: true });
+  cpSync(from, sessionPath(lab.stateDir, "other", file), { preserveTimestamps: true });
+  sessionsJson(lab, "other", { "agent:other:private": entry });
+  await lab.run(denySessions("agent:other:private"));
+  expect(lab.receivedSessions()).toEqual(["main/template"]);
+});
+
+/** The beginning of what OpenClaw's debug recorder writes beside a session. */
+const recording = (sessionKey: string): string =>
+  `${JSON.stringify({ traceSchema: "openclaw-trajectory", type: "session.started", sessionKey, data: {} })}\n`;
+
+test.for([
+  ["agent:main:private", "its key"],
+  ["private", "its key, as commands take it"],
+  ["Salary*", "the label that its key has now"],
+])(
+  "P67: a session that a reset or rollover took out of sessions.json is denied by %s, %s, as its recording has it",
+  async ([pattern]) => {
+    await using lab = await Lab.start();
+    for (const id of ["rolled-over", "reset", "open"]) lab.session("main", id);
+    const dir = join(lab.stateDir, "agents/main/sessions");
+    renameSync(join(dir, "reset.jsonl"), join(dir, "reset.jsonl.reset.2026-11-22T09-56-39.719Z"));
+    for (const id of ["rolled-over", "reset"]) {
+      write(join(dir, `${id}.trajectory.jsonl`), recording("agent:main:private").repeat(3));
+    }
+    write(join(dir, "open.trajectory.jsonl"), recording("agent:main:open"));
+    sessionsJson(lab, "main", { "agent:main:private": ENTRY });
+    await lab.run(denySessions(pattern as string));
+    expect(lab.receivedSessions()).toEqual(["main/open"]);
+  },
+);
+
+test("P67: a recording that cannot be read is no reason to let a session go past a filter", async () => {
+  await using lab = await Lab.start();
+  lab.session("main", "abc");
+  mkdirSync(sessionPath(lab.stateDir, "main", "abc.trajectory.jsonl"));
+  expect((await lab.run(denySessions("private"))).failures[0]?.reason).toContain(
+    "its recording cannot be read",
+  );
+  expect(lab.receivedSessions()).toEqual([]);
+});
+
+test("P67: without a list and without recordings, a session is told by its id", async () => {
+  await using lab = await Lab.start();
+  lab.session("main", "abc");
+  write(sessionPath(lab.stateDir, "main", "abc.trajectory.jsonl"), "not what it should be\n");
+  await lab.run(denySessions("private"));
+  expect(lab.receivedSessions()).toEqual(["main/abc"]);
+});
+
+test.for([
+  ["damaged", (path: string) => write(path, '{"agent:main:main": {')],
+  ["no object", (path: string) => write(path, "[]")],
+  ["a folder", (path: string) => mkdirSync(path)],
+] as const)(
+  "P67: where sessions.json is %s, nothing leaves that might be denied, and it is told",
+  async ([, make]) => {
+    await using lab = await Lab.start();
+    const path = sessionPath(lab.stateDir, "main", "sessions.json");
+    lab.session("main", "abc");
+    make(path);
+    const overrides = denySessions("secret-*");
+    const { code, out } = await lab.sync({ overrides });
+    expect(lab.receivedSessions()).toEqual([]);
+    expect(code).toBe(2);
+    expect(out).toMatch(
+      /main\/abc: not sent, because filter\.sessions\.deny cannot be decided.+sessions\.json/,
+    );
+    // Without such a filter there is nothing to decide.
+    expect((await lab.sync()).code).toBe(0);
+    expect(lab.receivedSessions()).toEqual(["main/abc"]);
+  },
+);
+
+test("P67: a session in a database that does not say what it is called does not leave past a filter", async () => {
+  await using lab = await Lab.start();
+  const agent = databaseOf(lab, "main");
+  for (const id of ["no-window", "bad-entry", "known"]) {
+    agent.addSession(id, conversation(id, 5), `agent:main:${id}`);
+    agent.addNode(`agent:main:${id}`, { sessionId: id });
+  }
+  agent.db.exec(
+    "PRAGMA foreign_keys = OFF; DELETE FROM session_windows WHERE session_id = 'no-window'",
+  );
+  agent.db.exec(
+    "UPDATE session_nodes SET entry_json = '{' WHERE session_key = 'agent:main:bad-entry'",
+  );
+  const report = await lab.run(denySessions("secret-*"));
+  expect(lab.receivedSessions()).toEqual(["main/known"]);
+  expect(report.failures.map(({ sessionId }) => sessionId).sort()).toEqual([
+    "bad-entry",
+    "no-window",
+  ]);
+});
+
+test("P68: a folder known under two names is one agent, sent once, under the name of the real folder", async () => {
+  await using lab = await Lab.start();
+  lab.session("private", "a");
+  symlinkSync("private", join(lab.stateDir, "agents", "alias"));
+  symlinkSync("private", join(lab.stateDir, "agents", "zz"));
+  await lab.run();
+  expect(lab.receivedSessions()).toEqual(["private/a"]);
+  const { agents } = JSON.parse((await lab.status({ json: true })).out);
+  expect(agents).toMatchObject([{ agentId: "private", names: ["private", "alias", "zz"] }]);
+});
+
+const LINKS: Record<string, (lab: Lab) => void> = {
+  "its folder": (lab) => symlinkSync("private", join(lab.stateDir, "agents", "alias")),
+  "its sessions": (lab) => {
+    mkdirSync(join(lab.stateDir, "agents", "alias"));
+    symlinkSync("../private/sessions", join(lab.stateDir, "agents", "alias", "sessions"));
+  },
+  "the folder of its database": (lab) => {
+    mkdirSync(join(lab.stateDir, "agents", "alias"));
+    symlinkSync("../private/agent", join(lab.stateDir, "agents", "alias", "agent"));
+  },
+  "its database": (lab) => {
+    mkdirSync(join(lab.stateDir, "agents", "alias", "agent"), { recursive: true });
+    symlinkSync(
+      "../../private/agent/openclaw-agent.sqlite",
+      join(lab.stateDir, "agents", "alias", "agent", "openclaw-agent.sqlite"),
+    );
+  },
+};
+
+for (const [what, link] of Object.entries(LINKS)) {
+  for (const denied of ["private", "alias"]) {
+    test(`P68: with a link to ${what}, denying "${denied}" denies it under all its names`, async () => {
+      await using lab = await Lab.start();
+      lab.session("private", "a");
+      lab.session("open", "b");
+      databaseOf(lab, "private").addSession("c", conversation("c", 5));
+      link(lab);
+      await lab.run(denyAgents(denied));
+      expect(lab.receivedSessions()).toEqual(["open/b"]);
+    });
+  }
+
+  test(`P68: with a link to ${what}, each session is sent once`, async () => {
+    await using lab = await Lab.start();
+    lab.session("private", "a");
+    databaseOf(lab, "private").addSession("c", conversation("c", 5));
+    link(lab);
+    const report = await lab.run();
+    expect(lab.receivedSessions()).toEqual(["private/a", "private/c"]);
+    expect(report.outcome).toBe("done");
+  });
+}
+
+test("P68: folders outside that are linked twice are one agent", async () => {
+  await using lab = await Lab.start();
+  const outside = join(lab.dir, "outside");
+  const path = lab.session("temporary", "a");
+  cpSync(join(path, "../.."), outside, { recursive: true, preserveTimestamps: true });
+  lab.session("main", "b");
+  for (const name of ["second", "first"]) {
+    symlinkSync(outside, join(lab.stateDir, "agents", name));
+  }
+  await lab.run(denyAgents("temporary"));
+  expect(lab.receivedSessions()).toEqual(["first/a", "main/b"]);
+});
+
+test("P67: of an agent that is excluded nothing is opened by a run, and nothing wrong with it matters", async () => {
+  await using lab = await Lab.start();
+  const overrides = denyAgents("denied");
+  lab.session("denied", "a");
+  write(join(lab.stateDir, "agents/denied/agent/openclaw-agent.sqlite"), "damaged".repeat(1000));
+  symlinkSync("/not/mounted/now", join(lab.stateDir, "agents/denied/sessions/x.jsonl"));
+  for (const dryRun of [true, false]) {
+    const { code, out } = await lab.sync({ overrides, dryRun });
+    expect(code).toBe(0);
+    expect(out).not.toMatch(/denied|Failed|No sessions were found/);
+  }
+  const status = JSON.parse((await lab.status({ overrides, json: true })).out);
+  expect(status.counts).toMatchObject({ found: 1, skipped: { "filter.agents.deny": 1 } });
+  expect(status.agents).toMatchObject([{ excludedBy: "filter.agents.deny", failures: [] }]);
+  expect((await lab.status({ overrides, verbose: true })).out).toContain(
+    "Agent denied (jsonl; excluded by filter.agents.deny)",
+  );
+});
+
+test("P67: sync --agent takes any name of the agent", async () => {
+  await using lab = await Lab.start();
+  lab.session("my-agent", "a");
+  lab.session("main", "b");
+  symlinkSync("my-agent", join(lab.stateDir, "agents", "alias"));
+  for (const agentId of ["My Agent", "ALIAS", "my-agent"]) {
+    const { out, code } = await lab.sync({ agentId, dryRun: true, json: true });
+    expect([code, JSON.parse(out).failures]).toEqual([0, []]);
+    expect(JSON.parse(out).sessions).toMatchObject([{ agentId: "my-agent", sessionId: "a" }]);
+  }
+  const { err, code } = await lab.sync({ agentId: "my-*" });
+  expect(code).toBe(1);
+  expect(err).toContain('no agent "my-*"; there are: main, my-agent');
+});
+
+test("P67: a pattern that matches nothing is named by status and by sync --dry-run", async () => {
+  await using lab = await Lab.start();
+  lab.session("main", "tmp-1");
+  lab.session("scratch", "a");
+  const overrides = {
+    filter: {
+      agents: { allow: ["main", "mian"], deny: ["scrach"] },
+      sessions: { deny: ["tmp-*", "tpm-*"] },
+    },
+  };
+  const words = [
+    'filter.agents.allow: "mian" matches no agent',
+    'filter.agents.deny: "scrach" matches no agent',
+    'filter.sessions.deny: "tpm-*" matches no session',
+  ];
+  const human = [
+    (await lab.status({ overrides })).out,
+    (await lab.sync({ overrides, dryRun: true })).out,
+  ];
+  for (const out of human) {
+    for (const word of words) expect(out).toContain(word);
+    expect(out.match(/ matches no /g)).toHaveLength(3);
+  }
+  const json = [
+    (await lab.status({ overrides, json: true })).out,
+    (await lab.sync({ overrides, dryRun: true, json: true })).out,
+  ];
+  for (const out of json) {
+    expect(JSON.parse(out).unmatched.map(({ pattern }: { pattern: string }) => pattern)).toEqual([
+      "mian",
+      "scrach",
+      "tpm-*",
+    ]);
+  }
+  // A log that says it every quarter of an hour would not be read any more.
+  expect((await lab.serve(overrides)).join()).not.toContain("matches no");
+});
+
+test("P67: a new install is not told that its filters match nothing, nor is a look at one agent", async () => {
+  await using lab = await Lab.start();
+  const overrides = { filter: { sessions: { deny: ["tmp-*"] } } };
+  expect((await lab.status({ overrides })).out).not.toContain("matches no");
+  lab.session("main", "a");
+  expect((await lab.sync({ overrides, agentId: "main", dryRun: true })).out).not.toContain(
+    "matches no",
+  );
+  expect((await lab.status({ overrides })).out).toContain("matches no");
+});
+
+test("P67: an agent that exists without a session is no typing error", async () => {
+  await using lab = await Lab.start();
+  lab.session("main", "a");
+  mkdirSync(join(lab.stateDir, "agents", "later", "agent"), { recursive: true });
+  lab.hostConfig = { agents: { list: [{ id: "main" }, { id: "configured" }] } };
+  expect((await lab.status({ overrides: denyAgents("later", "configured") })).out).not.toContain(
+    "matches no",
+  );
+});

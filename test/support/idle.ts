@@ -1,0 +1,28 @@
+// usage: node idle.ts <state directory>
+// Prints how many whole runs two idle looks cost, and which modules for databases they loaded.
+import { readConfig } from "../../src/config.ts";
+import { QuietRuns } from "../../src/quiet.ts";
+import type { RunReport } from "../../src/report.ts";
+
+const result = readConfig({ apiKey: "key", deploymentId: "d", projectId: "p" });
+if (!result.ok) throw new Error("the config is wrong");
+let whole = 0;
+const quiet = new QuietRuns(() => {
+  whole++;
+  return Promise.resolve({ settled: true, databases: [] } as unknown as RunReport);
+});
+const options = {
+  stateDir: process.argv[2] ?? "",
+  config: result.config,
+  apiKey: "key",
+  trigger: "interval",
+  lockWaitMs: 0,
+  signal: new AbortController().signal,
+  now: Date.now,
+  random: Math.random,
+} as const;
+for (let n = 0; n < 2; n++) await quiet.run(options);
+const { moduleLoadList } = process as unknown as { moduleLoadList: string[] };
+process.stdout.write(
+  JSON.stringify({ whole, loaded: moduleLoadList.filter((name) => /sqlite/i.test(name)) }),
+);
