@@ -36,8 +36,11 @@ export class QuietRuns {
       return { ...before.report, startedAt, endedAt: new Date(options.now()).toISOString() };
     }
     this.#quiet = null;
-    const report = await this.#run(options);
-    this.#databases = report.databases ?? [];
+    this.#databases = [];
+    const onDatabases = (paths: readonly string[]): void => {
+      this.#databases = paths;
+    };
+    const report = await this.#run({ ...options, events: { ...options.events, onDatabases } });
     // The mark is older than the look of that run, and of all that it looked at: a change in between is noticed.
     if (report.settled && look !== null && this.#databases.every((path) => look.files.has(path))) {
       this.#quiet = { mark: look.mark, report };

@@ -52,8 +52,6 @@ export interface RunReport {
   };
   /** Sessions there are, whatever their state; absent when the run did not look, or only at agents that are excluded. */
   readonly found?: number;
-  /** Paths of the agents' databases that were found; absent when the run did not look. */
-  readonly databases?: readonly string[];
   /** Lines that did not go as they were, or were not taken. */
   readonly lines: {
     readonly raw: number;

@@ -48,6 +48,8 @@ export interface RunOptions {
 /** What a caller may show while a run goes on: plain data, so that it can come from another thread. */
 export interface RunEvents {
   onWait?(owner: LockOwner): void;
+  /** Paths at which a database of an agent was looked for and something was. */
+  onDatabases?(paths: readonly string[]): void;
   onPlan?(plan: readonly (SessionName & { readonly bytes: number })[]): void;
   /** @param bytes compressed bytes handed to the socket */
   onBytes?(bytes: number): void;
@@ -75,7 +77,7 @@ export async function run(options: RunOptions): Promise<RunReport> {
 }
 
 async function runLocked(options: RunOptions, lock: Lock): Promise<RunReport> {
-  const { stateDir, config, trigger, now, signal } = options;
+  const { stateDir, config, trigger, now, signal, events } = options;
   const filter = createFilter(config.filter);
   const startedAt = now();
   const ledger = await Ledger.open({ stateDir, now, lock });
@@ -85,6 +87,7 @@ async function runLocked(options: RunOptions, lock: Lock): Promise<RunReport> {
   if (heldBack !== null) return tally.finish(heldBack, now(), false);
 
   await using agents = await findAgents({ ...options, filter, knownBytes: knownBytes(target) });
+  events?.onDatabases?.(agents.databases);
   const surveyOptions = { ...surveyOf(options, filter, agents), ledger, target };
   const found = await survey(surveyOptions);
   tally.problems.push(...found.problems);
@@ -105,8 +108,7 @@ async function runLocked(options: RunOptions, lock: Lock): Promise<RunReport> {
   tally.countStates({ ...found, sessions });
   const settled =
     tally.parts === 0 && ledger.problems.length === 0 && isSettled(found, target, startedAt);
-  const report = tally.finish(null, now(), settled);
-  return { ...report, ...foundIn(agents, found), databases: agents.databases };
+  return { ...tally.finish(null, now(), settled), ...foundIn(agents, found) };
 }
 
 /** How many sessions there are; nothing of agents that are excluded is counted, so without others it is not known. */

@@ -34,6 +34,7 @@ async function work(input: WorkerInput): Promise<void> {
     random: Math.random,
     events: {
       onWait: (...args) => tell({ kind: "onWait", args }),
+      onDatabases: (...args) => tell({ kind: "onDatabases", args }),
       onPlan: (...args) => tell({ kind: "onPlan", args }),
       onRetry: (...args) => tell({ kind: "onRetry", args }),
       onSession: (...args) => {
