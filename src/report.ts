@@ -158,8 +158,8 @@ export class Tally {
   }
 
   /** The API has other lines of the session than the ledger; all of it is sent again. */
-  restarted({ key, agentId, sessionId }: SurveyedSession): void {
-    const message = `${key}: the API has other lines of this session than were recorded here (answered 409), as after a restored backup or on a copied machine; all of it is sent again`;
+  restarted({ agentId, sessionId }: SurveyedSession): void {
+    const message = `the API has other lines of this session than were recorded here (answered 409), as after a restored backup or on a copied machine; all of it is sent again`;
     this.problems.push({ code: "SESSION_RESTARTED", agentId, sessionId, message });
   }
 

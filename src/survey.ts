@@ -101,13 +101,10 @@ async function listAgent(
   return { sessions, filled, problems, failures };
 }
 
-/**
- * Patterns of the filters that matched nothing in a survey of everything. None while something
- * could not be looked at, or there is nothing yet that could match.
- */
+/** Patterns of the filters that matched nothing in a survey of everything; none while there is nothing that could match. */
 export function unmatchedPatterns(
   filter: Filter,
-  { sessions, failedAgents }: Pick<Survey, "sessions" | "failedAgents">,
+  { sessions }: Pick<Survey, "sessions">,
 ): UnmatchedPattern[] {
-  return sessions.length === 0 || failedAgents.length > 0 ? [] : filter.unmatched();
+  return sessions.length === 0 ? [] : filter.unmatched();
 }

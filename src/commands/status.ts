@@ -6,7 +6,7 @@ import { StoreError } from "../problem.ts";
 import { bytes, count, oneOr, plain, when } from "../text.ts";
 import { VERSION } from "../version.ts";
 import { type AgentState, type Counts, readState, type UploadState } from "./state.ts";
-import { describeUnmatched, notTaken } from "./sync-words.ts";
+import { describeProblem, describeUnmatched, notTaken } from "./sync-words.ts";
 import { field, painter, type Terminal, writeJson } from "./terminal.ts";
 
 export interface StatusOptions {
@@ -233,9 +233,7 @@ function suffixed(n: number, note: string): string {
 }
 
 function notes(state: UploadState): string {
-  const lines = state.problems.map(({ agentId, message }) =>
-    plain(agentId === undefined ? message : `${agentId}: ${message}`),
-  );
+  const lines = state.problems.map(describeProblem);
   lines.push(...state.unmatched.map(describeUnmatched));
   if (state.rejectedLines > 0) lines.push(notTaken(state.rejectedLines));
   if (state.omittedLines > 0) {

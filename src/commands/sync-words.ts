@@ -1,5 +1,6 @@
 import type { UnmatchedPattern } from "../filter.ts";
 import { describeOwner } from "../ledger/lock.ts";
+import type { Problem } from "../problem.ts";
 import type { RunReport } from "../report.ts";
 import type { RunEvents } from "../run.ts";
 import { bytes, count, noteWords, oneOr, plain, span } from "../text.ts";
@@ -139,7 +140,11 @@ export function failureLines(
 }
 
 export function noteLines({ problems }: Pick<RunReport, "problems">): string[] {
-  return problems.map(({ message }) => `Note: ${plain(message)}`);
+  return problems.map((problem) => `Note: ${describeProblem(problem)}`);
+}
+
+export function describeProblem({ agentId = "", sessionId = "", message }: Problem): string {
+  return noteWords({ agentId, sessionId, reason: message });
 }
 
 /** A pattern of a filter that has no effect, most often because of a typing error. */

@@ -205,7 +205,7 @@ test("P57: --dry-run tells the same trouble as the run, with the same exit code"
   const document = JSON.parse((await lab.sync({ dryRun: true, json: true })).out);
   expect(dry.code).toBe(2);
   expect(dry.out).toMatch(/Failed: ops: .+ cannot be read \(ENOTDIR\)/);
-  expect(dry.out).toMatch(/Note: leak\.jsonl: a symlink, which is not followed/);
+  expect(dry.out).toMatch(/Note: main: leak\.jsonl: a symlink, which is not followed/);
   expect(dry.out).toMatch(/Note: the record of what has been uploaded was damaged/);
   const real = JSON.parse((await lab.sync({ json: true })).out);
   expect(document.exitCode).toBe(real.exitCode);
