@@ -2,11 +2,13 @@
 // Looks at a state directory in every way that the plugin does, and prints what each said.
 // `nobody`: without root's right to read and enter everything.
 
-import { readState } from "../../src/commands/state.ts";
-import { readConfig } from "../../src/config.ts";
-import { readLayout } from "../../src/layout.ts";
-import { QuietRuns } from "../../src/quiet.ts";
-import { dryRun, run } from "../../src/run.ts";
+import { built } from "./built.ts";
+
+const { readState } = await built<typeof import("../../src/commands/state.ts")>("commands/state");
+const { readConfig } = await built<typeof import("../../src/config.ts")>("config");
+const { readLayout } = await built<typeof import("../../src/layout.ts")>("layout");
+const { QuietRuns } = await built<typeof import("../../src/quiet.ts")>("quiet");
+const { dryRun, run } = await built<typeof import("../../src/run.ts")>("run");
 
 const NOBODY = 65_534;
 
