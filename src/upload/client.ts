@@ -1,11 +1,12 @@
-import { Agent, type Dispatcher } from "undici";
+import type { Dispatcher } from "undici";
 import type { HostProxy } from "../host.ts";
 import { InfluxionError } from "../problem.ts";
 import { FIRST_LINE_HEADER, GENERATION_HEADER, INGEST_PATH } from "../wire.ts";
 import { type Answer, readAnswer } from "./answer.ts";
 import type { Body } from "./body.ts";
 import { chooseProxy, type HttpProxy } from "./proxy.ts";
-import { type ConnectOptions, proxyConnector, tunnelConnector } from "./tunnel.ts";
+import type { ConnectOptions } from "./tunnel.ts";
+import { Agent, type buildConnector, request } from "./undici.ts";
 
 /**
  * What the kernel may hold of a body that was handed to it, in bytes (tcp(7), tcp_wmem).
@@ -91,7 +92,7 @@ export function createClient(options: ClientOptions): Client {
       const stop = AbortSignal.any([signal, idle.signal]);
       let bodySent = false;
       try {
-        const answered = route.dispatcher.request({
+        const answered = request(route.dispatcher, {
           origin: route.origin,
           path: route.path,
           method: "POST",
@@ -142,23 +143,40 @@ interface Route {
 }
 
 function routeTo(api: URL, proxy: HttpProxy | null, options: ConnectOptions): Route {
-  const dispatcher = (connect: NonNullable<Agent.Options["connect"]>): Agent =>
-    new Agent({ connect, pipelining: 1, allowH2: false });
+  const dispatcher = (
+    connect: buildConnector.BuildOptions | buildConnector.connector,
+  ): Dispatcher => new Agent({ connect, pipelining: 1, allowH2: false });
   const direct = { origin: api.origin, path: api.pathname, headers: {} };
   if (proxy === null) return { ...direct, dispatcher: dispatcher({ timeout: options.timeoutMs }) };
   if (api.protocol === "https:") {
-    return { ...direct, dispatcher: dispatcher(tunnelConnector(proxy, options)) };
+    return { ...direct, dispatcher: dispatcher(throughProxy("tunnelConnector", proxy, options)) };
   }
   const { url, authorization, source } = proxy;
   return {
     proxy: source,
-    dispatcher: dispatcher(proxyConnector(proxy, options)),
+    dispatcher: dispatcher(throughProxy("proxyConnector", proxy, options)),
     origin: url.origin,
     path: api.href,
     headers: {
       host: api.host,
       ...(authorization === undefined ? {} : { "proxy-authorization": authorization }),
     },
+  };
+}
+
+/** What is needed for a proxy is loaded at the first connection through one. */
+function throughProxy(
+  kind: "tunnelConnector" | "proxyConnector",
+  proxy: HttpProxy,
+  options: ConnectOptions,
+): buildConnector.connector {
+  let connector: Promise<buildConnector.connector> | undefined;
+  return (target, callback) => {
+    connector ??= import("./tunnel.ts").then((tunnel) => tunnel[kind](proxy, options));
+    connector.then(
+      (connect) => connect(target, callback),
+      (error: Error) => callback(error, null),
+    );
   };
 }
 

@@ -2,8 +2,9 @@ import { once } from "node:events";
 import * as http from "node:http";
 import * as https from "node:https";
 import { isIPv6, type Socket } from "node:net";
-import { buildConnector } from "undici";
+import type { buildConnector as Connectors } from "undici";
 import { type HttpProxy, ProxyError, rootsOf } from "./proxy.ts";
+import { buildConnector } from "./undici.ts";
 
 export interface ConnectOptions {
   /** For the answer of the proxy, and again for TLS with the API behind it, in ms. */
@@ -12,7 +13,7 @@ export interface ConnectOptions {
   readonly signal: AbortSignal;
 }
 
-type Connector = buildConnector.connector;
+type Connector = Connectors.connector;
 
 /**
  * Connects to an https API through a CONNECT tunnel (RFC 9110, 9.3.6): the proxy learns
