@@ -37,20 +37,28 @@ export async function regularStats(path: string): Promise<BigIntStats> {
   return stats;
 }
 
+export interface OpenFile {
+  readonly file: FileHandle;
+  /** Of what was opened. */
+  readonly stats: Stats;
+}
+
 /**
  * Opens a regular file for reading. Every file the plugin reads is opened here: opening a FIFO
  * waits for a writer for good, and a device may do something when it is opened.
  *
+ * @param isListed `lstat` has just seen a regular file there, and need not look again
  * @throws {NotAFileError} for a link, folder, FIFO, socket or device
  * @throws the `ErrnoException` of the step that failed
  */
-export async function openRegular(path: string): Promise<FileHandle> {
-  await regularStats(path);
+export async function openRegular(path: string, { isListed = false } = {}): Promise<OpenFile> {
+  if (!isListed) await regularStats(path);
   const file = await open(path, FLAGS);
   try {
     // Something else may have been put in its place since.
-    assertRegular(path, await file.stat());
-    return file;
+    const stats = await file.stat();
+    assertRegular(path, stats);
+    return { file, stats };
   } catch (error) {
     await file.close();
     throw error;
@@ -63,10 +71,9 @@ export async function openRegular(path: string): Promise<FileHandle> {
  * @throws what {@link openRegular} throws
  */
 export async function readRegular(path: string, maxBytes = MAX_BYTES): Promise<Buffer> {
-  const file = await openRegular(path);
+  const { file, stats } = await openRegular(path);
   try {
-    const { size } = await file.stat();
-    if (size > maxBytes) {
+    if (stats.size > maxBytes) {
       throw new InfluxionError("FILE_TOO_LARGE", `${path} is larger than any that OpenClaw writes`);
     }
     return await file.readFile();

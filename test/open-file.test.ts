@@ -15,8 +15,9 @@ afterEach(() => rmSync(dir, { recursive: true, force: true }));
 test("P65: a regular file is opened and read", async () => {
   const path = join(dir, "file");
   writeFileSync(path, "content");
-  await using file = await openRegular(path);
-  expect((await file.stat()).size).toBe(7);
+  const { file, stats } = await openRegular(path);
+  await file.close();
+  expect(stats.size).toBe(7);
   expect((await readRegular(path)).toString()).toBe("content");
   expect((await regularStats(path)).size).toBe(7n);
 });
@@ -41,6 +42,9 @@ for (const [kind, make] of Object.entries(OTHERS)) {
       make(path);
       const refused = { code: "NOT_A_FILE", message: expect.stringContaining(`is ${kind},`) };
       await expect(openRegular(path)).rejects.toMatchObject(refused);
+      // Also when it was put there after somebody saw a file.
+      const late = openRegular(path, { isListed: true });
+      await expect(late).rejects.toMatchObject(kind === "a symlink" ? { code: "ELOOP" } : refused);
       await expect(readRegular(path)).rejects.toMatchObject(refused);
       await expect(regularStats(path)).rejects.toMatchObject(refused);
     },

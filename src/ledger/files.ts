@@ -1,3 +1,4 @@
+import { createHash } from "node:crypto";
 import { readdir, rmdir, unlink } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
 import * as v from "valibot";
@@ -39,9 +40,10 @@ export type LedgerFile =
   | { readonly kind: "legacy"; readonly records: Record<string, LegacyRecord> }
   | { readonly kind: "good"; readonly data: LedgerData };
 
-/** The files' content; `isEqual` when ledger and copy are the same bytes. */
+/** The files' content. */
 export interface ReadLedger extends LedgerFiles<LedgerFile> {
-  readonly isEqual: boolean;
+  /** {@link contentDigest} of what stands in ledger and copy; null when they differ. */
+  readonly digest: string | null;
   /** {@link ledgerToken} of the ledger from before it was read. */
   readonly token: string;
 }
@@ -61,7 +63,26 @@ export async function readLedgerFiles(stateDir: string): Promise<ReadLedger> {
   const primary = meaning(primaryBytes, paths.primary);
   const isEqual = primaryBytes !== null && copyBytes !== null && primaryBytes.equals(copyBytes);
   const copy = isEqual ? primary : meaning(copyBytes, paths.copy);
-  return { primary, copy, earlier: meaning(earlierBytes, paths.earlier), isEqual, token };
+  const digest = isEqual ? digestOfBytes(primaryBytes) : null;
+  return { primary, copy, earlier: meaning(earlierBytes, paths.earlier), digest, token };
+}
+
+/** What a ledger file begins with; everything behind it is its content. */
+export function ledgerPrefix(revision: number): string {
+  return `{"schemaVersion":${SCHEMA_VERSION},"revision":${revision},`;
+}
+
+const PREFIX = /^\{"schemaVersion":\d+,"revision":\d+,/;
+const PREFIX_BYTES = 100;
+
+/** Digest of a ledger's content, which is equal as long as nothing but its revision changes. */
+export function contentDigest(content: string | Buffer): string {
+  return createHash("sha256").update(content).digest("base64");
+}
+
+function digestOfBytes(bytes: Buffer): string | null {
+  const prefix = PREFIX.exec(bytes.toString("latin1", 0, PREFIX_BYTES))?.[0];
+  return prefix === undefined ? null : contentDigest(bytes.subarray(prefix.length, -1));
 }
 
 /** Changes whenever a ledger file is replaced. @throws {LedgerError} `LEDGER_UNREADABLE` */

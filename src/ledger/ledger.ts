@@ -1,10 +1,12 @@
 import { createHash } from "node:crypto";
 import type { Problem } from "../problem.ts";
 import {
+  contentDigest,
   LedgerError,
   type LedgerFile,
   type LedgerFiles,
   ledgerPaths,
+  ledgerPrefix,
   ledgerToken,
   type ReadLedger,
   readLedgerFiles,
@@ -64,7 +66,7 @@ export class Ledger {
     this.#now = options.now;
     this.#lock = options.lock;
     this.#data = data;
-    this.#written = isWhole(files, data) ? digestOf(contentOf(data)) : null;
+    this.#written = writtenDigest(files);
     this.#onDisk = files.token;
     this.#hasEarlier = files.earlier.kind !== "missing";
     this.problems = problems;
@@ -144,11 +146,11 @@ export class Ledger {
   async #write(): Promise<void> {
     const start = performance.now();
     const content = contentOf(this.#data);
-    const written = digestOf(content);
+    const written = contentDigest(content);
     if (written === this.#written) return;
     await this.#assertOurs();
     this.#data.revision++;
-    const text = `${prefixOf(this.#data.revision)}${content}\n`;
+    const text = `${ledgerPrefix(this.#data.revision)}${content}\n`;
     // Unknown until both are written: what fails is written again.
     this.#written = null;
     await writeLedgerFile(this.#paths.primary, text);
@@ -215,30 +217,24 @@ function contentOf({ targets, legacy }: LedgerData): string {
   return JSON.stringify({ targets: Object.fromEntries(kept), legacy }).slice(1);
 }
 
-function prefixOf(revision: number): string {
-  return `{"schemaVersion":${SCHEMA_VERSION},"revision":${revision},`;
-}
-
 /** A target is its address until something is known of it. */
 function isEmpty({ sessions, apiUrl, deploymentId, projectId, ...known }: TargetData): boolean {
   return Object.keys(sessions).length === 0 && Object.keys(known).length === 0;
 }
 
-/** Whether the files hold `data`, twice, and nothing that has to be moved into them. */
-function isWhole({ primary, copy, earlier, isEqual }: ReadLedger, data: LedgerData): boolean {
-  const isNone = [primary, copy, earlier].every(({ kind }) => kind === "missing");
-  const isBoth = isEqual && primary.kind === "good" && primary.data === data;
-  return isNone || (isBoth && earlier.kind === "missing");
+/** Digest of what the files hold, twice; null when they have to be written anyway. */
+function writtenDigest({ primary, copy, earlier, digest }: ReadLedger): string | null {
+  if (earlier.kind !== "missing") return null;
+  const isNone = primary.kind === "missing" && copy.kind === "missing";
+  return isNone ? contentDigest(contentOf(EMPTY)) : digest;
 }
 
-function digestOf(content: string): string {
-  return createHash("sha256").update(content).digest("base64");
-}
+const EMPTY: LedgerData = { schemaVersion: SCHEMA_VERSION, revision: 0, targets: {} };
 
 function choose({ primary, copy, earlier }: LedgerFiles<LedgerFile>): LedgerData {
   const files = [primary, copy, earlier];
   const good = files.filter((file) => file.kind === "good").map((file) => file.data);
-  const empty: LedgerData = { schemaVersion: SCHEMA_VERSION, revision: 0, targets: {} };
+  const empty = structuredClone(EMPTY);
   const data = good.reduce((best, next) => (next.revision > best.revision ? next : best), empty);
   if (earlier.kind === "legacy") data.legacy = { ...earlier.records, ...data.legacy };
   return data;

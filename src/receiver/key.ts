@@ -33,7 +33,7 @@ export async function keptKey(path: string): Promise<string> {
 }
 
 async function readKey(path: string): Promise<string> {
-  const file = await openRegular(path);
+  const { file } = await openRegular(path);
   try {
     await makePrivateFile(path);
     const { buffer, bytesRead } = await file.read(Buffer.alloc(MAX_BYTES), 0, MAX_BYTES, 0);

@@ -1,6 +1,6 @@
 import { createHash } from "node:crypto";
 import type { FileHandle } from "node:fs/promises";
-import { NotAFileError, openRegular } from "../../open-file.ts";
+import { NotAFileError, type OpenFile, openRegular } from "../../open-file.ts";
 import { errnoOf, SourceChangedError, StoreError } from "../../problem.ts";
 import {
   type Cut,
@@ -51,9 +51,9 @@ export async function openJsonl(
   now: () => number,
   signal?: AbortSignal,
 ): Promise<JsonlReader> {
-  const file = await openFile(path, stream.source);
+  const { file, stats } = await openFile(path, stream);
   try {
-    const { size, mtimeMs, ino } = await file.stat();
+    const { size, mtimeMs, ino } = stats;
     if (stream.file !== undefined && stream.file.inode !== ino) {
       throw new SourceChangedError(`${stream.source} is another file than the one that was listed`);
     }
@@ -69,10 +69,16 @@ export async function openJsonl(
   }
 }
 
-async function openFile(path: string, name: string): Promise<FileHandle> {
+async function openFile(
+  path: string,
+  { source: name, file: listed }: Pick<Stream, "source" | "file">,
+): Promise<OpenFile> {
   try {
-    return await openRegular(path);
+    return await openRegular(path, { isListed: listed !== undefined });
   } catch (error) {
+    if (errnoOf(error) === "ELOOP") {
+      throw new SourceChangedError(`${name} is another file than the one that was listed`);
+    }
     const reason =
       error instanceof NotAFileError
         ? error.message
@@ -88,16 +94,12 @@ async function assertSession(
   name: string,
   { size, atRest }: { size: number; atRest: boolean },
 ): Promise<void> {
-  const start = await reader.firstContent(MAX_ZERO_BYTES);
-  if (start === null) {
-    const zeros = size <= MAX_ZERO_BYTES ? "holds only" : "begins with more than 64 MiB of";
-    throw new StoreError(
-      "NOT_A_SESSION",
-      `${name} ${zeros} zero bytes, as a power failure leaves them; there is nothing in it that could be sent`,
-    );
+  let head = await reader.bytes(0, Math.min(SCAN_BYTES, size));
+  if (head[0] === 0) {
+    const start = await reader.firstContent(MAX_ZERO_BYTES);
+    if (start === null) throw onlyZeros(name, size);
+    head = await reader.bytes(start, Math.min(HEAD_AFTER_ZEROS_BYTES, size - start));
   }
-  const length = start === 0 ? SCAN_BYTES : HEAD_AFTER_ZEROS_BYTES;
-  const head = await reader.bytes(start, Math.min(length, size - start));
   if (atRest && isSeparatedByReturns(head)) {
     throw new StoreError(
       "NO_LINES",
@@ -110,6 +112,14 @@ async function assertSession(
       `${name} does not begin like an OpenClaw session and is not sent; move it out of the sessions folder`,
     );
   }
+}
+
+function onlyZeros(name: string, size: number): StoreError {
+  const zeros = size <= MAX_ZERO_BYTES ? "holds only" : "begins with more than 64 MiB of";
+  return new StoreError(
+    "NOT_A_SESSION",
+    `${name} ${zeros} zero bytes, as a power failure leaves them; there is nothing in it that could be sent`,
+  );
 }
 
 export interface Snapshot {

@@ -1,9 +1,8 @@
 import { createHash, type Hash } from "node:crypto";
-import type { FileHandle } from "node:fs/promises";
 import { join } from "node:path";
 import { pipeline, Readable } from "node:stream";
 import { createZstdDecompress } from "node:zlib";
-import { openRegular } from "../../open-file.ts";
+import { type OpenFile, openRegular } from "../../open-file.ts";
 import { errnoOf, InfluxionError, SourceChangedError, StoreError } from "../../problem.ts";
 import { MAX_LINE_BYTES } from "../store.ts";
 import { type ColdEvent, coldEvents } from "./cold-lines.ts";
@@ -188,14 +187,13 @@ export class ColdSource implements EventSource {
       throw this.#damaged(`it is stored in a way influxion does not know (${this.#row.storage})`);
     }
     const path = join(this.#coldDir, name);
-    const file = await this.#open(path);
-    const { size } = await file.stat();
-    if (size <= MAX_ARCHIVE_BYTES) return file.createReadStream();
+    const { file, stats } = await this.#open(path);
+    if (stats.size <= MAX_ARCHIVE_BYTES) return file.createReadStream();
     await file.close();
     throw this.#damaged("it is larger than any the host makes");
   }
 
-  async #open(path: string): Promise<FileHandle> {
+  async #open(path: string): Promise<OpenFile> {
     try {
       return await openRegular(path);
     } catch (error) {
