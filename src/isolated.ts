@@ -1,7 +1,7 @@
 import { stat } from "node:fs/promises";
 import { setTimeout as sleep } from "node:timers/promises";
 import { Worker } from "node:worker_threads";
-import { ledgerPaths } from "./ledger/files.ts";
+import { ledgerPaths } from "./ledger/paths.ts";
 import { InfluxionError } from "./problem.ts";
 import type { RunReport } from "./report.ts";
 import type { RunEvents, RunOptions } from "./run.ts";

@@ -1,13 +1,12 @@
 import { createHash } from "node:crypto";
 import { createFilter } from "./filter.ts";
 import { DEFAULT_LAYOUT } from "./layout.ts";
-import { ledgerPaths } from "./ledger/files.ts";
+import { ledgerPaths } from "./ledger/paths.ts";
 import type { RunReport } from "./report.ts";
 import type { RunOptions } from "./run.ts";
 import { markFolder } from "./stores/jsonl/list.ts";
 import { fileMark } from "./stores/mark.ts";
-import { findPlaces } from "./stores/places.ts";
-import { registryPath } from "./stores/sqlite/registry.ts";
+import { findPlaces, registryPath } from "./stores/places.ts";
 
 /**
  * Runs for the interval, one after the other, that cost next to nothing while nothing

@@ -5,7 +5,7 @@
 type Modules = {
   config: typeof import("../../src/config.ts");
   isolated: typeof import("../../src/isolated.ts");
-  "ledger/files": typeof import("../../src/ledger/files.ts");
+  "ledger/paths": typeof import("../../src/ledger/paths.ts");
   quiet: typeof import("../../src/quiet.ts");
   run: typeof import("../../src/run.ts");
   "upload/body": typeof import("../../src/upload/body.ts");

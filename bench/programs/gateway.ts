@@ -1,9 +1,12 @@
 /** What a run does to the process it is a guest in: timers, main thread, thread pool. */
+import "../lib/host-builtins.ts";
 import { stat } from "node:fs/promises";
 import { monitorEventLoopDelay } from "node:perf_hooks";
 import { setTimeout as sleep } from "node:timers/promises";
+import type { RunOptions } from "../../src/run.ts";
+import { built } from "../lib/built.ts";
 import { programInput, programResult } from "../lib/child.ts";
-import { prepareRun, type UploadInput } from "../lib/upload.ts";
+import { prepareRun, runOptions, type UploadInput } from "../lib/upload.ts";
 
 export interface GatewayInput extends UploadInput {
   readonly idleMs: number;
@@ -69,7 +72,16 @@ function percentile(values: readonly number[], share: number): number {
   return sorted[Math.floor((sorted.length - 1) * share)] ?? 0;
 }
 
+/** The first run of a Gateway's service, which has read its config when it started. */
+async function firstRun(options: RunOptions): Promise<void> {
+  const { QuietRuns } = await built("quiet");
+  const runs = new QuietRuns(async (run) => (await built("isolated")).runIsolated(run));
+  const report = await runs.run(options);
+  if (report.outcome !== "done") throw new Error(`the run ended ${JSON.stringify(report)}`);
+}
+
 const input = programInput<GatewayInput>();
-const run = await prepareRun(input);
+const options = await runOptions(input, input.stateDir);
+const run = input.warmUpDir === undefined ? () => firstRun(options) : await prepareRun(input);
 const idle = await watch(() => sleep(input.idleMs));
 programResult({ idle, run: await watch(run) } satisfies GatewayResult);

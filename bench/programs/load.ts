@@ -1,4 +1,5 @@
 /** What a host pays for having the plugin, before anything is uploaded. */
+import "../lib/host-builtins.ts";
 import { registerHooks } from "node:module";
 import { builtUrl } from "../lib/built.ts";
 import { programResult } from "../lib/child.ts";
@@ -34,7 +35,7 @@ const withPlugin = [...modules];
 globalThis.gc?.();
 const memory = process.memoryUsage().rss;
 const beforeRun = performance.now();
-await import(builtUrl("isolated"));
+for (const module of ["gateway", "quiet", "isolated"]) await import(builtUrl(module));
 programResult({
   importMs: imported - start,
   registerMs: registered - imported,

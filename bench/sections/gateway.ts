@@ -63,7 +63,7 @@ export async function measureGateway(bench: Bench): Promise<GatewayCase[]> {
   const loads: readonly {
     name: string;
     sessions: readonly SessionOptions[];
-    /** Without a run before, so that the code is loaded while it is measured. */
+    /** Without a run before, as the service does it: the code is loaded while it is measured. */
     cold?: boolean;
   }[] = [
     { name: "the first run", sessions: [{ seed: 10, bytes: MB }], cold: true },

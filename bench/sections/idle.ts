@@ -42,6 +42,6 @@ export async function idle(bench: Bench): Promise<Figure[]> {
 
 /** Changes when either file of the ledger is written. */
 async function ledgerMark(stateDir: string): Promise<string> {
-  const { primary, copy } = (await built("ledger/files")).ledgerPaths(stateDir);
+  const { primary, copy } = (await built("ledger/paths")).ledgerPaths(stateDir);
   return [primary, copy].map((file) => `${statSync(file).ino}:${statSync(file).mtimeMs}`).join();
 }

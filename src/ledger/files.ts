@@ -6,6 +6,7 @@ import { NotAFileError, readRegular } from "../open-file.ts";
 import { errnoOf, InfluxionError } from "../problem.ts";
 import { renameOver, replaceFile, tempPrefix } from "../replace-file.ts";
 import { fileMark } from "../stores/mark.ts";
+import { type LedgerFiles, ledgerPaths } from "./paths.ts";
 import {
   type LedgerData,
   LedgerSchema,
@@ -17,21 +18,6 @@ import {
 
 /** The ledger cannot be used; the message says why and what to do. Nothing is sent meanwhile. */
 export class LedgerError extends InfluxionError {}
-
-/** The ledger, its last good copy, and the file that an earlier version kept. */
-export type LedgerFiles<T> = Readonly<Record<"primary" | "copy" | "earlier", T>>;
-
-/** Where they are. */
-export function ledgerPaths(stateDir: string): LedgerFiles<string> {
-  const folder = join(stateDir, "influxion");
-  return {
-    primary: join(folder, "state.json"),
-    copy: join(folder, "state.copy.json"),
-    // Never written, and removed once. The plugin itself may be installed in this folder, and OpenClaw
-    // 2026.9 loads none whose folder changes meanwhile: a command during an upload would fail.
-    earlier: join(stateDir, "extensions", "influxion", "state.json"),
-  };
-}
 
 /** What stands in one ledger file. */
 export type LedgerFile =

@@ -4,8 +4,6 @@ import {
   contentDigest,
   LedgerError,
   type LedgerFile,
-  type LedgerFiles,
-  ledgerPaths,
   ledgerPrefix,
   ledgerToken,
   type ReadLedger,
@@ -16,6 +14,7 @@ import {
   writeLedgerFile,
 } from "./files.ts";
 import type { Lock } from "./lock.ts";
+import { type LedgerFiles, ledgerPaths } from "./paths.ts";
 import { type LedgerData, type LegacyRecord, SCHEMA_VERSION, type TargetData } from "./schema.ts";
 import { TargetRecords, withoutUnbegun } from "./target.ts";
 

@@ -36,6 +36,11 @@ export interface Claim {
   readonly failures: readonly Problem[];
 }
 
+/** The host's own database, which lists those of agents. */
+export function registryPath(stateDir: string): string {
+  return join(stateDir, "state", "openclaw.sqlite");
+}
+
 export interface Places {
   readonly claims: readonly Claim[];
   readonly shared: readonly SharedFolder[];

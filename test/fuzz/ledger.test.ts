@@ -6,10 +6,10 @@ import { expect, test } from "vitest";
 import {
   LedgerError,
   type LedgerFile,
-  ledgerPaths,
   parseLedger,
   readLedgerFiles,
 } from "../../src/ledger/files.ts";
+import { ledgerPaths } from "../../src/ledger/paths.ts";
 
 const count = fc.nat();
 const position = fc.record({

@@ -2,7 +2,7 @@ import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "n
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { readConfig } from "../../src/config.ts";
-import { ledgerPaths } from "../../src/ledger/files.ts";
+import { ledgerPaths } from "../../src/ledger/paths.ts";
 import { QuietRuns } from "../../src/quiet.ts";
 import type { RunReport } from "../../src/report.ts";
 import { run } from "../../src/run.ts";

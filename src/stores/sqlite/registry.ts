@@ -2,7 +2,7 @@ import { basename, isAbsolute, join } from "node:path";
 import { isAgentId } from "../../agent-id.ts";
 import { InfluxionError, type Problem } from "../../problem.ts";
 import { count } from "../../text.ts";
-import { type Claim, claim } from "../places.ts";
+import { type Claim, claim, registryPath } from "../places.ts";
 import { reach } from "../reach.ts";
 import { Connection } from "./connection.ts";
 import { columnsOf } from "./shape.ts";
@@ -21,10 +21,6 @@ export interface Registry {
 interface Row {
   readonly agentId: string | null;
   readonly path: string | null;
-}
-
-export function registryPath(stateDir: string): string {
-  return join(stateDir, "state", "openclaw.sqlite");
 }
 
 /** Reads the host's own list of agent databases, since a configured `session.store` moves them. */
