@@ -1,7 +1,7 @@
-import type { FilterName, SessionNames } from "./filter.ts";
-import { sessionKey } from "./ledger/ledger.ts";
+import type { Filter, FilterName, SessionNames } from "./filter.ts";
+import { type Ledger, sessionKey } from "./ledger/ledger.ts";
 import type { SessionRecord, StreamRecord } from "./ledger/records.ts";
-import { newestSent } from "./ledger/target.ts";
+import { newestSent, type TargetRecords } from "./ledger/target.ts";
 import { deliveredMessages, hasEnoughMessages } from "./messages.ts";
 import {
   describeReadFailure,
@@ -21,8 +21,23 @@ import {
   type Store,
   type Stream,
 } from "./stores/store.ts";
-import type { FoundStream, SurveyOptions } from "./survey.ts";
 import { MAX_ASIDE_MS } from "./upload/aside.ts";
+
+export interface ExamineOptions {
+  readonly filter: Filter;
+  readonly ledger: Ledger;
+  readonly target: TargetRecords;
+  /** Also look at sessions that were put aside and are not due yet. */
+  readonly retryAside: boolean;
+  readonly now: () => number;
+  readonly signal?: AbortSignal | undefined;
+}
+
+/** One of the streams of a session, and where it is read. */
+export interface FoundStream {
+  readonly store: Store;
+  readonly stream: Stream;
+}
 
 /** A session is in exactly one of these states. */
 export type SessionState =
@@ -63,7 +78,7 @@ export interface SurveyedSession {
  * @throws the signal's reason
  */
 export async function examine(
-  options: SurveyOptions,
+  options: ExamineOptions,
   agent: Pick<Agent, "agentId" | "names">,
   sessionId: string,
   found: readonly FoundStream[],
@@ -128,7 +143,7 @@ export async function examine(
 
 /** The state of a session for which its names, times and sizes are enough; null when it has to be read. */
 function stateBeforeReading(
-  { filter, target, retryAside, now }: SurveyOptions,
+  { filter, target, retryAside, now }: ExamineOptions,
   { agent, sessionId, streams }: Pick<SurveyedSession, "agent" | "sessionId" | "streams">,
 ): SessionState | null {
   const key = sessionKey(agent.agentId, sessionId);
@@ -204,7 +219,7 @@ interface StreamScan {
  * to light.
  */
 async function scanStreams(
-  options: SurveyOptions,
+  options: ExamineOptions,
   key: string,
   streams: readonly FoundStream[],
   { readers, problems }: { readers: Reader[]; problems: Problem[] },
@@ -267,7 +282,7 @@ function isPlannedBehind(
 
 /** What is behind the position; what was found out is remembered, so that it need not be again. */
 async function nextRange(
-  { target, now, signal }: SurveyOptions,
+  { target, now, signal }: ExamineOptions,
   key: string,
   { stream, reader, record }: Pick<OpenStream, "stream" | "reader" | "record">,
 ): Promise<Cut> {

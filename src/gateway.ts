@@ -4,9 +4,9 @@ import { noteRun } from "./last-run.ts";
 import { readLayout } from "./layout.ts";
 import { InfluxionError } from "./problem.ts";
 import type { QuietRuns } from "./quiet.ts";
-import type { RunReport } from "./report.ts";
+import { noteWords, type RunReport } from "./report.ts";
 import { createScheduler, describeRun, type Scheduler } from "./service.ts";
-import { noteWords, plain } from "./text.ts";
+import { plain } from "./text.ts";
 
 /** What the Gateway gives a service; the health report exists on newer hosts only. */
 export interface GatewayContext {

@@ -4,7 +4,7 @@ import { Worker } from "node:worker_threads";
 import { ledgerPaths } from "./ledger/paths.ts";
 import { InfluxionError } from "./problem.ts";
 import type { RunReport } from "./report.ts";
-import type { RunEvents, RunOptions } from "./run.ts";
+import type { RunEvents, RunOptions } from "./run-options.ts";
 
 /**
  * Most heap of a run, in MB; the ledger's records come on top. A run needs a tenth

@@ -3,7 +3,7 @@ import { createFilter } from "./filter.ts";
 import { DEFAULT_LAYOUT } from "./layout.ts";
 import { ledgerPaths } from "./ledger/paths.ts";
 import type { RunReport } from "./report.ts";
-import type { RunOptions } from "./run.ts";
+import type { RunOptions } from "./run-options.ts";
 import { markFolder } from "./stores/jsonl/list.ts";
 import { fileMark } from "./stores/mark.ts";
 import { findPlaces, registryPath } from "./stores/places.ts";

@@ -2,7 +2,7 @@ import type { SurveyedSession } from "./examine.ts";
 import type { PlannedPart } from "./ledger/records.ts";
 import type { Problem } from "./problem.ts";
 import type { Survey } from "./survey.ts";
-import { count } from "./text.ts";
+import { count, plain } from "./text.ts";
 import { addCounts, type LineCounts, noLines, sentLines } from "./upload/entry.ts";
 import type { Receipt } from "./wire.ts";
 
@@ -26,6 +26,12 @@ export interface SessionNote {
   readonly agentId: string;
   readonly sessionId: string;
   readonly reason: string;
+}
+
+/** A session, an agent as a whole, or nothing in particular, and what is the matter with it. */
+export function noteWords({ agentId, sessionId, reason }: SessionNote): string {
+  if (agentId === "") return plain(reason);
+  return plain(sessionId === "" ? `${agentId}: ${reason}` : `${agentId}/${sessionId}: ${reason}`);
 }
 
 /** What one run did. Plain data: it is printed, kept for `status` and given out as JSON. */

@@ -2,7 +2,7 @@ import type { Config } from "./config.ts";
 import { examine, type SurveyedSession } from "./examine.ts";
 import type { TargetRecords } from "./ledger/target.ts";
 import { type PlanLimits, type PlannedSession, type PlanOptions, planParts } from "./parts.ts";
-import type { RunOptions } from "./run.ts";
+import type { RunOptions } from "./run-options.ts";
 import { MAX_PART_BYTES } from "./stores/store.ts";
 import type { Survey, SurveyOptions } from "./survey.ts";
 import { giveTurnsBack, takeTurns } from "./turns.ts";

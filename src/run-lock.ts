@@ -1,5 +1,5 @@
 import { type Lock, takeLock } from "./ledger/lock.ts";
-import type { RunOptions } from "./run.ts";
+import type { RunOptions } from "./run-options.ts";
 
 /** The lock of a run; throws what {@link takeLock} throws. */
 export function takeRunLock(

@@ -1,10 +1,8 @@
-import { examine, type SurveyedSession } from "./examine.ts";
+import { type ExamineOptions, examine, type FoundStream, type SurveyedSession } from "./examine.ts";
 import type { Filter, UnmatchedPattern } from "./filter.ts";
-import type { Ledger } from "./ledger/ledger.ts";
-import type { TargetRecords } from "./ledger/target.ts";
 import { describeReadFailure, type Problem } from "./problem.ts";
 import type { Agent } from "./stores/agents.ts";
-import type { Store, Stream } from "./stores/store.ts";
+import type { Store } from "./stores/store.ts";
 
 export interface Survey {
   readonly sessions: SurveyedSession[];
@@ -17,23 +15,10 @@ export interface Survey {
   readonly failedAgents: readonly Problem[];
 }
 
-export interface SurveyOptions {
+export interface SurveyOptions extends ExamineOptions {
   readonly agents: readonly Agent[];
   /** Why there may be more agents. */
   readonly failures: readonly Problem[];
-  readonly filter: Filter;
-  readonly ledger: Ledger;
-  readonly target: TargetRecords;
-  /** Also look at sessions that were put aside and are not due yet. */
-  readonly retryAside: boolean;
-  readonly now: () => number;
-  readonly signal?: AbortSignal | undefined;
-}
-
-/** One of the streams of a session, and where it is read. */
-export interface FoundStream {
-  readonly store: Store;
-  readonly stream: Stream;
 }
 
 /**

@@ -1,5 +1,3 @@
-import type { SessionNote } from "./report.ts";
-
 /** Text as a terminal may show it: no control sequences, no invisible or reordering characters. */
 export function plain(text: string): string {
   return text.replace(/[\p{C}\p{Zl}\p{Zp}]/gu, "");
@@ -16,12 +14,6 @@ function escaped(character: string): string {
     .split("")
     .map((unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, "0")}`)
     .join("");
-}
-
-/** A session, an agent as a whole, or nothing in particular, and what is the matter with it. */
-export function noteWords({ agentId, sessionId, reason }: SessionNote): string {
-  if (agentId === "") return plain(reason);
-  return plain(sessionId === "" ? `${agentId}: ${reason}` : `${agentId}/${sessionId}: ${reason}`);
 }
 
 /** Bytes for people, in steps of 1000, as disks and uplinks are sold: `12 B`, `3.1 kB`, `10 kB`. */

@@ -4,7 +4,7 @@ import type { Ledger } from "./ledger/ledger.ts";
 import type { TargetRecords } from "./ledger/target.ts";
 import type { PlannedSession } from "./parts.ts";
 import type { Tally } from "./report.ts";
-import type { RunOptions } from "./run.ts";
+import type { RunOptions } from "./run-options.ts";
 import type { Client } from "./upload/client.ts";
 import { CodingChoice } from "./upload/coding.ts";
 import { Pacer, type SendOptions } from "./upload/part.ts";

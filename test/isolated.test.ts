@@ -5,7 +5,7 @@ import { pathToFileURL } from "node:url";
 import { expect, test, vi } from "vitest";
 import { IsolatedRunner, runIsolated } from "../src/isolated.ts";
 import { lockOwner, takeLock } from "../src/ledger/lock.ts";
-import type { RunEvents, RunOptions } from "../src/run.ts";
+import type { RunEvents, RunOptions } from "../src/run-options.ts";
 import { startFaultServer } from "./support/fault-server.ts";
 import { Lab } from "./support/lab.ts";
 import { lines, message, session, sessionPath, write } from "./support/transcripts.ts";

@@ -1,7 +1,7 @@
 import { rm } from "node:fs/promises";
 import { join } from "node:path";
 import type { RunReport } from "../../src/report.ts";
-import type { RunOptions } from "../../src/run.ts";
+import type { RunOptions } from "../../src/run-options.ts";
 import { built } from "./built.ts";
 
 export interface UploadInput {

@@ -3,7 +3,7 @@ import "../lib/host-builtins.ts";
 import { stat } from "node:fs/promises";
 import { monitorEventLoopDelay } from "node:perf_hooks";
 import { setTimeout as sleep } from "node:timers/promises";
-import type { RunOptions } from "../../src/run.ts";
+import type { RunOptions } from "../../src/run-options.ts";
 import { built } from "../lib/built.ts";
 import { programInput, programResult } from "../lib/child.ts";
 import { prepareRun, runOptions, type UploadInput } from "../lib/upload.ts";

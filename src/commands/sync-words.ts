@@ -1,9 +1,9 @@
 import type { UnmatchedPattern } from "../filter.ts";
 import { describeOwner } from "../ledger/lock.ts";
 import type { Problem } from "../problem.ts";
-import type { RunReport } from "../report.ts";
-import type { RunEvents } from "../run.ts";
-import { bytes, count, noteWords, oneOr, plain, span } from "../text.ts";
+import { noteWords, type RunReport } from "../report.ts";
+import type { RunEvents } from "../run-options.ts";
+import { bytes, count, oneOr, plain, span } from "../text.ts";
 import { ProgressLine, painter, type Terminal } from "./terminal.ts";
 
 /** Sessions with the same reason that are named one by one; the others are counted. */

@@ -6,7 +6,7 @@ import { noteRun } from "../last-run.ts";
 import type { HostLayout } from "../layout.ts";
 import { InfluxionError } from "../problem.ts";
 import type { RunReport } from "../report.ts";
-import type { RunOptions } from "../run.ts";
+import type { RunOptions } from "../run-options.ts";
 import { findAgents } from "../stores/agents.ts";
 import { SETTLE_MS } from "../stores/store.ts";
 import { plain } from "../text.ts";

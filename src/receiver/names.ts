@@ -1,4 +1,5 @@
 import { createHash } from "node:crypto";
+import { plain } from "../text.ts";
 
 /** Leaves room for `.g<N>.jsonl` within the 255 bytes that file systems allow. */
 const MAX_NAME_LENGTH = 180;
@@ -45,4 +46,13 @@ export function fileOf(stream: string, generation: number): string {
 /** Ids do not lead to this name, as their small letters are never escaped. */
 function escapeFirst(name: string): string {
   return escapeUnit(name.charAt(0)) + name.slice(1);
+}
+
+/** What is shown of an id, which may be of any length. */
+const MAX_SHOWN_LENGTH = 80;
+
+/** {@link plain} for an id. */
+export function printable(id: string): string {
+  const shown = plain(id);
+  return shown.length <= MAX_SHOWN_LENGTH ? shown : `${shown.slice(0, MAX_SHOWN_LENGTH)}…`;
 }

@@ -9,10 +9,9 @@ import { append, exists, truncateTo } from "./files.ts";
 import { INDEX_FILE, prepareFolder, STAGING_FOLDER, tidyFolder } from "./folder.ts";
 import { lockFolder } from "./folder-lock.ts";
 import type { Index, NewGeneration, PartRow, ReceiverStats, SessionRow } from "./index-db.ts";
-import { fileOf, streamOf } from "./names.ts";
+import { fileOf, printable, streamOf } from "./names.ts";
 import { openIndex } from "./open-index.ts";
 import { Refusal } from "./refusal.ts";
-import { printable } from "./words.ts";
 
 /** A part that is stored: now, or by an earlier attempt (`repeated`). */
 export interface Stored {

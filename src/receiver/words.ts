@@ -1,14 +1,7 @@
-import { bytes, plain } from "../text.ts";
+import { bytes } from "../text.ts";
 import type { StagedPart } from "./body.ts";
+import { printable } from "./names.ts";
 import type { Stored } from "./storage.ts";
-
-const MAX_ID_LENGTH = 80;
-
-/** {@link plain} for an id, which may be of any length. */
-export function printable(id: string): string {
-  const shown = plain(id);
-  return shown.length <= MAX_ID_LENGTH ? shown : `${shown.slice(0, MAX_ID_LENGTH)}…`;
-}
 
 /** One line about a part that was taken. */
 export function describe(staged: StagedPart, { part, repeated, late }: Stored): string {

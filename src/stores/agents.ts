@@ -5,13 +5,8 @@ import { describeReadFailure, type Problem } from "../problem.ts";
 import { groupClaims, nameGroup } from "./groups.ts";
 import { NOT_ASKED, readFacts } from "./jsonl/facts.ts";
 import { type JsonlFolder, openJsonlStore } from "./jsonl.ts";
-import {
-  type Claim,
-  type DatabaseFile,
-  findPlaces,
-  type SessionsFolder,
-  sessionsDirOf,
-} from "./places.ts";
+import { type Claim, type DatabaseFile, findPlaces, sessionsDirOf } from "./places.ts";
+import type { SessionsFolder } from "./session-store.ts";
 import { findSharedSessions } from "./shared.ts";
 import { readRegistry } from "./sqlite/registry.ts";
 import { openSqliteStore, probeDatabase } from "./sqlite.ts";

@@ -4,17 +4,9 @@ import type { HostLayout } from "../layout.ts";
 import { errnoOf, type Problem, StoreError } from "../problem.ts";
 import { readFolderNames } from "./names.ts";
 import { reach } from "./reach.ts";
-import { findMovedSessions, type SharedFolder } from "./session-store.ts";
+import { findMovedSessions, type SessionsFolder, type SharedFolder } from "./session-store.ts";
 
 const DATABASE_NAME = "openclaw-agent.sqlite";
-
-/** A folder of JSONL sessions. */
-export interface SessionsFolder {
-  /** Real path. */
-  readonly dir: string;
-  /** Where the host says what the sessions in it are called; the file need not exist. */
-  readonly index: string;
-}
 
 /** A file that is there and may be an agent's database. */
 export interface DatabaseFile {

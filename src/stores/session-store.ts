@@ -4,11 +4,18 @@ import { dirname, resolve } from "node:path";
 import { isAgentId, slugOf } from "../agent-id.ts";
 import type { HostLayout } from "../layout.ts";
 import { errnoOf, type Problem } from "../problem.ts";
-import type { SessionsFolder } from "./places.ts";
 import { reach } from "./reach.ts";
 
 /** In `session.store`, stands for an agent's id. */
 const PLACEHOLDER = "{agentId}";
+
+/** A folder of JSONL sessions. */
+export interface SessionsFolder {
+  /** Real path. */
+  readonly dir: string;
+  /** Where the host says what the sessions in it are called; the file need not exist. */
+  readonly index: string;
+}
 
 /** A folder that holds the sessions of several agents, or may: `session.store` names one for all. */
 export interface SharedFolder {

@@ -14,7 +14,8 @@ import { ledgerPaths } from "../../src/ledger/paths.ts";
 import type { SessionRecord } from "../../src/ledger/records.ts";
 import { type Receiver, startReceiver } from "../../src/receiver/server.ts";
 import type { RunReport } from "../../src/report.ts";
-import { type RunOptions, run } from "../../src/run.ts";
+import { run } from "../../src/run.ts";
+import type { RunOptions } from "../../src/run-options.ts";
 import { append, lines, session, sessionPath, write } from "./transcripts.ts";
 
 /** A key with a shape that no other string in a test has, to look for where it must not be. */
