@@ -1,7 +1,9 @@
+import { isAhead } from "./clock.ts";
 import type { Filter, FilterName, SessionNames } from "./filter.ts";
 import { type Ledger, sessionKey } from "./ledger/ledger.ts";
 import type { SessionRecord, StreamRecord } from "./ledger/records.ts";
-import { newestSent, type TargetRecords } from "./ledger/target.ts";
+import { MAX_ASIDE_MS, newestSent, type TargetRecords } from "./ledger/target.ts";
+import { MAX_LINE_BYTES, MAX_PART_BYTES } from "./limits.ts";
 import { deliveredMessages, hasEnoughMessages } from "./messages.ts";
 import {
   describeReadFailure,
@@ -11,17 +13,8 @@ import {
 } from "./problem.ts";
 import { resolveStream } from "./resolve.ts";
 import type { Agent } from "./stores/agents.ts";
-import {
-  type Cut,
-  isAtRest,
-  MAX_LINE_BYTES,
-  MAX_PART_BYTES,
-  type Reader,
-  START,
-  type Store,
-  type Stream,
-} from "./stores/store.ts";
-import { MAX_ASIDE_MS } from "./upload/aside.ts";
+import { isAtRest } from "./stores/at-rest.ts";
+import { type Cut, type Reader, START, type Store, type Stream } from "./stores/store.ts";
 
 export interface ExamineOptions {
   readonly filter: Filter;
@@ -166,11 +159,6 @@ function stateBeforeReading(
   }
   const bySize = isBegun(known) ? null : filter.bySize(sizeOf(streams));
   return bySize === null ? null : { kind: "skipped", filter: bySize };
-}
-
-/** Whether an instant is still to come; one that is further ahead than any is set is from a clock that was wrong. */
-export function isAhead(instant: number, now: number, mostMs: number): boolean {
-  return instant > now && instant <= now + mostMs;
 }
 
 function isBegun(record: SessionRecord | undefined): boolean {

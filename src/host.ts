@@ -1,6 +1,7 @@
 import type { OpenClawPluginApi } from "openclaw/plugin-sdk/plugin-entry";
 import { isSendableKey, type SecretRef } from "./config.ts";
 import { InfluxionError } from "./problem.ts";
+import type { HostProxy } from "./upload/proxy.ts";
 
 /** Where the host keeps the plugin's config, and what its schema paths are relative to. */
 export const CONFIG_PATH = "plugins.entries.influxion.config";
@@ -66,16 +67,6 @@ async function resolveReference(
   } catch {
     return { unresolvedRefReason: "this OpenClaw cannot resolve it for a command" };
   }
-}
-
-/** A proxy that the host is configured with. */
-export interface HostProxy {
-  /** As it was written, not checked. */
-  readonly url: string;
-  /** What sets it, for people. */
-  readonly source: string;
-  /** File with the roots that an https proxy is checked with, PEM. */
-  readonly caFile?: string | undefined;
 }
 
 /**

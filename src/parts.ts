@@ -1,14 +1,9 @@
 import type { PendingStream, SurveyedSession } from "./examine.ts";
 import { digest } from "./ledger/ledger.ts";
 import type { PlannedPart, SessionRecord, StreamRecord } from "./ledger/records.ts";
+import { MAX_PART_BYTES } from "./limits.ts";
 import { type Candidate, inOrder, shareOut } from "./plan.ts";
-import {
-  MAX_PART_BYTES,
-  type Position,
-  type Reader,
-  type Store,
-  type Stream,
-} from "./stores/store.ts";
+import type { Position, Reader, Store, Stream } from "./stores/store.ts";
 
 /** What a line that is left out counts for: about the size of the record that is sent for it, in bytes. */
 const OMITTED_BYTES = 256;

@@ -1,9 +1,9 @@
 import type { Config } from "./config.ts";
 import { examine, type SurveyedSession } from "./examine.ts";
 import type { TargetRecords } from "./ledger/target.ts";
+import { MAX_PART_BYTES } from "./limits.ts";
 import { type PlanLimits, type PlannedSession, type PlanOptions, planParts } from "./parts.ts";
 import type { RunOptions } from "./run-options.ts";
-import { MAX_PART_BYTES } from "./stores/store.ts";
 import type { Survey, SurveyOptions } from "./survey.ts";
 import { giveTurnsBack, takeTurns } from "./turns.ts";
 import type { SessionResult } from "./upload/session.ts";

@@ -1,5 +1,5 @@
 import { createHash } from "node:crypto";
-import { isAhead } from "./examine.ts";
+import { isAhead } from "./clock.ts";
 import { createFilter, type Filter, isNamed, type UnmatchedPattern } from "./filter.ts";
 import { knownBytes, Ledger } from "./ledger/ledger.ts";
 import type { Lock } from "./ledger/lock.ts";
@@ -7,13 +7,14 @@ import type { TargetRecords } from "./ledger/target.ts";
 import { type PlannedSession, planParts } from "./parts.ts";
 import type { Problem } from "./problem.ts";
 import { prune } from "./prune.ts";
-import { type RunReport, Tally } from "./report.ts";
+import type { RunReport } from "./report.ts";
 import { limitsOf, planOptions, upload } from "./rounds.ts";
 import { takeRunLock } from "./run-lock.ts";
 import type { RunOptions } from "./run-options.ts";
 import { type Agents, findAgents } from "./stores/agents.ts";
-import { isAtRest } from "./stores/store.ts";
+import { isAtRest } from "./stores/at-rest.ts";
 import { type Survey, type SurveyOptions, survey, unmatchedPatterns } from "./survey.ts";
+import { Tally } from "./tally.ts";
 import { settleSpent } from "./turns.ts";
 import { MAX_RETRY_AFTER_MS } from "./upload/retry.ts";
 
@@ -52,7 +53,11 @@ async function runLocked(options: RunOptions, lock: Lock): Promise<RunReport> {
 
   const sessions = await upload({ ...options, ledger, target, tally }, surveyOptions, found);
   signal.throwIfAborted();
-  settleSpent(target, tally, now());
+  settleSpent(target, {
+    notFound: tally.settleNotFound(),
+    spent: tally.spentSessions,
+    hasDelivered: tally.parts > 0,
+  });
   if (tally.stop?.kind === "refused") {
     const { reason } = tally.stop;
     target.setRefused({ reason, at: now(), credential: credentialOf(options.apiKey) });

@@ -1,7 +1,6 @@
+import type { SurveyedSession } from "./examine.ts";
 import type { TargetRecords, Turn } from "./ledger/target.ts";
 import type { PlannedSession } from "./parts.ts";
-import type { Tally } from "./report.ts";
-import { nextAside } from "./upload/aside.ts";
 
 /** What a run that spent its retries leaves; 1 is what one leaves that did not come to its end. */
 const SPENT_TRIES = 2;
@@ -22,24 +21,35 @@ export function giveTurnsBack(target: TargetRecords, turns: ReadonlyMap<string, 
   for (const [key, turn] of turns) target.giveTurnBack(key, turn);
 }
 
+/** A session that did not get through in this run, and why. */
+export interface Undelivered {
+  readonly session: Pick<SurveyedSession, "key">;
+  readonly reason: string;
+}
+
+/** What did not get through, while at least a part of others did or while none did. */
+export interface UndeliveredSessions {
+  /** Their retries are spent. */
+  readonly spent: readonly Undelivered[];
+  /** The API knows no such thing as them, but others. */
+  readonly notFound: readonly Undelivered[];
+  readonly hasDelivered: boolean;
+}
+
 /**
  * Lets the sessions whose retries were spent wait their turn. What the API fails on
  * again and again, and takes others meanwhile, is the session's own trouble; and so is
  * what it does not find then.
  */
-export function settleSpent(target: TargetRecords, tally: Tally, now: number): void {
-  for (const { session, reason } of tally.settleNotFound()) {
+export function settleSpent(
+  target: TargetRecords,
+  { spent, notFound, hasDelivered }: UndeliveredSessions,
+): void {
+  for (const { session, reason } of notFound) target.putAside(session.key, reason);
+  for (const { session, reason } of spent) {
     const { key } = session;
-    target.setAside(key, nextAside(target.session(key)?.aside, reason, now));
-  }
-  const { spentSessions, parts } = tally;
-  for (const { session, reason } of spentSessions) {
-    const { key } = session;
-    const record = target.session(key);
-    const tries = Math.max(record?.tries ?? 0, SPENT_TRIES);
+    const tries = Math.max(target.session(key)?.tries ?? 0, SPENT_TRIES);
     target.setTries(key, tries);
-    if (parts > 0 && tries >= MAX_TRIES) {
-      target.setAside(key, nextAside(record?.aside, reason, now));
-    }
+    if (hasDelivered && tries >= MAX_TRIES) target.putAside(key, reason);
   }
 }

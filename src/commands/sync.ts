@@ -1,15 +1,15 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { type Config, type ConfigResult, formatConfigProblem, MINIMAL_CONFIG } from "../config.ts";
 import { createFilter, isNamed } from "../filter.ts";
-import type { HostProxy } from "../host.ts";
 import { noteRun } from "../last-run.ts";
 import type { HostLayout } from "../layout.ts";
 import { InfluxionError } from "../problem.ts";
 import type { RunReport } from "../report.ts";
 import type { RunOptions } from "../run-options.ts";
 import { findAgents } from "../stores/agents.ts";
-import { SETTLE_MS } from "../stores/store.ts";
+import { SETTLE_MS } from "../stores/at-rest.ts";
 import { plain } from "../text.ts";
+import type { HostProxy } from "../upload/proxy.ts";
 import { showPlan } from "./dry-run.ts";
 import { describeFailure, EXIT, exitCodeOf } from "./exit.ts";
 import { Progress, summary } from "./sync-words.ts";

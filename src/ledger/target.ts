@@ -1,6 +1,5 @@
 import type { Position, Searched } from "../stores/store.ts";
 import type {
-  Aside,
   Counted,
   Idle,
   PartData,
@@ -22,6 +21,10 @@ export const MISSING_EVERY_MS = 8 * 3_600_000;
 
 /** Least time between two restarts of a session whose lines the API has otherwise, in ms: each sends all of it again. */
 const RESTART_EVERY_MS = 7 * 24 * 3_600_000;
+
+/** First and longest time until a session that was put aside is tried again, in ms. */
+const ASIDE_MS = 3_600_000;
+export const MAX_ASIDE_MS = 24 * ASIDE_MS;
 
 /** A place in the queue, to be given back when a run did not come to the session. */
 export interface Turn {
@@ -221,10 +224,22 @@ export class TargetRecords {
     this.begin(key, source, this.#stream(key, source).store, start);
   }
 
-  setAside(key: string, aside: Aside | undefined): void {
+  /** Leaves the session alone for a while: each time it fails again, for twice as long. */
+  putAside(key: string, reason: string): void {
     const session = this.#session(key);
-    if (aside === undefined) delete session.aside;
-    else session.aside = aside;
+    const { attempts: before = 0, since } = session.aside ?? {};
+    const now = this.#now();
+    session.aside = {
+      reason,
+      since: since ?? now,
+      attempts: before + 1,
+      retryAt: now + Math.min(MAX_ASIDE_MS, ASIDE_MS * 2 ** before),
+    };
+  }
+
+  /** The session is to be tried like any other. */
+  clearAside(key: string): void {
+    delete this.#session(key).aside;
   }
 
   setRefused(refused: Target["refused"]): void {

@@ -171,25 +171,3 @@ export interface Store {
   originals?(stream: Stream, signal?: AbortSignal): AsyncIterable<Reader>;
   close(): Promise<void>;
 }
-
-/** Most source bytes in one part. */
-export const MAX_PART_BYTES = 8 * 1024 * 1024;
-
-/** Longest line that is sent, newline included; a longer one becomes an `omitted` record. */
-export const MAX_LINE_BYTES = 8 * 1024 * 1024;
-
-/** Most bytes of a line that one cut searches for its end, beyond those it may have. */
-export const MAX_SEARCH_BYTES = 64 * 1024 * 1024;
-
-/** How long a stream must be untouched before a last line without newline, or a shrink, is believed. */
-export const SETTLE_MS = 10_000;
-
-/**
- * Whether a stream has been left alone for so long that an equal signature later
- * means equal content. Clocks of files tick in milliseconds: what was touched
- * moments ago may change once more without a trace.
- */
-export function isAtRest({ changedAt }: Pick<Stream, "changedAt">, now: number): boolean {
-  // A clock that was set back must not make a stream "fresh" for ever.
-  return Math.abs(now - changedAt) >= SETTLE_MS;
-}

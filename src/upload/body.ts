@@ -1,6 +1,6 @@
 import split2 from "split2";
+import { MAX_LINE_BYTES } from "../limits.ts";
 import { entryDigest } from "../stores/entry-digest.ts";
-import { MAX_LINE_BYTES } from "../stores/store.ts";
 import type { Coding } from "../wire.ts";
 import { Compressor } from "./compressor.ts";
 import { type LineCounts, noLines, sentLines, toPayload } from "./entry.ts";

@@ -1,10 +1,9 @@
 import type { Dispatcher } from "undici";
-import type { HostProxy } from "../host.ts";
 import { InfluxionError } from "../problem.ts";
 import { FIRST_LINE_HEADER, GENERATION_HEADER, INGEST_PATH } from "../wire.ts";
 import { type Answer, readAnswer } from "./answer.ts";
 import type { Body } from "./body.ts";
-import { chooseProxy, type HttpProxy } from "./proxy.ts";
+import { chooseProxy, type HostProxy, type HttpProxy } from "./proxy.ts";
 import type { ConnectOptions } from "./tunnel.ts";
 import { Agent, type buildConnector, request } from "./undici.ts";
 

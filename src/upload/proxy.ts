@@ -1,9 +1,18 @@
 import { realpath } from "node:fs/promises";
 import { BlockList, isIP } from "node:net";
 import { isLoopbackUrl } from "../config.ts";
-import type { HostProxy } from "../host.ts";
 import { readRegular } from "../open-file.ts";
 import { InfluxionError } from "../problem.ts";
+
+/** A proxy that the host is configured with. */
+export interface HostProxy {
+  /** As it was written, not checked. */
+  readonly url: string;
+  /** What sets it, for people. */
+  readonly source: string;
+  /** File with the roots that an https proxy is checked with, PEM. */
+  readonly caFile?: string | undefined;
+}
 
 /** A proxy that requests go through. */
 export interface HttpProxy {

@@ -1,10 +1,5 @@
-import {
-  MAX_LINE_BYTES,
-  MAX_PART_BYTES,
-  type Position,
-  type Reader,
-  type Searched,
-} from "../stores/store.ts";
+import { MAX_LINE_BYTES, MAX_PART_BYTES } from "../limits.ts";
+import type { Position, Reader, Searched } from "../stores/store.ts";
 import { addCounts, type LineCounts, noLines, sentLines, toPayload } from "./entry.ts";
 import { wholeLines } from "./guard.ts";
 

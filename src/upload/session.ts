@@ -5,10 +5,10 @@ import type { PlannedPart, StreamRecord } from "../ledger/records.ts";
 import type { TargetRecords } from "../ledger/target.ts";
 import type { PlannedSession, PlannedStream } from "../parts.ts";
 import { describeReadFailure, SourceChangedError } from "../problem.ts";
-import type { Tally } from "../report.ts";
-import { isAtRest, type Reader, START, type Stream } from "../stores/store.ts";
-import { nextAside } from "./aside.ts";
-import { sentLines } from "./entry.ts";
+import { isAtRest } from "../stores/at-rest.ts";
+import { type Reader, START, type Stream } from "../stores/store.ts";
+import type { Receipt } from "../wire.ts";
+import { type LineCounts, sentLines } from "./entry.ts";
 import {
   type Delivered,
   MAX_WAIT_IN_RUN_MS,
@@ -22,10 +22,36 @@ const MIN_PART_LIMIT = 256 * 1024;
 
 const CONFLICT = 409;
 
+/** What adds up how the sessions of a run fare. */
+export interface SessionTally {
+  /** Why the run cannot go on; set at most once. */
+  stop: { readonly kind: "refused" | "unreachable"; readonly reason: string } | null;
+  delivered(
+    session: SurveyedSession,
+    part: PlannedPart,
+    counts: LineCounts,
+    receipt: Receipt,
+  ): void;
+  /** Nothing of the session that was found is left. */
+  completed(session: SurveyedSession): void;
+  /** The API has other lines of the session than the ledger; all of it is sent again. */
+  restarted(session: SurveyedSession): void;
+  failed(session: SurveyedSession, reason: string): void;
+  /** The retries of one session are spent. */
+  spent(session: SurveyedSession, reason: string): void;
+  /** Nothing takes the session at this address. */
+  notFound(
+    session: SurveyedSession,
+    answer: { readonly status: number; readonly reason: string },
+  ): void;
+  /** It stays pending although it was its turn. */
+  postponed(session: SurveyedSession, reason: string): void;
+}
+
 export interface UploadContext {
   readonly ledger: Ledger;
   readonly target: TargetRecords;
-  readonly tally: Tally;
+  readonly tally: SessionTally;
   readonly now: () => number;
   readonly send: SendOptions;
 }
@@ -61,7 +87,7 @@ export async function uploadSession(
     tally.failed(session, message);
     return "failed";
   }
-  target.setAside(session.key, undefined);
+  target.clearAside(session.key);
   if (complete) tally.completed(session);
   return "done";
 }
@@ -153,10 +179,9 @@ async function settle(
 function putAside(
   reason: string,
   { session }: InFlight,
-  { target, tally, now }: UploadContext,
+  { target, tally }: UploadContext,
 ): "failed" {
-  const { key } = session;
-  target.setAside(key, nextAside(target.session(key)?.aside, reason, now()));
+  target.putAside(session.key, reason);
   tally.failed(session, reason);
   return "failed";
 }

@@ -1,14 +1,11 @@
 import { appendFileSync, openSync, truncateSync, writeFileSync, writeSync } from "node:fs";
 import { join } from "node:path";
 import { expect, onTestFinished, test } from "vitest";
+import { MAX_PART_BYTES } from "../../src/limits.ts";
 import { SourceChangedError } from "../../src/problem.ts";
+import { MAX_SEARCH_BYTES } from "../../src/stores/jsonl/reader.ts";
 import { openJsonlStore } from "../../src/stores/jsonl.ts";
-import {
-  MAX_PART_BYTES,
-  MAX_SEARCH_BYTES,
-  type Reader,
-  type Searched,
-} from "../../src/stores/store.ts";
+import type { Reader, Searched } from "../../src/stores/store.ts";
 import { newStateDir } from "../support/agent-db.ts";
 import { header, lines, message, rest, session, write } from "../support/transcripts.ts";
 

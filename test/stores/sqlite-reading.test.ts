@@ -1,7 +1,8 @@
 import { setImmediate } from "node:timers/promises";
 import { zstdCompressSync } from "node:zlib";
 import { expect, test } from "vitest";
-import { type Cut, MAX_LINE_BYTES, MAX_PART_BYTES } from "../../src/stores/store.ts";
+import { MAX_LINE_BYTES, MAX_PART_BYTES } from "../../src/limits.ts";
+import type { Cut } from "../../src/stores/store.ts";
 import { conversation, drain, openAgent, readerOf } from "../support/agent-db.ts";
 
 const FULL = { maxBytes: MAX_PART_BYTES };

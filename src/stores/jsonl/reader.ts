@@ -1,22 +1,15 @@
 import { createHash } from "node:crypto";
 import type { FileHandle } from "node:fs/promises";
+import { MAX_LINE_BYTES, MAX_PART_BYTES } from "../../limits.ts";
 import { NotAFileError, type OpenFile, openRegular } from "../../open-file.ts";
 import { errnoOf, SourceChangedError, StoreError } from "../../problem.ts";
-import {
-  type Cut,
-  type CutOptions,
-  isAtRest,
-  MAX_LINE_BYTES,
-  MAX_PART_BYTES,
-  MAX_SEARCH_BYTES,
-  type Position,
-  type Reader,
-  type Searched,
-  type Stream,
-  type Verdict,
-} from "../store.ts";
+import { isAtRest } from "../at-rest.ts";
+import type { Cut, CutOptions, Position, Reader, Searched, Stream, Verdict } from "../store.ts";
 import { isJsonObject, isSeparatedByReturns, looksLikeSession } from "./content.ts";
 import { LIVE_RANK } from "./list.ts";
+
+/** Most bytes of a line that one cut searches for its end, beyond those it may have. */
+export const MAX_SEARCH_BYTES = 64 * 1024 * 1024;
 
 const NEWLINE = 0x0a;
 

@@ -1,16 +1,8 @@
+import { MAX_LINE_BYTES, MAX_PART_BYTES } from "../../limits.ts";
 import { type InfluxionError, SourceChangedError } from "../../problem.ts";
+import { isAtRest } from "../at-rest.ts";
 import { entryDigest } from "../entry-digest.ts";
-import {
-  type Cut,
-  type CutOptions,
-  isAtRest,
-  MAX_LINE_BYTES,
-  MAX_PART_BYTES,
-  type Position,
-  type Reader,
-  type Stream,
-  type Verdict,
-} from "../store.ts";
+import type { Cut, CutOptions, Position, Reader, Stream, Verdict } from "../store.ts";
 import { linesOf, notJson, unknownEncoding } from "./event.ts";
 import {
   firstDigest,

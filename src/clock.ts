@@ -1,0 +1,4 @@
+/** Whether an instant is still to come; one that is further ahead than any is set is from a clock that was wrong. */
+export function isAhead(instant: number, now: number, mostMs: number): boolean {
+  return instant > now && instant <= now + mostMs;
+}
