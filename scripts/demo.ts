@@ -6,7 +6,7 @@ import { once } from "node:events";
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { basename, join } from "node:path";
-import { readLastRun } from "../src/last-run.ts";
+import { readLastRun } from "../src/run/last-run.ts";
 import { createOpenClaw, type OpenClaw } from "../test/support/openclaw.ts";
 import type { Gateway } from "../test/support/openclaw-gateway.ts";
 import { ownOpenclawHost } from "../test/support/openclaw-host.ts";

@@ -1,7 +1,7 @@
 import { readFileSync, writeFileSync } from "node:fs";
 import { argv } from "node:process";
 import { toJsonSchema } from "@valibot/to-json-schema";
-import { ConfigSchema } from "../src/config.ts";
+import { ConfigSchema } from "../src/config/config.ts";
 
 type Schema = Record<string, unknown> & {
   type?: string;

@@ -1,5 +1,5 @@
 import type { OpenClawPluginApi } from "openclaw/plugin-sdk/plugin-entry";
-import type { Scheduler } from "./service.ts";
+import type { Scheduler } from "./openclaw/scheduler.ts";
 
 type Service = Parameters<OpenClawPluginApi["registerService"]>[0];
 
@@ -15,7 +15,7 @@ export default {
   register(api: OpenClawPluginApi): void {
     api.registerCli(
       async ({ program, config }) => {
-        const { addCommands } = await import("./commands/add.ts");
+        const { addCommands } = await import("./cli/add.ts");
         addCommands(program, {
           hostConfig: config,
           pluginConfig: () => api.pluginConfig,
@@ -45,7 +45,7 @@ function createService(pluginConfig: () => unknown): Service {
     id: "influxion",
     start(context) {
       // Not awaited: the Gateway is not ready before `start` returns.
-      uploads = import("./gateway.ts").then(({ startUploads }) => {
+      uploads = import("./openclaw/gateway.ts").then(({ startUploads }) => {
         const scheduler = startUploads(context, pluginConfig());
         scheduler.start();
         return scheduler;

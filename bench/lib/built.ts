@@ -3,16 +3,16 @@
  * `npm run build` first.
  */
 type Modules = {
-  config: typeof import("../../src/config.ts");
-  isolated: typeof import("../../src/isolated.ts");
+  "config/config": typeof import("../../src/config/config.ts");
+  "run/isolated": typeof import("../../src/run/isolated.ts");
   "ledger/paths": typeof import("../../src/ledger/paths.ts");
-  quiet: typeof import("../../src/quiet.ts");
-  run: typeof import("../../src/run.ts");
+  "run/quiet": typeof import("../../src/run/quiet.ts");
+  "run/run": typeof import("../../src/run/run.ts");
   "upload/body": typeof import("../../src/upload/body.ts");
   "upload/compressor": typeof import("../../src/upload/compressor.ts");
-  "upload/entry": typeof import("../../src/upload/entry.ts");
+  "lines/entry": typeof import("../../src/lines/entry.ts");
   "upload/envelope": typeof import("../../src/upload/envelope.ts");
-  "upload/guard": typeof import("../../src/upload/guard.ts");
+  "lines/guard": typeof import("../../src/lines/guard.ts");
 };
 
 export function builtUrl(module: string): string {

@@ -1,7 +1,7 @@
 import { rm } from "node:fs/promises";
 import { join } from "node:path";
-import type { RunReport } from "../../src/report.ts";
-import type { RunOptions } from "../../src/run-options.ts";
+import type { RunOptions } from "../../src/run/options.ts";
+import type { RunReport } from "../../src/run/report.ts";
 import { built } from "./built.ts";
 
 export interface UploadInput {
@@ -25,7 +25,7 @@ export const NOW = Date.parse("2026-01-03T00:00:00Z");
 
 /** What a run is called with. */
 export async function runOptions(input: UploadInput, stateDir: string): Promise<RunOptions> {
-  const { readConfig } = await built("config");
+  const { readConfig } = await built("config/config");
   const result = readConfig({
     apiKey: "bench",
     deploymentId: "bench-deployment",
@@ -52,7 +52,9 @@ export async function runOptions(input: UploadInput, stateDir: string): Promise<
 
 /** Loads what a run needs, uploads the warm-up if there is one, and returns the run. */
 export async function prepareRun(input: UploadInput): Promise<() => Promise<RunReport>> {
-  const run = input.isolated ? (await built("isolated")).runIsolated : (await built("run")).run;
+  const run = input.isolated
+    ? (await built("run/isolated")).runIsolated
+    : (await built("run/run")).run;
   const upload = async (stateDir: string): Promise<RunReport> => {
     const report = await run(await runOptions(input, stateDir));
     if (report.outcome !== "done") throw new Error(`the run ended ${JSON.stringify(report)}`);

@@ -3,7 +3,7 @@ import "../lib/host-builtins.ts";
 import { stat } from "node:fs/promises";
 import { monitorEventLoopDelay } from "node:perf_hooks";
 import { setTimeout as sleep } from "node:timers/promises";
-import type { RunOptions } from "../../src/run-options.ts";
+import type { RunOptions } from "../../src/run/options.ts";
 import { built } from "../lib/built.ts";
 import { programInput, programResult } from "../lib/child.ts";
 import { prepareRun, runOptions, type UploadInput } from "../lib/upload.ts";
@@ -74,8 +74,8 @@ function percentile(values: readonly number[], share: number): number {
 
 /** The first run of a Gateway's service, which has read its config when it started. */
 async function firstRun(options: RunOptions): Promise<void> {
-  const { QuietRuns } = await built("quiet");
-  const runs = new QuietRuns(async (run) => (await built("isolated")).runIsolated(run));
+  const { QuietRuns } = await built("run/quiet");
+  const runs = new QuietRuns(async (run) => (await built("run/isolated")).runIsolated(run));
   const report = await runs.run(options);
   if (report.outcome !== "done") throw new Error(`the run ended ${JSON.stringify(report)}`);
 }

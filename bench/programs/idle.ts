@@ -15,7 +15,10 @@ export interface IdleResult {
 }
 
 const input = programInput<IdleInput>();
-const [{ QuietRuns }, { runIsolated }] = await Promise.all([built("quiet"), built("isolated")]);
+const [{ QuietRuns }, { runIsolated }] = await Promise.all([
+  built("run/quiet"),
+  built("run/isolated"),
+]);
 const options = await runOptions(input, input.stateDir);
 const runs = new QuietRuns(runIsolated);
 const cpuMs: number[] = [];

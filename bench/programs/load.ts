@@ -35,7 +35,8 @@ const withPlugin = [...modules];
 globalThis.gc?.();
 const memory = process.memoryUsage().rss;
 const beforeRun = performance.now();
-for (const module of ["gateway", "quiet", "isolated"]) await import(builtUrl(module));
+for (const module of ["openclaw/gateway", "run/quiet", "run/isolated"])
+  await import(builtUrl(module));
 programResult({
   importMs: imported - start,
   registerMs: registered - imported,

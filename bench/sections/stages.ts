@@ -24,8 +24,8 @@ const FIELDS = {
 export async function stages(bench: Bench): Promise<Figure[]> {
   const [{ GZIP }, { wholeLines }, { toPayload, noLines }, { EnvelopeWriter }] = await Promise.all([
     built("upload/compressor"),
-    built("upload/guard"),
-    built("upload/entry"),
+    built("lines/guard"),
+    built("lines/entry"),
     built("upload/envelope"),
   ]);
   const state = makeState(bench, "stages", "jsonl", [{ seed: 2, bytes: 8 * MIB }]);

@@ -2,9 +2,9 @@ import { createHash } from "node:crypto";
 import { readdir, rmdir, unlink } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
 import * as v from "valibot";
-import { NotAFileError, readRegular } from "../open-file.ts";
-import { errnoOf, InfluxionError } from "../problem.ts";
-import { renameOver, replaceFile, tempPrefix } from "../replace-file.ts";
+import { NotAFileError, readRegular } from "../shared/open-file.ts";
+import { errnoOf, InfluxionError } from "../shared/problem.ts";
+import { renameOver, replaceFile, tempPrefix } from "../shared/replace-file.ts";
 import { fileMark } from "../stores/mark.ts";
 import { type LedgerFiles, ledgerPaths } from "./paths.ts";
 import {

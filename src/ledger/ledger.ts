@@ -1,5 +1,5 @@
 import { createHash } from "node:crypto";
-import type { Problem } from "../problem.ts";
+import type { Problem } from "../shared/problem.ts";
 import {
   contentDigest,
   LedgerError,

@@ -2,7 +2,7 @@ import { renameSync, rmSync, writeFileSync } from "node:fs";
 import { hostname } from "node:os";
 import { join } from "node:path";
 import * as v from "valibot";
-import { readRegular } from "../open-file.ts";
+import { readRegular } from "../shared/open-file.ts";
 
 const OwnerSchema = v.object({
   pid: v.number(),

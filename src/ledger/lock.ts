@@ -1,8 +1,8 @@
 import { mkdir, rmdir, unlink } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
-import { type FileLock, isFileLocked, tryLockFile } from "../file-lock.ts";
-import { InfluxionError } from "../problem.ts";
+import { type FileLock, isFileLocked, tryLockFile } from "../shared/file-lock.ts";
+import { InfluxionError } from "../shared/problem.ts";
 import { LedgerError, unwritable } from "./files.ts";
 import {
   describeOwner,

@@ -3,7 +3,7 @@ import { type FileHandle, open } from "node:fs/promises";
 import type { Readable } from "node:stream";
 import { finished, pipeline } from "node:stream/promises";
 import split2 from "split2";
-import { errnoOf } from "../problem.ts";
+import { errnoOf } from "../shared/problem.ts";
 import type { Decoder } from "./codings.ts";
 import { maxBodyBytes, type PartLimits, tooLarge } from "./limits.ts";
 import { wholeLines } from "./lines.ts";

@@ -1,6 +1,6 @@
 import { type Duplex, PassThrough } from "node:stream";
 import * as zlib from "node:zlib";
-import type { Coding } from "../wire.ts";
+import type { Coding } from "../protocol/wire.ts";
 import { Refusal } from "./refusal.ts";
 import { ZstdDecoder } from "./zstd.ts";
 

@@ -1,5 +1,5 @@
 import * as v from "valibot";
-import { type Envelope, EnvelopeSchema } from "../wire.ts";
+import { type Envelope, EnvelopeSchema } from "../protocol/wire.ts";
 
 /** Which session a line belongs to, and where in it. */
 export type Place = Pick<Envelope, "agentId" | "sessionId" | "lineIndex">;

@@ -1,9 +1,9 @@
 import { constants } from "node:fs";
 import { access, readdir, realpath, rm } from "node:fs/promises";
 import { join } from "node:path";
-import { NotAFileError, regularStats } from "../open-file.ts";
-import { errnoOf, InfluxionError } from "../problem.ts";
-import { tempPrefix } from "../replace-file.ts";
+import { NotAFileError, regularStats } from "../shared/open-file.ts";
+import { errnoOf, InfluxionError } from "../shared/problem.ts";
+import { tempPrefix } from "../shared/replace-file.ts";
 import { makeFolder, makePrivateFile, makePrivateFolder } from "./files.ts";
 
 export const INDEX_FILE = "index.sqlite";

@@ -1,8 +1,8 @@
 import { rm } from "node:fs/promises";
 import type { IncomingMessage, ServerResponse } from "node:http";
-import { errnoOf } from "../problem.ts";
-import { plain } from "../text.ts";
-import type { Coding } from "../wire.ts";
+import type { Coding } from "../protocol/wire.ts";
+import { errnoOf } from "../shared/problem.ts";
+import { plain } from "../shared/text.ts";
 import { answer } from "./answer.ts";
 import { stageBody } from "./body.ts";
 import { createDecoder } from "./codings.ts";

@@ -1,8 +1,8 @@
 import { randomBytes } from "node:crypto";
-import { isSendableKey } from "../config.ts";
-import { NotAFileError, openRegular } from "../open-file.ts";
-import { errnoOf, InfluxionError } from "../problem.ts";
-import { replaceFile } from "../replace-file.ts";
+import { isSendableKey } from "../config/config.ts";
+import { NotAFileError, openRegular } from "../shared/open-file.ts";
+import { errnoOf, InfluxionError } from "../shared/problem.ts";
+import { replaceFile } from "../shared/replace-file.ts";
 import { makePrivateFile } from "./files.ts";
 
 /** Environment variable for the key that clients must show. */

@@ -1,4 +1,4 @@
-import { MAX_LINE_BYTES, MAX_PART_BYTES } from "../limits.ts";
+import { MAX_LINE_BYTES, MAX_PART_BYTES } from "../protocol/limits.ts";
 import { Refusal } from "./refusal.ts";
 
 /** The most that one part may be. What goes beyond is answered with 413. */

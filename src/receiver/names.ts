@@ -1,5 +1,5 @@
 import { createHash } from "node:crypto";
-import { plain } from "../text.ts";
+import { plain } from "../shared/text.ts";
 
 /** Leaves room for `.g<N>.jsonl` within the 255 bytes that file systems allow. */
 const MAX_NAME_LENGTH = 180;

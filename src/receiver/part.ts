@@ -1,4 +1,4 @@
-import type { Receipt } from "../wire.ts";
+import type { Receipt } from "../protocol/wire.ts";
 import { type Place, readLine } from "./envelope.ts";
 import { Refusal } from "./refusal.ts";
 

@@ -1,4 +1,4 @@
-import { InfluxionError } from "../problem.ts";
+import { InfluxionError } from "../shared/problem.ts";
 
 /** Why a part was not taken. The message is sent to the client, so it never quotes a body. */
 export class Refusal extends InfluxionError {

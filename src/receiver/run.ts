@@ -1,6 +1,6 @@
 import { once } from "node:events";
 import { join, resolve } from "node:path";
-import { count } from "../text.ts";
+import { count } from "../shared/text.ts";
 import { KEY_FILE } from "./folder.ts";
 import { type Receiver, startReceiver } from "./server.ts";
 

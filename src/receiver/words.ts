@@ -1,4 +1,4 @@
-import { bytes } from "../text.ts";
+import { bytes } from "../shared/text.ts";
 import type { StagedPart } from "./body.ts";
 import { printable } from "./names.ts";
 import type { Stored } from "./storage.ts";

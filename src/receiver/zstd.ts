@@ -1,6 +1,6 @@
 import { Duplex, type TransformCallback } from "node:stream";
 import * as zlib from "node:zlib";
-import { InfluxionError } from "../problem.ts";
+import { InfluxionError } from "../shared/problem.ts";
 
 /**
  * No frame of the content coding needs a larger window (RFC 9659, 3), which a decoder

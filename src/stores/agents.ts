@@ -1,10 +1,10 @@
 import { lstat } from "node:fs/promises";
-import type { Filter, FilterName } from "../filter.ts";
-import { DEFAULT_LAYOUT, type HostLayout } from "../layout.ts";
-import { describeReadFailure, type Problem } from "../problem.ts";
+import type { Filter, FilterName } from "../config/filter.ts";
+import { describeReadFailure, type Problem } from "../shared/problem.ts";
 import { groupClaims, nameGroup } from "./groups.ts";
 import { NOT_ASKED, readFacts } from "./jsonl/facts.ts";
 import { type JsonlFolder, openJsonlStore } from "./jsonl.ts";
+import { DEFAULT_LAYOUT, type HostLayout } from "./layout.ts";
 import { type Claim, type DatabaseFile, findPlaces, sessionsDirOf } from "./places.ts";
 import type { SessionsFolder } from "./session-store.ts";
 import { findSharedSessions } from "./shared.ts";

@@ -1,4 +1,4 @@
-import { StoreError } from "../problem.ts";
+import { StoreError } from "../shared/problem.ts";
 import type { FactsOf } from "./jsonl/facts.ts";
 import { type FolderOptions, listFolder } from "./jsonl/list.ts";
 import { openJsonl } from "./jsonl/reader.ts";

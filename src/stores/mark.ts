@@ -1,5 +1,5 @@
 import { stat } from "node:fs/promises";
-import { errnoOf } from "../problem.ts";
+import { errnoOf } from "../shared/problem.ts";
 
 /** What changes with every write to a file, and when it is replaced, appears or goes. */
 export async function fileMark(path: string): Promise<string> {

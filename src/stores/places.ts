@@ -1,7 +1,7 @@
 import { lstat } from "node:fs/promises";
 import { basename, dirname, isAbsolute, join, relative, sep } from "node:path";
-import type { HostLayout } from "../layout.ts";
-import { errnoOf, type Problem, StoreError } from "../problem.ts";
+import { errnoOf, type Problem, StoreError } from "../shared/problem.ts";
+import type { HostLayout } from "./layout.ts";
 import { readFolderNames } from "./names.ts";
 import { reach } from "./reach.ts";
 import { findMovedSessions, type SessionsFolder, type SharedFolder } from "./session-store.ts";

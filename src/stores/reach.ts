@@ -1,6 +1,6 @@
 import { lstat, realpath, stat } from "node:fs/promises";
 import { dirname } from "node:path";
-import { errnoOf } from "../problem.ts";
+import { errnoOf } from "../shared/problem.ts";
 
 /** What a path leads to, through links. */
 export type Reached =

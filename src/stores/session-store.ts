@@ -1,9 +1,9 @@
 import { readdir } from "node:fs/promises";
 import { homedir } from "node:os";
 import { dirname, resolve } from "node:path";
-import { isAgentId, slugOf } from "../agent-id.ts";
-import type { HostLayout } from "../layout.ts";
-import { errnoOf, type Problem } from "../problem.ts";
+import { isAgentId, slugOf } from "../shared/agent-id.ts";
+import { errnoOf, type Problem } from "../shared/problem.ts";
+import type { HostLayout } from "./layout.ts";
 import { reach } from "./reach.ts";
 
 /** In `session.store`, stands for an agent's id. */

@@ -1,5 +1,5 @@
 import { join } from "node:path";
-import type { Problem } from "../problem.ts";
+import type { Problem } from "../shared/problem.ts";
 import type { FileFacts } from "./jsonl/facts.ts";
 import {
   agentOfKey,

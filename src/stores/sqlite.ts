@@ -1,4 +1,4 @@
-import { InfluxionError, type Problem, StoreError } from "../problem.ts";
+import { InfluxionError, type Problem, StoreError } from "../shared/problem.ts";
 import { COLD_ROW_SQL, type ColdRow, ColdSource } from "./sqlite/cold.ts";
 import { Connection } from "./sqlite/connection.ts";
 import { badNumbers } from "./sqlite/event.ts";

@@ -1,4 +1,4 @@
-import type { InfluxionError, Problem } from "../problem.ts";
+import type { InfluxionError, Problem } from "../shared/problem.ts";
 
 /**
  * How far into one stream uploads have come. What `offset` counts is the store's

@@ -6,8 +6,8 @@ import {
   type ZlibOptions,
 } from "node:zlib";
 import type { Dispatcher } from "undici";
-import { errnoOf } from "../problem.ts";
-import { MAX_ANSWER_BYTES } from "../wire.ts";
+import { MAX_ANSWER_BYTES } from "../protocol/wire.ts";
+import { errnoOf } from "../shared/problem.ts";
 
 /** A fully received answer. */
 export interface Answer {

@@ -1,11 +1,11 @@
 import split2 from "split2";
-import { MAX_LINE_BYTES } from "../limits.ts";
+import { type LineCounts, noLines, sentLines, toPayload } from "../lines/entry.ts";
+import { omittedLine, wholeLines } from "../lines/guard.ts";
+import { MAX_LINE_BYTES } from "../protocol/limits.ts";
+import type { Coding } from "../protocol/wire.ts";
 import { entryDigest } from "../stores/entry-digest.ts";
-import type { Coding } from "../wire.ts";
 import { Compressor } from "./compressor.ts";
-import { type LineCounts, noLines, sentLines, toPayload } from "./entry.ts";
 import { type EnvelopeFields, EnvelopeWriter } from "./envelope.ts";
-import { omittedLine, wholeLines } from "./guard.ts";
 
 export interface BodySource {
   /** Raw bytes of the part's range, or the size of the one line that is left out. */

@@ -1,5 +1,5 @@
-import { errnoOf } from "../problem.ts";
-import { MAX_ANSWER_BYTES, type Receipt } from "../wire.ts";
+import { MAX_ANSWER_BYTES, type Receipt } from "../protocol/wire.ts";
+import { errnoOf } from "../shared/problem.ts";
 import type { Answer } from "./answer.ts";
 import { ProxyError } from "./proxy.ts";
 import { parseReceipt } from "./receipt.ts";

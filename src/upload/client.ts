@@ -1,6 +1,6 @@
 import type { Dispatcher } from "undici";
-import { InfluxionError } from "../problem.ts";
-import { FIRST_LINE_HEADER, GENERATION_HEADER, INGEST_PATH } from "../wire.ts";
+import { FIRST_LINE_HEADER, GENERATION_HEADER, INGEST_PATH } from "../protocol/wire.ts";
+import { InfluxionError } from "../shared/problem.ts";
 import { type Answer, readAnswer } from "./answer.ts";
 import type { Body } from "./body.ts";
 import { chooseProxy, type HostProxy, type HttpProxy } from "./proxy.ts";

@@ -1,5 +1,5 @@
 import * as zlib from "node:zlib";
-import type { Coding } from "../wire.ts";
+import type { Coding } from "../protocol/wire.ts";
 
 /** What is known of a destination: that it takes zstd, or that it refused what it had said it takes. */
 export type KnownCoding = Coding | undefined;

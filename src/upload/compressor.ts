@@ -1,5 +1,5 @@
 import { constants, createGzip, createZstdCompress, type Gzip, type ZstdCompress } from "node:zlib";
-import type { Coding } from "../wire.ts";
+import type { Coding } from "../protocol/wire.ts";
 
 /** See docs/performance.md for how these were chosen. */
 export const GZIP = { level: 5, memLevel: 9, chunkSize: 64 * 1024 };

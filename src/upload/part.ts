@@ -1,14 +1,14 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { digest } from "../ledger/ledger.ts";
 import type { PlannedPart } from "../ledger/records.ts";
-import { errnoOf, SourceChangedError } from "../problem.ts";
+import { type LineCounts, sentLines } from "../lines/entry.ts";
+import type { Coding, Receipt } from "../protocol/wire.ts";
+import { errnoOf, SourceChangedError } from "../shared/problem.ts";
 import type { Position, Reader } from "../stores/store.ts";
-import type { Coding, Receipt } from "../wire.ts";
 import { type Body, createBody } from "./body.ts";
 import { classifyAnswer, classifyFailure, type Outcome } from "./classify.ts";
 import type { Client } from "./client.ts";
 import type { CodingChoice } from "./coding.ts";
-import { type LineCounts, sentLines } from "./entry.ts";
 import { backoffMs } from "./retry.ts";
 
 /** A wait longer than this ends the run instead; the sessions stay pending. In ms. */

@@ -1,8 +1,8 @@
 import { realpath } from "node:fs/promises";
 import { BlockList, isIP } from "node:net";
-import { isLoopbackUrl } from "../config.ts";
-import { readRegular } from "../open-file.ts";
-import { InfluxionError } from "../problem.ts";
+import { isLoopbackUrl } from "../config/config.ts";
+import { readRegular } from "../shared/open-file.ts";
+import { InfluxionError } from "../shared/problem.ts";
 
 /** A proxy that the host is configured with. */
 export interface HostProxy {

@@ -1,5 +1,5 @@
 import * as v from "valibot";
-import { type Receipt, ReceiptSchema } from "../wire.ts";
+import { type Receipt, ReceiptSchema } from "../protocol/wire.ts";
 
 /**
  * The receipt in an answer's body, or null when it is something else. The counts decide:

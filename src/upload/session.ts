@@ -1,14 +1,14 @@
-import type { SurveyedSession } from "../examine.ts";
+import type { SurveyedSession } from "../discovery/examine.ts";
 import { LedgerError } from "../ledger/files.ts";
 import { digest, type Ledger } from "../ledger/ledger.ts";
 import type { PlannedPart, StreamRecord } from "../ledger/records.ts";
 import type { TargetRecords } from "../ledger/target.ts";
-import type { PlannedSession, PlannedStream } from "../parts.ts";
-import { describeReadFailure, SourceChangedError } from "../problem.ts";
+import { type LineCounts, sentLines } from "../lines/entry.ts";
+import type { PlannedSession, PlannedStream } from "../planning/parts.ts";
+import type { Receipt } from "../protocol/wire.ts";
+import { describeReadFailure, SourceChangedError } from "../shared/problem.ts";
 import { isAtRest } from "../stores/at-rest.ts";
 import { type Reader, START, type Stream } from "../stores/store.ts";
-import type { Receipt } from "../wire.ts";
-import { type LineCounts, sentLines } from "./entry.ts";
 import {
   type Delivered,
   MAX_WAIT_IN_RUN_MS,

@@ -2,9 +2,9 @@ import { gunzipSync, zstdDecompressSync } from "node:zlib";
 import fc from "fast-check";
 import * as v from "valibot";
 import { expect, test } from "vitest";
+import { sentLines } from "../../src/lines/entry.ts";
+import { EnvelopeSchema } from "../../src/protocol/wire.ts";
 import { createBody } from "../../src/upload/body.ts";
-import { sentLines } from "../../src/upload/entry.ts";
-import { EnvelopeSchema } from "../../src/wire.ts";
 
 const fields = {
   deploymentId: 'dep"loyment',

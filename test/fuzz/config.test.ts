@@ -1,7 +1,7 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
-import { ConfigSchema, formatConfigProblem, readConfig } from "../../src/config.ts";
-import { parseInterval } from "../../src/interval.ts";
+import { ConfigSchema, formatConfigProblem, readConfig } from "../../src/config/config.ts";
+import { parseInterval } from "../../src/config/interval.ts";
 
 const KEY = "sk-sentinel-9f8e7d6c5b4a39281706";
 

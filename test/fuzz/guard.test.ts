@@ -1,7 +1,7 @@
 import { isUtf8 } from "node:buffer";
 import fc from "fast-check";
 import { expect, test } from "vitest";
-import { OMITTED_MARK, wholeLines } from "../../src/upload/guard.ts";
+import { OMITTED_MARK, wholeLines } from "../../src/lines/guard.ts";
 
 /** Bytes with newlines, multi-byte characters and broken ones close together. */
 const bytes = fc

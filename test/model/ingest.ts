@@ -2,7 +2,7 @@ import { createHash } from "node:crypto";
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
 import { gunzipSync } from "node:zlib";
-import { GENERATION_HEADER } from "../../src/wire.ts";
+import { GENERATION_HEADER } from "../../src/protocol/wire.ts";
 import { digestOf } from "../soak/history.ts";
 
 /** How one request is treated once its whole body is here. */

@@ -1,11 +1,11 @@
 import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { readConfig } from "../../src/config.ts";
+import { readConfig } from "../../src/config/config.ts";
 import { ledgerPaths } from "../../src/ledger/paths.ts";
-import { QuietRuns } from "../../src/quiet.ts";
-import type { RunReport } from "../../src/report.ts";
-import { run } from "../../src/run.ts";
+import { QuietRuns } from "../../src/run/quiet.ts";
+import type { RunReport } from "../../src/run/report.ts";
+import { run } from "../../src/run/run.ts";
 import { compare } from "../soak/conservation.ts";
 import { digestsOf, wholeLinesOf } from "../soak/history.ts";
 import type { Run, Step } from "./actions.ts";

@@ -5,12 +5,12 @@ import type { AddressInfo } from "node:net";
 import { setTimeout as sleep } from "node:timers/promises";
 import { gzipSync } from "node:zlib";
 import { expect, test, vi } from "vitest";
+import { noLines } from "../../src/lines/entry.ts";
 import { openJsonl } from "../../src/stores/jsonl/reader.ts";
 import { START } from "../../src/stores/store.ts";
 import type { Body } from "../../src/upload/body.ts";
 import { type Client, createClient } from "../../src/upload/client.ts";
 import { CodingChoice } from "../../src/upload/coding.ts";
-import { noLines } from "../../src/upload/entry.ts";
 import { Pacer, sendPart } from "../../src/upload/part.ts";
 import { type Behaviour, startFaultServer } from "../support/fault-server.ts";
 import { API_KEY, Lab } from "../support/lab.ts";
@@ -575,7 +575,7 @@ for (const when of ["idle", "next-request"] as const) {
 }
 
 test("P49: plain http goes only to loopback unless the user says so", async () => {
-  const { readConfig } = await import("../../src/config.ts");
+  const { readConfig } = await import("../../src/config/config.ts");
   const base = { apiKey: API_KEY, deploymentId: "d", projectId: "p" };
   const http = "http://influxion.example";
   expect(readConfig({ ...base, apiUrl: http })).toMatchObject({

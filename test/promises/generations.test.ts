@@ -1,7 +1,7 @@
 import { copyFileSync, cpSync, readFileSync, renameSync, rmSync } from "node:fs";
 import { dirname } from "node:path";
 import { expect, test } from "vitest";
-import { FIRST_LINE_HEADER, GENERATION_HEADER } from "../../src/wire.ts";
+import { FIRST_LINE_HEADER, GENERATION_HEADER } from "../../src/protocol/wire.ts";
 import { Ingest } from "../model/ingest.ts";
 import { type FaultServer, startFaultServer } from "../support/fault-server.ts";
 import { Lab } from "../support/lab.ts";

@@ -1,9 +1,9 @@
 import { readdirSync, readlinkSync } from "node:fs";
 import { join } from "node:path";
 import { afterEach, expect, test, vi } from "vitest";
-import { startUploads } from "../../src/gateway.ts";
 import plugin from "../../src/index.ts";
-import { createScheduler, type Scheduler } from "../../src/service.ts";
+import { startUploads } from "../../src/openclaw/gateway.ts";
+import { createScheduler, type Scheduler } from "../../src/openclaw/scheduler.ts";
 import { type Behaviour, type FaultServer, startFaultServer } from "../support/fault-server.ts";
 import { API_KEY, Lab } from "../support/lab.ts";
 import { header, message } from "../support/transcripts.ts";

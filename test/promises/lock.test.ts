@@ -18,8 +18,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { expect, onTestFinished, test, vi } from "vitest";
-import { isFileLocked } from "../../src/file-lock.ts";
 import { describeOwner, type Lock, lockOwner, takeLock } from "../../src/ledger/lock.ts";
+import { isFileLocked } from "../../src/shared/file-lock.ts";
 import { Lab } from "../support/lab.ts";
 
 const CHILD = join(import.meta.dirname, "..", "support", "lock-child.ts");

@@ -2,7 +2,7 @@ import { execFile } from "node:child_process";
 import { join } from "node:path";
 import { promisify } from "node:util";
 import { expect, test } from "vitest";
-import type { RunReport } from "../../src/report.ts";
+import type { RunReport } from "../../src/run/report.ts";
 import { API_KEY, Lab } from "../support/lab.ts";
 import { header, lines, message, session, sessionPath, write } from "../support/transcripts.ts";
 

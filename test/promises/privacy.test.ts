@@ -9,10 +9,10 @@ import {
 } from "node:fs";
 import { join } from "node:path";
 import { expect, test } from "vitest";
-import { status } from "../../src/commands/status.ts";
-import { sync } from "../../src/commands/sync.ts";
-import { readConfig } from "../../src/config.ts";
-import type { RunReport } from "../../src/report.ts";
+import { status } from "../../src/cli/status.ts";
+import { sync } from "../../src/cli/sync.ts";
+import { readConfig } from "../../src/config/config.ts";
+import type { RunReport } from "../../src/run/report.ts";
 import { type Behaviour, startFaultServer } from "../support/fault-server.ts";
 import { API_KEY, Lab, spoken } from "../support/lab.ts";
 import { lines, message, session, sessionPath, write } from "../support/transcripts.ts";

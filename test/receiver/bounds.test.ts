@@ -9,12 +9,12 @@ import { pipeline } from "node:stream/promises";
 import { createGzip, createZstdCompress } from "node:zlib";
 import fc from "fast-check";
 import { expect, onTestFinished, test } from "vitest";
-import { MAX_PART_BYTES } from "../../src/limits.ts";
+import { MAX_PART_BYTES } from "../../src/protocol/limits.ts";
+import { INGEST_PATH } from "../../src/protocol/wire.ts";
 import { maxBodyBytes, PART_LIMITS, type PartLimits } from "../../src/receiver/limits.ts";
 import { wholeLines } from "../../src/receiver/lines.ts";
 import { createBody } from "../../src/upload/body.ts";
 import { EnvelopeWriter } from "../../src/upload/envelope.ts";
-import { INGEST_PATH } from "../../src/wire.ts";
 import { fileOf, receiverIn, receiverProcess, send, tempDir } from "./support.ts";
 import { body, headersFor, line } from "./wire.ts";
 

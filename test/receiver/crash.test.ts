@@ -7,7 +7,7 @@ import { DatabaseSync } from "node:sqlite";
 import { setTimeout as sleep } from "node:timers/promises";
 import { gzipSync } from "node:zlib";
 import { expect, test } from "vitest";
-import { INGEST_PATH } from "../../src/wire.ts";
+import { INGEST_PATH } from "../../src/protocol/wire.ts";
 import { fileOf, receiverIn, receiverProcess, send, tempDir } from "./support.ts";
 import { body, entries, headersFor } from "./wire.ts";
 

@@ -1,8 +1,8 @@
 import { readFile, rm } from "node:fs/promises";
 import fc from "fast-check";
 import { expect, test } from "vitest";
+import { FIRST_LINE_HEADER, GENERATION_HEADER } from "../../src/protocol/wire.ts";
 import { type Receiver, startReceiver } from "../../src/receiver/server.ts";
-import { FIRST_LINE_HEADER, GENERATION_HEADER } from "../../src/wire.ts";
 import { send, tempDir } from "./support.ts";
 import { KEY, line } from "./wire.ts";
 

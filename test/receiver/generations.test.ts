@@ -2,8 +2,8 @@ import { readFile } from "node:fs/promises";
 import { basename, join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { expect, test } from "vitest";
+import { FIRST_LINE_HEADER, GENERATION_HEADER } from "../../src/protocol/wire.ts";
 import type { Receiver } from "../../src/receiver/server.ts";
-import { FIRST_LINE_HEADER, GENERATION_HEADER } from "../../src/wire.ts";
 import { type Answered, receiverIn, send, tempDir } from "./support.ts";
 import { body } from "./wire.ts";
 

@@ -7,7 +7,7 @@ import { json } from "node:stream/consumers";
 import { setTimeout as sleep } from "node:timers/promises";
 import { gzipSync } from "node:zlib";
 import { expect, test } from "vitest";
-import { INGEST_PATH } from "../../src/wire.ts";
+import { INGEST_PATH } from "../../src/protocol/wire.ts";
 import { receiverIn, send, tempDir } from "./support.ts";
 import { body, headersFor } from "./wire.ts";
 

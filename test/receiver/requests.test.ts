@@ -3,7 +3,7 @@ import { DatabaseSync } from "node:sqlite";
 import { Readable } from "node:stream";
 import { request } from "undici";
 import { expect, onTestFinished, test } from "vitest";
-import { INGEST_PATH } from "../../src/wire.ts";
+import { INGEST_PATH } from "../../src/protocol/wire.ts";
 import { receiverIn, send, tempDir } from "./support.ts";
 import { body, headersFor, KEY, line } from "./wire.ts";
 

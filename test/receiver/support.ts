@@ -5,8 +5,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { gzipSync } from "node:zlib";
 import { onTestFinished } from "vitest";
+import { INGEST_PATH } from "../../src/protocol/wire.ts";
 import { type Receiver, type ReceiverOptions, startReceiver } from "../../src/receiver/server.ts";
-import { INGEST_PATH } from "../../src/wire.ts";
 import { headersFor, KEY } from "./wire.ts";
 
 export async function tempDir(): Promise<string> {

@@ -4,8 +4,8 @@ import { pipeline } from "node:stream/promises";
 import { constants, createZstdCompress, gzipSync, zstdCompressSync } from "node:zlib";
 import fc from "fast-check";
 import { expect, test } from "vitest";
+import type { Coding } from "../../src/protocol/wire.ts";
 import { createDecoder } from "../../src/receiver/codings.ts";
-import type { Coding } from "../../src/wire.ts";
 
 const ENCODERS = { gzip: gzipSync, zstd: zstdCompressSync };
 const EACH = Object.keys(ENCODERS) as Coding[];

@@ -26,16 +26,17 @@ if (options.mode === "service") await serve();
 else await loop(options.mode);
 
 async function loop(trigger: "interval" | "command"): Promise<never> {
-  const { run } = await built<typeof import("../../src/run.ts")>("run");
-  const { QuietRuns } = await built<typeof import("../../src/quiet.ts")>("quiet");
-  const { readConfig } = await built<typeof import("../../src/config.ts")>("config");
-  const { InfluxionError } = await built<typeof import("../../src/problem.ts")>("problem");
+  const { run } = await built<typeof import("../../src/run/run.ts")>("run/run");
+  const { QuietRuns } = await built<typeof import("../../src/run/quiet.ts")>("run/quiet");
+  const { readConfig } = await built<typeof import("../../src/config/config.ts")>("config/config");
+  const { InfluxionError } =
+    await built<typeof import("../../src/shared/problem.ts")>("shared/problem");
   const result = readConfig(options.config);
   if (!result.ok) throw new Error(JSON.stringify(result.problems));
   const dice = new Dice(options.seed);
   const runs = new QuietRuns(run);
   // What a first run loads on its way would otherwise be all that most kills meet.
-  const { loadSqlite } = await built<typeof import("../../src/sqlite.ts")>("sqlite");
+  const { loadSqlite } = await built<typeof import("../../src/shared/sqlite.ts")>("shared/sqlite");
   loadSqlite();
   await built("upload/client");
   // It would be written at the end of a process that has one.

@@ -1,5 +1,5 @@
 import { createHash } from "node:crypto";
-import { FIRST_LINE_HEADER, GENERATION_HEADER } from "../../src/wire.ts";
+import { FIRST_LINE_HEADER, GENERATION_HEADER } from "../../src/protocol/wire.ts";
 import type { FaultServer, RecordedRequest } from "../support/fault-server.ts";
 import { digestOf } from "./history.ts";
 

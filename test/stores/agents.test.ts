@@ -2,10 +2,10 @@ import { mkdirSync, symlinkSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { expect, onTestFinished, test } from "vitest";
-import { type FilterOptions, readConfig } from "../../src/config.ts";
-import { createFilter } from "../../src/filter.ts";
-import { readLayout } from "../../src/layout.ts";
+import { type FilterOptions, readConfig } from "../../src/config/config.ts";
+import { createFilter } from "../../src/config/filter.ts";
 import { findAgents } from "../../src/stores/agents.ts";
+import { readLayout } from "../../src/stores/layout.ts";
 import { AgentDb, conversation, newStateDir } from "../support/agent-db.ts";
 import { lines, session, sessionPath, write } from "../support/transcripts.ts";
 

@@ -1,8 +1,8 @@
 import { appendFileSync, openSync, truncateSync, writeFileSync, writeSync } from "node:fs";
 import { join } from "node:path";
 import { expect, onTestFinished, test } from "vitest";
-import { MAX_PART_BYTES } from "../../src/limits.ts";
-import { SourceChangedError } from "../../src/problem.ts";
+import { MAX_PART_BYTES } from "../../src/protocol/limits.ts";
+import { SourceChangedError } from "../../src/shared/problem.ts";
 import { MAX_SEARCH_BYTES } from "../../src/stores/jsonl/reader.ts";
 import { openJsonlStore } from "../../src/stores/jsonl.ts";
 import type { Reader, Searched } from "../../src/stores/store.ts";

@@ -1,7 +1,7 @@
 import { setImmediate } from "node:timers/promises";
 import { zstdCompressSync } from "node:zlib";
 import { expect, test } from "vitest";
-import { MAX_LINE_BYTES, MAX_PART_BYTES } from "../../src/limits.ts";
+import { MAX_LINE_BYTES, MAX_PART_BYTES } from "../../src/protocol/limits.ts";
 import type { Cut } from "../../src/stores/store.ts";
 import { conversation, drain, openAgent, readerOf } from "../support/agent-db.ts";
 

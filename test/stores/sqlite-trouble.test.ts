@@ -5,7 +5,7 @@ import { DatabaseSync } from "node:sqlite";
 import { setTimeout } from "node:timers/promises";
 import { zstdCompressSync } from "node:zlib";
 import { expect, onTestFinished, test } from "vitest";
-import { SourceChangedError, StoreError } from "../../src/problem.ts";
+import { SourceChangedError, StoreError } from "../../src/shared/problem.ts";
 import type { Reader } from "../../src/stores/store.ts";
 import {
   type AgentDb,

@@ -1,8 +1,8 @@
 import { DatabaseSync, type SQLInputValue } from "node:sqlite";
 import fc from "fast-check";
 import { expect, onTestFinished, test } from "vitest";
-import { MAX_PART_BYTES } from "../../src/limits.ts";
-import { SourceChangedError, StoreError } from "../../src/problem.ts";
+import { MAX_PART_BYTES } from "../../src/protocol/limits.ts";
+import { SourceChangedError, StoreError } from "../../src/shared/problem.ts";
 import { openSqliteStore } from "../../src/stores/sqlite.ts";
 import type { Listing, Store } from "../../src/stores/store.ts";
 import { conversation, newStateDir } from "../support/agent-db.ts";

@@ -1,5 +1,5 @@
 import { expect } from "vitest";
-import type { Envelope } from "../../src/wire.ts";
+import type { Envelope } from "../../src/protocol/wire.ts";
 import type { FaultServer, RecordedRequest } from "./fault-server.ts";
 import type { Transcripts } from "./openclaw-transcripts.ts";
 

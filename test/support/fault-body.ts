@@ -3,12 +3,27 @@ import type { IncomingMessage } from "node:http";
 import { buffer } from "node:stream/consumers";
 import { setTimeout as sleep } from "node:timers/promises";
 import { CODINGS, createDecoder } from "../../src/receiver/codings.ts";
-import type { RecordedRequest } from "./fault-server.ts";
+
+/** What has arrived of a body so far. */
+export interface RecordedBody {
+  /** Bytes of the body as sent that were read. */
+  wireBytes: number;
+  /** The whole body was read. */
+  complete: boolean;
+  /** When the last byte of the body was read, in milliseconds since the epoch. */
+  completedAt?: number;
+  /** Lines of the decoded body, once it is complete and could be decoded. */
+  lines?: readonly string[];
+  /** Digest of the body as sent, once it is complete: equal bytes on every attempt? */
+  sha256?: string;
+  /** Digest of the decoded body, once {@link lines} are known: equal whatever the coding? */
+  decodedSha256?: string;
+}
 
 /** A request whose body is read into its record. */
 interface Arriving {
   readonly req: IncomingMessage;
-  readonly request: RecordedRequest;
+  readonly request: RecordedBody & { readonly contentEncoding: string };
 }
 
 export async function readBody({ req, request }: Arriving): Promise<void> {
@@ -53,7 +68,7 @@ export async function readSlowly(
   await complete(request, Buffer.concat(chunks));
 }
 
-async function complete(request: RecordedRequest, body: Buffer): Promise<void> {
+async function complete(request: Arriving["request"], body: Buffer): Promise<void> {
   request.complete = true;
   request.completedAt = Date.now();
   request.sha256 = sha256(body);

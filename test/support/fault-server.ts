@@ -11,8 +11,8 @@ import type { AddressInfo, Socket } from "node:net";
 import { finished, pipeline } from "node:stream/promises";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { TlsOptions } from "node:tls";
-import type { Receipt } from "../../src/wire.ts";
-import { readBody, readSlowly, readUntil } from "./fault-body.ts";
+import type { Receipt } from "../../src/protocol/wire.ts";
+import { type RecordedBody, readBody, readSlowly, readUntil } from "./fault-body.ts";
 
 /** An answer made by hand. */
 export interface Answer {
@@ -80,23 +80,11 @@ export interface RequestInfo {
 }
 
 /** A request so far. Fields change until the request is over. */
-export interface RecordedRequest extends RequestInfo {
+export interface RecordedRequest extends RequestInfo, RecordedBody {
   /** `dropped` is what an `accept-then-close` before it does to a request. */
   behaviour: Behaviour["kind"] | "dropped";
   /** The status it was answered with, where its behaviour is an answer made by hand. */
   status?: number;
-  /** Bytes of the body as sent that were read. */
-  wireBytes: number;
-  /** The whole body was read. */
-  complete: boolean;
-  /** When the last byte of the body was read, in milliseconds since the epoch. */
-  completedAt?: number;
-  /** Lines of the decoded body, once it is complete and could be decoded. */
-  lines?: readonly string[];
-  /** Digest of the body as sent, once it is complete: equal bytes on every attempt? */
-  sha256?: string;
-  /** Digest of the decoded body, once {@link lines} are known: equal whatever the coding? */
-  decodedSha256?: string;
 }
 
 export interface FaultServerOptions {

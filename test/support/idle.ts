@@ -1,10 +1,10 @@
 // usage: node idle.ts <state directory>
 // Prints how many whole runs two idle looks cost, and which modules for databases they loaded.
-import type { RunReport } from "../../src/report.ts";
+import type { RunReport } from "../../src/run/report.ts";
 import { built } from "./built.ts";
 
-const { readConfig } = await built<typeof import("../../src/config.ts")>("config");
-const { QuietRuns } = await built<typeof import("../../src/quiet.ts")>("quiet");
+const { readConfig } = await built<typeof import("../../src/config/config.ts")>("config/config");
+const { QuietRuns } = await built<typeof import("../../src/run/quiet.ts")>("run/quiet");
 
 const result = readConfig({ apiKey: "key", deploymentId: "d", projectId: "p" });
 if (!result.ok) throw new Error("the config is wrong");

@@ -3,19 +3,19 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { Writable } from "node:stream";
 import { setTimeout as sleep } from "node:timers/promises";
-import { status } from "../../src/commands/status.ts";
-import { type SyncOptions, sync } from "../../src/commands/sync.ts";
-import { type Config, readConfig } from "../../src/config.ts";
-import { startUploads } from "../../src/gateway.ts";
-import { readLastRun } from "../../src/last-run.ts";
-import { readLayout } from "../../src/layout.ts";
+import { status } from "../../src/cli/status.ts";
+import { type SyncOptions, sync } from "../../src/cli/sync.ts";
+import { type Config, readConfig } from "../../src/config/config.ts";
 import { Ledger } from "../../src/ledger/ledger.ts";
 import { ledgerPaths } from "../../src/ledger/paths.ts";
 import type { SessionRecord } from "../../src/ledger/records.ts";
+import { startUploads } from "../../src/openclaw/gateway.ts";
 import { type Receiver, startReceiver } from "../../src/receiver/server.ts";
-import type { RunReport } from "../../src/report.ts";
-import { run } from "../../src/run.ts";
-import type { RunOptions } from "../../src/run-options.ts";
+import { readLastRun } from "../../src/run/last-run.ts";
+import type { RunOptions } from "../../src/run/options.ts";
+import type { RunReport } from "../../src/run/report.ts";
+import { run } from "../../src/run/run.ts";
+import { readLayout } from "../../src/stores/layout.ts";
 import { append, lines, session, sessionPath, write } from "./transcripts.ts";
 
 /** A key with a shape that no other string in a test has, to look for where it must not be. */

@@ -11,7 +11,8 @@ import { rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { built } from "./built.ts";
 
-const { isFileLocked } = await built<typeof import("../../src/file-lock.ts")>("file-lock");
+const { isFileLocked } =
+  await built<typeof import("../../src/shared/file-lock.ts")>("shared/file-lock");
 const { lockOwner, takeLock } =
   await built<typeof import("../../src/ledger/lock.ts")>("ledger/lock");
 const [what = "", stateDir = ""] = process.argv.slice(2);

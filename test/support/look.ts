@@ -4,11 +4,11 @@
 
 import { built } from "./built.ts";
 
-const { readState } = await built<typeof import("../../src/commands/state.ts")>("commands/state");
-const { readConfig } = await built<typeof import("../../src/config.ts")>("config");
-const { readLayout } = await built<typeof import("../../src/layout.ts")>("layout");
-const { QuietRuns } = await built<typeof import("../../src/quiet.ts")>("quiet");
-const { dryRun, run } = await built<typeof import("../../src/run.ts")>("run");
+const { readState } = await built<typeof import("../../src/cli/state.ts")>("cli/state");
+const { readConfig } = await built<typeof import("../../src/config/config.ts")>("config/config");
+const { readLayout } = await built<typeof import("../../src/stores/layout.ts")>("stores/layout");
+const { QuietRuns } = await built<typeof import("../../src/run/quiet.ts")>("run/quiet");
+const { dryRun, run } = await built<typeof import("../../src/run/run.ts")>("run/run");
 
 const NOBODY = 65_534;
 

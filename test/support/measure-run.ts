@@ -1,8 +1,8 @@
 // A child program: one run, and by how much it made the process grow. Prints JSON.
 import { built } from "./built.ts";
 
-const { readConfig } = await built<typeof import("../../src/config.ts")>("config");
-const { runIsolated } = await built<typeof import("../../src/isolated.ts")>("isolated");
+const { readConfig } = await built<typeof import("../../src/config/config.ts")>("config/config");
+const { runIsolated } = await built<typeof import("../../src/run/isolated.ts")>("run/isolated");
 
 const [stateDir = "", apiUrl = "", apiKey = "", maxBytesPerRun = "10485760"] =
   process.argv.slice(2);

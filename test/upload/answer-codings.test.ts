@@ -10,7 +10,7 @@ import {
   gzipSync,
 } from "node:zlib";
 import { expect, onTestFinished, test } from "vitest";
-import type { RunReport } from "../../src/report.ts";
+import type { RunReport } from "../../src/run/report.ts";
 import { Lab } from "../support/lab.ts";
 
 const RECEIPT = Buffer.from('{"accepted":5,"rejected":0,"batchId":"b"}');

@@ -3,7 +3,7 @@ import { HttpRequestInterceptor } from "@mswjs/interceptors/http";
 import { HttpResponse, http } from "msw";
 import { defineNetwork, InterceptorSource } from "msw/experimental";
 import { afterAll, afterEach, beforeAll, expect, test } from "vitest";
-import { INGEST_PATH } from "../../src/wire.ts";
+import { INGEST_PATH } from "../../src/protocol/wire.ts";
 import { API_KEY, Lab } from "../support/lab.ts";
 
 const network = defineNetwork({

@@ -1,8 +1,8 @@
 import { readFileSync, writeFileSync } from "node:fs";
 import { afterEach, expect, test, vi } from "vitest";
-import { readConfig } from "../../src/config.ts";
-import { resolveApiKey } from "../../src/host.ts";
-import { runIsolated } from "../../src/isolated.ts";
+import { readConfig } from "../../src/config/config.ts";
+import { resolveApiKey } from "../../src/openclaw/host.ts";
+import { runIsolated } from "../../src/run/isolated.ts";
 import { startFaultServer } from "../support/fault-server.ts";
 import { API_KEY, Lab } from "../support/lab.ts";
 

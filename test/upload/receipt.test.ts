@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import type { RunReport } from "../../src/report.ts";
+import type { RunReport } from "../../src/run/report.ts";
 import { startFaultServer } from "../support/fault-server.ts";
 import { Lab } from "../support/lab.ts";
 

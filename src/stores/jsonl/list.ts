@@ -2,7 +2,7 @@ import { createHash } from "node:crypto";
 import { lstatSync, type Stats } from "node:fs";
 import { sep } from "node:path";
 import { setImmediate } from "node:timers/promises";
-import { errnoOf, type Problem, StoreError } from "../../problem.ts";
+import { errnoOf, type Problem, StoreError } from "../../shared/problem.ts";
 import { type Names, readNames } from "../names.ts";
 import type { Listing, Stream } from "../store.ts";
 import type { FactsOf, FileFacts } from "./facts.ts";

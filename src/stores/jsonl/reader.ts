@@ -1,8 +1,8 @@
 import { createHash } from "node:crypto";
 import type { FileHandle } from "node:fs/promises";
-import { MAX_LINE_BYTES, MAX_PART_BYTES } from "../../limits.ts";
-import { NotAFileError, type OpenFile, openRegular } from "../../open-file.ts";
-import { errnoOf, SourceChangedError, StoreError } from "../../problem.ts";
+import { MAX_LINE_BYTES, MAX_PART_BYTES } from "../../protocol/limits.ts";
+import { NotAFileError, type OpenFile, openRegular } from "../../shared/open-file.ts";
+import { errnoOf, SourceChangedError, StoreError } from "../../shared/problem.ts";
 import { isAtRest } from "../at-rest.ts";
 import type { Cut, CutOptions, Position, Reader, Searched, Stream, Verdict } from "../store.ts";
 import { isJsonObject, isSeparatedByReturns, looksLikeSession } from "./content.ts";

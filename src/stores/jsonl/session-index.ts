@@ -1,7 +1,7 @@
 import { basename } from "node:path";
-import { normalizeAgentId } from "../../agent-id.ts";
-import { readRegular } from "../../open-file.ts";
-import { errnoOf, InfluxionError } from "../../problem.ts";
+import { normalizeAgentId } from "../../shared/agent-id.ts";
+import { readRegular } from "../../shared/open-file.ts";
+import { errnoOf, InfluxionError } from "../../shared/problem.ts";
 
 /** What the host's `sessions.json` says of the sessions beside it. */
 export interface SessionIndex {

@@ -1,5 +1,5 @@
-import { readHeadSync } from "../../open-file.ts";
-import { errnoOf, InfluxionError } from "../../problem.ts";
+import { readHeadSync } from "../../shared/open-file.ts";
+import { errnoOf, InfluxionError } from "../../shared/problem.ts";
 
 /** Its first record has the key near its beginning. */
 const HEAD_BYTES = 8 * 1024;

@@ -1,5 +1,5 @@
 import * as v from "valibot";
-import { MAX_LINE_BYTES } from "../../limits.ts";
+import { MAX_LINE_BYTES } from "../../protocol/limits.ts";
 
 const NEWLINE = 0x0a;
 const BACKSLASH = 0x5c;

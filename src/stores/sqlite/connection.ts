@@ -1,8 +1,8 @@
 import type { BigIntStats } from "node:fs";
 import type { DatabaseSync, SQLInputValue, StatementSync } from "node:sqlite";
-import { NotAFileError, regularStats } from "../../open-file.ts";
-import { errnoOf, SourceChangedError, StoreError } from "../../problem.ts";
-import { loadSqlite } from "../../sqlite.ts";
+import { NotAFileError, regularStats } from "../../shared/open-file.ts";
+import { errnoOf, SourceChangedError, StoreError } from "../../shared/problem.ts";
+import { loadSqlite } from "../../shared/sqlite.ts";
 
 /** Primary result codes of SQLite, https://sqlite.org/rescode.html */
 const SQLITE_ERROR = 1;

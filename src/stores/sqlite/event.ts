@@ -2,7 +2,7 @@ import { isUtf8 } from "node:buffer";
 import { createHash } from "node:crypto";
 import { promisify } from "node:util";
 import { zstdDecompress, zstdDecompressSync } from "node:zlib";
-import { StoreError } from "../../problem.ts";
+import { StoreError } from "../../shared/problem.ts";
 
 /** One event of a session: its sequence number and its JSON text. */
 export interface Event {

@@ -1,7 +1,7 @@
 import { isUtf8 } from "node:buffer";
 import { setImmediate } from "node:timers/promises";
-import type { Problem } from "../../problem.ts";
-import { count } from "../../text.ts";
+import type { Problem } from "../../shared/problem.ts";
+import { count } from "../../shared/text.ts";
 import { namesOfKey } from "../jsonl/session-index.ts";
 import type { Listing, Stream } from "../store.ts";
 import type { Connection } from "./connection.ts";

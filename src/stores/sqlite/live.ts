@@ -1,6 +1,6 @@
 import { setImmediate } from "node:timers/promises";
-import { MAX_LINE_BYTES } from "../../limits.ts";
-import { SourceChangedError } from "../../problem.ts";
+import { MAX_LINE_BYTES } from "../../protocol/limits.ts";
+import { SourceChangedError } from "../../shared/problem.ts";
 import type { Connection } from "./connection.ts";
 import {
   badNumbers,

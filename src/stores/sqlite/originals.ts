@@ -1,6 +1,6 @@
 import { readdir } from "node:fs/promises";
 import { dirname, join } from "node:path";
-import { StoreError } from "../../problem.ts";
+import { StoreError } from "../../shared/problem.ts";
 import { type JsonlReader, openJsonl } from "../jsonl/reader.ts";
 import type { Stream } from "../store.ts";
 

@@ -1,5 +1,5 @@
-import { MAX_LINE_BYTES, MAX_PART_BYTES } from "../../limits.ts";
-import { type InfluxionError, SourceChangedError } from "../../problem.ts";
+import { MAX_LINE_BYTES, MAX_PART_BYTES } from "../../protocol/limits.ts";
+import { type InfluxionError, SourceChangedError } from "../../shared/problem.ts";
 import { isAtRest } from "../at-rest.ts";
 import { entryDigest } from "../entry-digest.ts";
 import type { Cut, CutOptions, Position, Reader, Stream, Verdict } from "../store.ts";

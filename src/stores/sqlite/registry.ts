@@ -1,7 +1,7 @@
 import { basename, isAbsolute, join } from "node:path";
-import { isAgentId } from "../../agent-id.ts";
-import { InfluxionError, type Problem } from "../../problem.ts";
-import { count } from "../../text.ts";
+import { isAgentId } from "../../shared/agent-id.ts";
+import { InfluxionError, type Problem } from "../../shared/problem.ts";
+import { count } from "../../shared/text.ts";
 import { type Claim, claim, registryPath } from "../places.ts";
 import { reach } from "../reach.ts";
 import { Connection } from "./connection.ts";

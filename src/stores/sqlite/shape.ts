@@ -1,4 +1,4 @@
-import { StoreError } from "../../problem.ts";
+import { StoreError } from "../../shared/problem.ts";
 import type { Connection } from "./connection.ts";
 
 /** Which of the optional tables and columns a database has. */

@@ -1,0 +1,171 @@
+import type { OpenClawPluginApi } from "openclaw/plugin-sdk/plugin-entry";
+import type { HostConfig } from "../openclaw/host.ts";
+import type { Terminal } from "./terminal.ts";
+
+type Program = Parameters<Parameters<OpenClawPluginApi["registerCli"]>[0]>[0]["program"];
+
+export interface CommandContext {
+  readonly hostConfig: HostConfig;
+  readonly pluginConfig: () => unknown;
+  /** The host's state directory; ask only inside of a command. */
+  readonly stateDir: () => string;
+}
+
+interface SyncFlags {
+  readonly json?: true;
+  readonly dryRun?: true;
+  readonly all?: true;
+  readonly agent?: string;
+}
+
+interface ReceiveFlags {
+  readonly port: string;
+  readonly dir?: string;
+  readonly key?: string;
+}
+
+/** Word for word those of the README. */
+export const EXIT_CODES = `
+Exit codes:
+  0    all done
+  1    wrong usage or config, a ledger that cannot be used, or an unexpected failure
+  2    some sessions failed, or the run broke off; what was sent before counts
+  3    the API refused or could not be reached, or another process is uploading
+  130  interrupted
+`;
+
+const RECEIVE_HELP = `
+Other users of this machine can see --key in the list of processes (ps). Set the
+environment variable INFLUXION_RECEIVER_KEY instead; --key wins over it.
+
+Example:
+  openclaw influxion receive --dir ./received
+`;
+
+/** Adds `openclaw influxion …`. The commands' own code is loaded when one of them runs. */
+export function addCommands(program: Program, context: CommandContext): void {
+  const influxion = program
+    .command("influxion")
+    .description("Upload session transcripts to Influxion, and see what has been uploaded")
+    .addHelpText(
+      "after",
+      `
+Examples:
+  openclaw influxion status            what is uploaded, waiting, skipped and failing
+  openclaw influxion sync --dry-run    what would be sent, without sending it
+  openclaw influxion sync --all        send everything now
+  openclaw influxion receive           try it without an API key, on this machine
+`,
+    );
+
+  influxion
+    .command("status")
+    .description(
+      "Show config, last run and what is uploaded, waiting, skipped and failing; no network call",
+    )
+    .option("--json", "print one JSON document")
+    .option("--verbose", "show every agent and every failing session")
+    .addHelpText("after", "\nExample:\n  openclaw influxion status --verbose\n")
+    .action(async (flags: { json?: true; verbose?: true }) => {
+      const [{ status }, { readConfig }, { readLayout }] = await Promise.all([
+        import("./status.ts"),
+        import("../config/config.ts"),
+        import("../stores/layout.ts"),
+      ]);
+      process.exitCode = await status({
+        stateDir: context.stateDir(),
+        layout: readLayout(context.hostConfig),
+        config: readConfig(context.pluginConfig()),
+        json: flags.json === true,
+        verbose: flags.verbose === true,
+        terminal: TERMINAL,
+        now: Date.now,
+      });
+    });
+
+  influxion
+    .command("sync")
+    .description("Upload what is new, now")
+    .option("--dry-run", "list exactly what would be sent; no network, nothing is recorded")
+    .option("--all", "go on until nothing is waiting, past the limits of one run")
+    .option("--agent <name>", "only this agent's sessions")
+    .option("--json", "print one JSON document")
+    .addHelpText(
+      "after",
+      `
+Examples:
+  openclaw influxion sync
+  openclaw influxion sync --agent main --dry-run
+  openclaw influxion sync --all --json
+${EXIT_CODES}`,
+    )
+    .action(async (flags: SyncFlags) => {
+      const [
+        { sync },
+        { IsolatedRunner },
+        { readConfig },
+        { resolveApiKey, hostProxyOf },
+        { readLayout },
+      ] = await Promise.all([
+        import("./sync.ts"),
+        import("../run/isolated.ts"),
+        import("../config/config.ts"),
+        import("../openclaw/host.ts"),
+        import("../stores/layout.ts"),
+      ]);
+      await interruptible(async (signal) => {
+        await using runner = new IsolatedRunner();
+        process.exitCode = await sync({
+          stateDir: context.stateDir(),
+          layout: readLayout(context.hostConfig),
+          config: readConfig(context.pluginConfig()),
+          apiKey: (key) => resolveApiKey(key, context.hostConfig),
+          proxy: hostProxyOf(context.hostConfig),
+          json: flags.json === true,
+          dryRun: flags.dryRun === true,
+          all: flags.all === true,
+          agentId: flags.agent,
+          run: (options) => runner.run(options),
+          terminal: TERMINAL,
+          signal,
+          now: Date.now,
+          random: Math.random,
+        });
+      });
+    });
+
+  influxion
+    .command("receive")
+    .description("Receive uploads on this machine, to see exactly what is sent")
+    .option("--port <number>", "port on 127.0.0.1; 0 picks a free one", "8787")
+    .option("--dir <folder>", "where to keep what is received (default: influxion-received)")
+    .option("--key <key>", "API key to accept (default: one that is made and kept in the folder)")
+    .addHelpText("after", RECEIVE_HELP)
+    .action(async (flags: ReceiveFlags) => {
+      const { receive } = await import("./receive.ts");
+      await interruptible(async (signal) => {
+        process.exitCode = await receive({
+          ...flags,
+          env: process.env,
+          signal,
+          terminal: TERMINAL,
+        });
+      });
+    });
+}
+
+const TERMINAL: Terminal = { out: process.stdout, err: process.stderr };
+
+/** Ctrl-C ends the work in an orderly way; a second one ends the process as usual. */
+async function interruptible(work: (signal: AbortSignal) => Promise<void>): Promise<void> {
+  const abort = new AbortController();
+  const interrupt = (): void => abort.abort(new Error("interrupted"));
+  process.once("SIGINT", interrupt);
+  process.once("SIGTERM", interrupt);
+  try {
+    await work(abort.signal);
+  } finally {
+    process.off("SIGINT", interrupt);
+    process.off("SIGTERM", interrupt);
+  }
+}

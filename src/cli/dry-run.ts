@@ -1,0 +1,92 @@
+import type { Survey } from "../discovery/survey.ts";
+import type { PlannedPart } from "../ledger/records.ts";
+import type { PlannedSession, PlannedStream } from "../planning/parts.ts";
+import type { SessionNote } from "../run/report.ts";
+import { dryRun } from "../run/run.ts";
+import { bytes, count, plain } from "../shared/text.ts";
+import { EXIT } from "./exit.ts";
+import { describeUnmatched, failureLines, noSessions, noteLines } from "./sync-words.ts";
+import { type Terminal, writeJson } from "./terminal.ts";
+
+/** `openclaw influxion sync --dry-run`: what would be sent now. Returns the exit code of such a run. */
+export async function showPlan(
+  terminal: Terminal,
+  json: boolean,
+  options: Parameters<typeof dryRun>[0],
+): Promise<number> {
+  const { plan: planned, survey, found, problems, unmatched } = await dryRun(options);
+  // White space alone is passed over, not sent.
+  const plan = planned.filter(({ streams }) => streams.some(({ parts }) => parts.length > 0));
+  const totalBytes = plan.reduce((sum, session) => sum + session.bytes, 0);
+  const waiting = survey.sessions.filter((session) => session.state.kind === "pending").length;
+  const failures = failuresOf(survey);
+  const exitCode = failures.length > 0 ? EXIT.partial : EXIT.done;
+  if (json) {
+    const sessions = plan.map(toJson);
+    const trouble = { failures, problems, unmatched };
+    writeJson(terminal, { dryRun: true, exitCode, sessions, totalBytes, waiting, ...trouble });
+    return exitCode;
+  }
+  const lines = plan.map(describePlanned);
+  if (found === 0) lines.push(noSessions(options.stateDir));
+  lines.push(
+    `${options.all === true ? "All runs together" : "This run"} would send ${count(plan.length, "session")}, ${bytes(totalBytes)} before compression. Nothing was sent.`,
+  );
+  const later = waiting - plan.length;
+  if (later > 0) lines.push(`${count(later, "more session")} would wait for the next runs.`);
+  lines.push(...failureLines({ failures, failed: failures.length }, terminal));
+  lines.push(...noteLines({ problems }));
+  lines.push(...unmatched.map((one) => `Note: ${describeUnmatched(one)}`));
+  terminal.out.write(`${lines.join("\n")}\n`);
+  return exitCode;
+}
+
+/** What cannot be read, which a run would report as failed. */
+function failuresOf({ sessions, failedAgents }: Survey): SessionNote[] {
+  const failing = sessions.flatMap(({ agentId, sessionId, state }) =>
+    state.kind === "failing" ? [{ agentId, sessionId, reason: state.reason }] : [],
+  );
+  const agents = failedAgents.map(({ agentId = "", message }) => ({
+    agentId,
+    sessionId: "",
+    reason: message,
+  }));
+  return [...failing, ...agents];
+}
+
+/** The parts that go in this run. */
+function partsNow({ parts, until }: PlannedStream): readonly PlannedPart[] {
+  return parts.filter(({ end }) => end <= until);
+}
+
+function describePlanned({ session, streams, bytes: size }: PlannedSession): string {
+  const parts = streams.reduce((sum, stream) => sum + partsNow(stream).length, 0);
+  const from = streams[0]?.start.lines ?? 0;
+  const name = plain(`${session.agentId}/${session.sessionId}`);
+  const start = from === 0 ? "from its beginning" : `from line ${from}`;
+  return `  ${name}  ${bytes(size)} ${start}, ${count(parts, "part")}`;
+}
+
+function toJson({ session, streams, bytes: size }: PlannedSession): unknown {
+  const { agentId, sessionId } = session;
+  return {
+    agentId,
+    sessionId,
+    bytes: size,
+    parts: streams.flatMap((planned) => {
+      const { stream, store, start } = planned;
+      let from = start.offset;
+      return partsNow(planned).map((part) => {
+        const range = {
+          store: store.kind,
+          source: stream.source,
+          from,
+          end: part.end,
+          bytes: part.bytes,
+        };
+        from = part.end;
+        return range;
+      });
+    }),
+  };
+}

@@ -1,0 +1,46 @@
+import type { RunReport } from "../run/report.ts";
+import { InfluxionError } from "../shared/problem.ts";
+
+/** What `openclaw influxion sync` ends with; documented in the README. */
+export const EXIT = { done: 0, usage: 1, partial: 2, unreachable: 3, interrupted: 130 } as const;
+
+/** Something is wrong with how the command was called, or with what the user set up; trying again does not help. */
+const USAGE = new Set([
+  "NO_SUCH_AGENT",
+  "API_KEY_UNRESOLVED",
+  "API_KEY_INVALID",
+  "PROXY_INVALID",
+  "LEDGER_UNREADABLE",
+  "LEDGER_UNWRITABLE",
+  "LEDGER_NEWER",
+]);
+
+/** The exit code of one or more runs, the last of which came to its end. */
+export function exitCodeOf(reports: readonly RunReport[]): number {
+  // With `--all`, a session that failed in an earlier round has failed.
+  const failed = reports.some((report) => report.failed > 0) ? EXIT.partial : EXIT.done;
+  switch (reports.at(-1)?.outcome) {
+    case "refused":
+    case "unreachable":
+      return EXIT.unreachable;
+    case "partial":
+      return EXIT.partial;
+    default:
+      return failed;
+  }
+}
+
+/** How a run that did not come to its end is told. One that was not foreseen is told in one line, too: scripts wait for a document, and people for a sentence. */
+export function describeFailure(error: unknown): {
+  code: string;
+  message: string;
+  exitCode: number;
+} {
+  if (!(error instanceof InfluxionError)) {
+    const message = `unexpected failure, please report it: ${String(error)}`;
+    return { code: "UNEXPECTED", message, exitCode: EXIT.usage };
+  }
+  const { code, message } = error;
+  if (code === "LOCKED") return { code, message, exitCode: EXIT.unreachable };
+  return { code, message, exitCode: USAGE.has(code) ? EXIT.usage : EXIT.partial };
+}

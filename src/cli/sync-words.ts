@@ -1,0 +1,175 @@
+import type { UnmatchedPattern } from "../config/filter.ts";
+import { describeOwner } from "../ledger/lock.ts";
+import type { RunEvents } from "../run/options.ts";
+import { noteWords, type RunReport } from "../run/report.ts";
+import type { Problem } from "../shared/problem.ts";
+import { bytes, count, oneOr, plain, span } from "../shared/text.ts";
+import { ProgressLine, painter, type Terminal } from "./terminal.ts";
+
+/** Sessions with the same reason that are named one by one; the others are counted. */
+const NAMED = 3;
+
+/** Shows how a run goes on: a line on a terminal, a word about trouble everywhere. */
+export class Progress {
+  readonly events: RunEvents;
+  /** Compressed bytes handed to the network so far. */
+  sent = 0;
+  readonly #line: ProgressLine;
+
+  constructor({ err }: Terminal, startedAt: number) {
+    this.#line = new ProgressLine(err);
+    let planned = 0;
+    let done = 0;
+    let shownAt = 0;
+    const show = (): void => {
+      const now = Date.now();
+      if (now - shownAt < 100) return;
+      shownAt = now;
+      const rate = (this.sent * 1000) / Math.max(1, now - startedAt);
+      this.#line.show(
+        `Uploading: ${done} of ${count(planned, "session")}, ${bytes(this.sent)} sent, ${bytes(rate)}/s`,
+      );
+    };
+    const say = (text: string): void => {
+      this.#line.clear();
+      err.write(`${text}\n`);
+    };
+    this.events = {
+      onWait: (owner) => say(`Waiting: ${plain(describeOwner(owner))}.`),
+      onPlan: (plan) => {
+        planned += plan.length;
+      },
+      onBytes: (more) => {
+        this.sent += more;
+        show();
+      },
+      onSession: () => {
+        done++;
+        show();
+      },
+      onRetry: ({ agentId, sessionId }, reason, waitMs) =>
+        say(
+          `${plain(`${agentId}/${sessionId}`)}: ${plain(reason)}; trying again ${waitMs < 1000 ? "at once" : `in ${span(waitMs)}`}`,
+        ),
+    };
+  }
+
+  end(): void {
+    this.#line.clear();
+  }
+}
+
+export interface SummaryOptions {
+  readonly stateDir: string;
+  readonly all: boolean;
+  /** The runs of this command before it; what they told is not told again. */
+  readonly before?: readonly RunReport[];
+}
+
+/** What a run did, in sentences. */
+export function summary(
+  report: RunReport,
+  terminal: Terminal,
+  { stateDir, all, before = [] }: SummaryOptions,
+): string {
+  const paint = painter(terminal.out);
+  const { sent, outcome, reason, left } = report;
+  const lines: string[] = [];
+  if (outcome === "refused" || outcome === "unreachable") {
+    const what =
+      outcome === "refused" ? "The API refused the upload" : "The API could not be reached";
+    lines.push(`${paint("red", what)}: ${plain(reason ?? "")}`);
+  }
+  if (sent.parts > 0) {
+    const done = outcome === "done" ? paint("green", "Uploaded") : "Uploaded";
+    const source = `${bytes(sent.sourceBytes)} of transcripts`;
+    lines.push(
+      `${done} ${count(sent.lines, "line")} of ${count(sent.sessions, "session")}: ${source}, ${bytes(sent.wireBytes)} on the wire.`,
+    );
+  } else if (outcome === "done") {
+    lines.push(
+      report.found === 0
+        ? noSessions(stateDir)
+        : left.sessions === 0
+          ? "Nothing to upload: everything is up to date."
+          : "Nothing could be uploaded now.",
+    );
+  }
+  const { raw, omitted, invalidUtf8, rejected } = report.lines;
+  if (raw > 0) {
+    const that = oneOr(raw, "that was not a JSON object", "that were not JSON objects");
+    lines.push(`${count(raw, "line")} ${that} went as raw text.`);
+  }
+  if (omitted > 0) {
+    const were = oneOr(
+      omitted,
+      "was too long; only its length",
+      "were too long; only their lengths",
+    );
+    lines.push(`${count(omitted, "line")} ${were} ${oneOr(omitted, "was", "were")} sent.`);
+  }
+  if (invalidUtf8 > 0)
+    lines.push(`${count(invalidUtf8, "line")} had bytes that are not UTF-8; they were replaced.`);
+  if (rejected > 0) lines.push(paint("yellow", `${notTaken(rejected)}.`));
+  const troubles = (one: RunReport): string[] => [
+    ...failureLines(one, terminal),
+    ...noteLines(one),
+  ];
+  const told = new Set(before.flatMap(troubles));
+  for (const line of postponedLines(report)) lines.push(paint("yellow", line));
+  for (const warning of report.warnings) lines.push(`The API says: ${plain(warning)}`);
+  lines.push(...troubles(report).filter((line) => !told.has(line)));
+  if (left.sessions > 0 && outcome !== "refused" && outcome !== "unreachable") {
+    const it = oneOr(left.sessions, "it", "them");
+    const next = all ? "" : ` The next run goes on with ${it}; "--all" does it now.`;
+    const waiting = `${count(left.sessions, "session")} ${oneOr(left.sessions, "is", "are")}`;
+    lines.push(`${waiting} still waiting, ${bytes(left.bytes)}.${next}`);
+  }
+  return `${lines.join("\n")}\n`;
+}
+
+export function failureLines(
+  { failures, failed }: Pick<RunReport, "failures" | "failed">,
+  { out }: Terminal,
+): string[] {
+  const paint = painter(out);
+  const lines = failures.map((note) => paint("red", `Failed: ${noteWords(note)}`));
+  const more = failed - failures.length;
+  if (more > 0) lines.push(paint("red", `… and ${count(more, "more failure")}.`));
+  return lines;
+}
+
+export function noteLines({ problems }: Pick<RunReport, "problems">): string[] {
+  return problems.map((problem) => `Note: ${describeProblem(problem)}`);
+}
+
+export function describeProblem({ agentId = "", sessionId = "", message }: Problem): string {
+  return noteWords({ agentId, sessionId, reason: message });
+}
+
+/** A pattern of a filter that has no effect, most often because of a typing error. */
+export function describeUnmatched({ option, pattern }: UnmatchedPattern): string {
+  const what = option === "filter.sessions.deny" ? "session" : "agent";
+  return plain(`${option}: ${JSON.stringify(pattern)} matches no ${what}`);
+}
+
+export function noSessions(stateDir: string): string {
+  return `No sessions were found in ${plain(stateDir)}; "openclaw influxion status --verbose" shows which agents there are.`;
+}
+
+export function notTaken(lines: number): string {
+  return `${count(lines, "line")} arrived and ${oneOr(lines, "was", "were")} not taken by the API`;
+}
+
+/** One line for each reason, which many sessions share when the API is down. */
+function postponedLines({ postponed, reason: said }: RunReport): string[] {
+  const byReason = new Map<string, string[]>();
+  for (const { agentId, sessionId, reason } of postponed) {
+    byReason.set(reason, [...(byReason.get(reason) ?? []), `${agentId}/${sessionId}`]);
+  }
+  return [...byReason].map(([reason, names]) => {
+    const more = names.length - NAMED;
+    const who = names.slice(0, NAMED).join(", ") + (more > 0 ? ` and ${more} more` : "");
+    return plain(reason === said ? `Later: ${who}.` : `Later: ${who}: ${reason}`);
+  });
+}

@@ -1,0 +1,186 @@
+import { setTimeout as sleep } from "node:timers/promises";
+import {
+  type Config,
+  type ConfigResult,
+  formatConfigProblem,
+  MINIMAL_CONFIG,
+} from "../config/config.ts";
+import { createFilter, isNamed } from "../config/filter.ts";
+import { noteRun } from "../run/last-run.ts";
+import type { RunOptions } from "../run/options.ts";
+import type { RunReport } from "../run/report.ts";
+import { InfluxionError } from "../shared/problem.ts";
+import { plain } from "../shared/text.ts";
+import { findAgents } from "../stores/agents.ts";
+import { SETTLE_MS } from "../stores/at-rest.ts";
+import type { HostLayout } from "../stores/layout.ts";
+import type { HostProxy } from "../upload/proxy.ts";
+import { showPlan } from "./dry-run.ts";
+import { describeFailure, EXIT, exitCodeOf } from "./exit.ts";
+import { Progress, summary } from "./sync-words.ts";
+import { painter, type Terminal, writeJson } from "./terminal.ts";
+
+/** How long to wait for another uploader, in ms. */
+const LOCK_WAIT_MS = 60_000;
+
+/** How often `--all` waits for sessions that the host is rewriting, before it leaves them to a later run. */
+const SETTLE_ROUNDS = 3;
+
+export interface SyncOptions {
+  readonly stateDir: string;
+  /** What the host's config says of agents and of where their sessions are. */
+  readonly layout?: HostLayout | undefined;
+  readonly config: ConfigResult;
+  /** Turns the config's key into the key itself. */
+  readonly apiKey: (key: Config["apiKey"]) => Promise<string>;
+  readonly proxy?: HostProxy | undefined;
+  readonly json: boolean;
+  readonly dryRun: boolean;
+  readonly all: boolean;
+  readonly agentId?: string | undefined;
+  /** Does one run; on a thread of its own, if that matters. */
+  readonly run: (options: RunOptions) => Promise<RunReport>;
+  readonly terminal: Terminal;
+  readonly signal: AbortSignal;
+  readonly now: () => number;
+  readonly random: () => number;
+  /** How long `--all` waits for the host to finish writing, in ms. @default SETTLE_MS */
+  readonly settleMs?: number | undefined;
+}
+
+/** `openclaw influxion sync`. Returns the exit code, see {@link EXIT}. */
+export async function sync(options: SyncOptions): Promise<number> {
+  const { config, terminal, json, agentId } = options;
+  if (!config.ok) {
+    if (json) writeJson(terminal, { outcome: "not-configured", configProblems: config.problems });
+    terminal.err.write("Nothing was uploaded: the config is not complete.\n\n");
+    for (const problem of config.problems)
+      terminal.err.write(`  ${plain(formatConfigProblem(problem))}\n`);
+    terminal.err.write(`\nThe minimal setup in openclaw.json is:\n\n${MINIMAL_CONFIG}\n`);
+    return EXIT.usage;
+  }
+  const reports: RunReport[] = [];
+  try {
+    if (agentId !== undefined) await checkAgent(options, config.config, agentId);
+    if (options.dryRun) {
+      const { all } = options;
+      return await showPlan(terminal, json, { ...runOptions(options, config.config), all });
+    }
+    return await upload(options, config.config, reports);
+  } catch (error) {
+    return tellEarlyEnd(options, error, reports);
+  }
+}
+
+/** A run that did not come to its end, after others that may have. */
+function tellEarlyEnd(
+  { json, terminal, signal }: SyncOptions,
+  error: unknown,
+  runs: readonly RunReport[],
+): number {
+  if (signal.aborted) {
+    const exitCode = EXIT.interrupted;
+    if (json) writeJson(terminal, { outcome: "interrupted", exitCode, runs });
+    terminal.err.write(
+      "Interrupted. What has been confirmed is recorded; the next run goes on from there.\n",
+    );
+    return exitCode;
+  }
+  const begun = error instanceof BrokenOff || runs.some((report) => report.sent.parts > 0);
+  const { exitCode, ...failure } = describeFailure(
+    error instanceof BrokenOff ? error.cause : error,
+  );
+  if (json) writeJson(terminal, { outcome: "error", error: failure, exitCode, runs });
+  const what = begun ? "The upload ended early" : "Nothing was uploaded";
+  terminal.err.write(`${painter(terminal.err)("red", what)}: ${plain(failure.message)}\n`);
+  return exitCode;
+}
+
+/** Around a failure after which something of the run may have arrived. */
+class BrokenOff extends Error {
+  constructor(cause: unknown) {
+    super("the run broke off", { cause });
+  }
+}
+
+async function checkAgent(options: SyncOptions, config: Config, name: string): Promise<void> {
+  const filter = createFilter(config.filter);
+  await using found = await findAgents({ ...options, filter, knownBytes: () => undefined });
+  if (found.agents.some(({ names }) => isNamed(names, name))) return;
+  const ids = found.agents.map(({ agentId }) => agentId);
+  const there = ids.length === 0 ? "none has any transcript here" : `there are: ${ids.join(", ")}`;
+  throw new InfluxionError("NO_SUCH_AGENT", `no agent "${name}"; ${there}`);
+}
+
+/**
+ * One run; with `all`, more of them only to wait for sessions that the host is rewriting.
+ * A run with `all` goes on by itself until nothing that it found is waiting.
+ */
+async function upload(options: SyncOptions, config: Config, reports: RunReport[]): Promise<number> {
+  const { terminal, json, all, stateDir, signal, settleMs = SETTLE_MS } = options;
+  const apiKey = options.apiKey(config.apiKey);
+  for (;;) {
+    // Once: each further try would put a session aside for twice as long.
+    const retryAside = reports.length === 0;
+    const report = await oneRun(
+      options,
+      { ...runOptions(options, config), retryAside, all },
+      apiKey,
+    );
+    if (!json) terminal.out.write(summary(report, terminal, { all, stateDir, before: reports }));
+    reports.push(report);
+    const isOver = report.outcome === "refused" || report.outcome === "unreachable";
+    if (!all || isOver || report.left.settling === 0 || reports.length > SETTLE_ROUNDS) break;
+    terminal.err.write("Waiting for OpenClaw to finish writing.\n");
+    await sleep(settleMs, undefined, { signal });
+  }
+  const exitCode = exitCodeOf(reports);
+  if (json) writeJson(terminal, { outcome: reports.at(-1)?.outcome, exitCode, runs: reports });
+  return exitCode;
+}
+
+/** One run, noted for `status` however it ends. */
+async function oneRun(
+  options: SyncOptions,
+  runOptions: Omit<RunOptions, "apiKey" | "events">,
+  apiKey: Promise<string>,
+): Promise<RunReport> {
+  const { terminal, stateDir, now, signal } = options;
+  const progress = new Progress(terminal, now());
+  const note = (report: RunReport | null, failure: string | null): Promise<void> =>
+    noteRun(stateDir, { report, failure, at: new Date(now()).toISOString() });
+  try {
+    const report = await options.run({
+      ...runOptions,
+      apiKey: await apiKey,
+      events: progress.events,
+    });
+    await note(report, null);
+    return report;
+  } catch (error) {
+    const { code, message } = describeFailure(error);
+    // Whoever holds the lock notes its own run.
+    if (signal.aborted) await note(null, "interrupted");
+    else if (code !== "LOCKED") await note(null, message);
+    throw progress.sent > 0 ? new BrokenOff(error) : error;
+  } finally {
+    progress.end();
+  }
+}
+
+function runOptions(options: SyncOptions, config: Config): Omit<RunOptions, "apiKey" | "events"> {
+  const { stateDir, layout, proxy, agentId, signal, now, random } = options;
+  const trigger = "command";
+  return {
+    stateDir,
+    layout,
+    config,
+    proxy,
+    agentId,
+    signal,
+    now,
+    random,
+    trigger,
+    lockWaitMs: LOCK_WAIT_MS,
+  };
+}

@@ -1,0 +1,301 @@
+import * as v from "valibot";
+import { isGlob } from "./glob.ts";
+import { parseInterval } from "./interval.ts";
+import { type ConfigProblem, describeUrl, listAt, ROOT_FORM, toProblem } from "./problem.ts";
+
+export { type ConfigProblem, formatConfigProblem } from "./problem.ts";
+
+/** A secret the host resolves: from the environment, a file, a command or its own store. */
+export interface SecretRef {
+  readonly source: "env" | "file" | "exec" | "store";
+  readonly provider?: string;
+  readonly id: string;
+}
+
+const LOOPBACK = /^(localhost|127(?:\.\d{1,3}){3}|\[::1\])$/i;
+
+const text = (expected: string) => v.pipe(v.string(expected), v.trim(), v.nonEmpty(expected));
+
+const whole = (min: number, max: number, expected: string) =>
+  v.pipe(
+    v.number(expected),
+    v.integer(expected),
+    v.minValue(min, expected),
+    v.maxValue(max, expected),
+  );
+
+/**
+ * Negations and other forms of shells would deny what nobody meant, or nothing: they are
+ * refused rather than taken for text.
+ */
+const isPattern = (text: string): boolean =>
+  !text.startsWith("!") && !/[@+!*?]\(|\([^()]*\|/.test(text) && isGlob(text);
+
+const globs = (expected: string) =>
+  v.optional(
+    v.array(v.pipe(v.string(expected), v.trim(), v.check(isPattern, expected)), expected),
+    [],
+  );
+
+const GLOB_FORM =
+  'with at most four *, and with ?, [a-z] and {a,b}, but neither "!" in front nor "@(a|b)"; "\\" before a character takes it as it is';
+
+const KEY_FORM =
+  'your API key as one string without spaces, or {"source": "env", "provider": "default", "id": "INFLUXION_API_KEY"}';
+
+const API_URL_FORM =
+  "an https URL without user, query or fragment, e.g. https://api.influxion.io (http only for 127.0.0.1, or with allowInsecureHttp)";
+
+const EVERY_FORM =
+  'an interval such as "30s", "5m", "1h", "1d" (at least "1s"), or "0" to switch it off';
+
+const isInterval = (value: string | number): boolean => {
+  const ms = parseInterval(value);
+  return ms !== null && (ms === 0 || ms >= 1000);
+};
+
+/** Lists are objects to valibot, and have members such as `every` and `filter` of their own. */
+const OBJECTS: readonly (readonly [path: string, expected: string])[] = [
+  ["upload", "an object with the upload options"],
+  ["filter", "an object with the filter options"],
+  ["filter.agents", 'an object such as {"allow": [], "deny": []}'],
+  ["filter.sessions", 'an object such as {"deny": ["tmp-*"]}'],
+];
+const EXPECTED = Object.fromEntries(OBJECTS);
+
+const isApiUrl = (value: string): boolean => {
+  const url = URL.parse(value);
+  return (
+    url !== null &&
+    (url.protocol === "https:" || url.protocol === "http:") &&
+    url.username === "" &&
+    url.password === "" &&
+    // An empty query or fragment, too: what follows it would not be a path.
+    !/[?#]/.test(value)
+  );
+};
+
+const MAX_COUNT = 1_000_000;
+const MAX_BYTES = 1024 ** 4;
+const HOUR_MS = 3_600_000;
+
+/** Whether a key can stand in a header. */
+export function isSendableKey(key: string): boolean {
+  return /^[\x21-\x7e]+$/.test(key);
+}
+
+/**
+ * Every option, its default and its bounds. The manifest's `configSchema` is made
+ * from this schema (`npm run manifest`, held by test/manifest.test.ts). Nothing is
+ * required here: an unconfigured install is valid, see {@link readConfig}.
+ */
+export const ConfigSchema = v.strictObject({
+  apiKey: v.optional(
+    v.union(
+      [
+        // Every check has words of its own: valibot's would quote the key. One that the host has
+        // resolved may end in the line break of a file.
+        v.pipe(v.string(KEY_FORM), v.trim(), v.check(isSendableKey, KEY_FORM)),
+        v.looseObject({
+          source: v.picklist(["env", "file", "exec", "store"], KEY_FORM),
+          id: v.pipe(v.string(KEY_FORM), v.nonEmpty(KEY_FORM)),
+        }),
+      ],
+      KEY_FORM,
+    ),
+  ),
+  deploymentId: v.optional(text('a name for this machine or setup, e.g. "my-laptop"')),
+  projectId: v.optional(text("the project's id, as Influxion shows it")),
+  apiUrl: v.optional(
+    v.pipe(v.string(API_URL_FORM), v.trim(), v.check(isApiUrl, API_URL_FORM)),
+    "https://api.influxion.io",
+  ),
+  allowInsecureHttp: v.optional(v.boolean("true or false"), false),
+  upload: v.optional(
+    v.strictObject(
+      {
+        every: v.optional(
+          v.union(
+            [
+              v.pipe(
+                v.string(EVERY_FORM),
+                v.check((value) => isInterval(value), EVERY_FORM),
+              ),
+              v.pipe(
+                v.number(EVERY_FORM),
+                v.check((value) => isInterval(value), EVERY_FORM),
+              ),
+            ],
+            EVERY_FORM,
+          ),
+          "15m",
+        ),
+        retryAttempts: v.optional(whole(0, 20, "a whole number from 0 to 20"), 3),
+        retryBackoffMs: v.optional(
+          whole(0, HOUR_MS, `milliseconds, a whole number from 0 to ${HOUR_MS}`),
+          5000,
+        ),
+        timeoutMs: v.optional(
+          whole(100, HOUR_MS, `milliseconds, a whole number from 100 to ${HOUR_MS}`),
+          30_000,
+        ),
+        maxFilesPerRun: v.optional(
+          whole(1, MAX_COUNT, `sessions, a whole number from 1 to ${MAX_COUNT}`),
+          50,
+        ),
+        maxBytesPerRun: v.optional(
+          whole(1, MAX_BYTES, `bytes, a whole number from 1 to ${MAX_BYTES}`),
+          10_485_760,
+        ),
+        concurrency: v.optional(whole(1, 8, "a whole number from 1 to 8"), 2),
+      },
+      EXPECTED.upload,
+    ),
+    {},
+  ),
+  filter: v.optional(
+    v.strictObject(
+      {
+        agents: v.optional(
+          v.strictObject(
+            {
+              allow: globs(
+                `a list of agent names, e.g. ["main", "team-*"], ${GLOB_FORM}; empty means all`,
+              ),
+              deny: globs(`a list of agent names, e.g. ["scratch", "test-*"], ${GLOB_FORM}`),
+            },
+            EXPECTED["filter.agents"],
+          ),
+          {},
+        ),
+        sessions: v.optional(
+          v.strictObject(
+            {
+              deny: globs(
+                `a list of globs on session ids, keys and labels, e.g. ["tmp-*"], ${GLOB_FORM}`,
+              ),
+            },
+            EXPECTED["filter.sessions"],
+          ),
+          {},
+        ),
+        minMessages: v.optional(
+          whole(0, MAX_COUNT, `messages, a whole number from 0 to ${MAX_COUNT}`),
+          2,
+        ),
+        minBytes: v.optional(
+          whole(0, MAX_BYTES, `bytes, a whole number from 0 to ${MAX_BYTES}`),
+          512,
+        ),
+      },
+      EXPECTED.filter,
+    ),
+    {},
+  ),
+});
+
+export type UploadOptions = v.InferOutput<typeof ConfigSchema>["upload"];
+export type FilterOptions = v.InferOutput<typeof ConfigSchema>["filter"];
+
+/** A config that uploads can start from. */
+export interface Config {
+  readonly apiKey: string | SecretRef;
+  readonly deploymentId: string;
+  readonly projectId: string;
+  /** Without trailing slash. */
+  readonly apiUrl: string;
+  readonly allowInsecureHttp: boolean;
+  readonly upload: UploadOptions;
+  readonly filter: FilterOptions;
+  /** `upload.every` in ms; 0 is off. */
+  readonly everyMs: number;
+}
+
+export type ConfigResult =
+  | { readonly ok: true; readonly config: Config }
+  | { readonly ok: false; readonly problems: readonly ConfigProblem[] };
+
+/** The three lines of config that nothing can be uploaded without. */
+const REQUIRED = {
+  apiKey: KEY_FORM,
+  deploymentId: 'a name for this machine or setup, e.g. "my-laptop"',
+  projectId: "the project's id, as Influxion shows it",
+} as const;
+
+/** JSON to paste into openclaw.json for the minimal setup. */
+export const MINIMAL_CONFIG = JSON.stringify(
+  {
+    plugins: {
+      entries: {
+        influxion: {
+          enabled: true,
+          config: {
+            apiKey: "<your API key>",
+            deploymentId: "my-laptop",
+            projectId: "<project id>",
+          },
+        },
+      },
+    },
+  },
+  null,
+  2,
+);
+
+/** Checks what stands under `plugins.entries.influxion.config`; never throws. */
+export function readConfig(input: unknown): ConfigResult {
+  const given = input ?? {};
+  if (Array.isArray(given)) return { ok: false, problems: [listAt("", ROOT_FORM)] };
+  const lists = OBJECTS.filter(([path]) => Array.isArray(valueAt(given, path)));
+  const parsed = v.safeParse(ConfigSchema, given);
+  const problems = parsed.success ? [] : parsed.issues.map(toProblem);
+  if (lists.length > 0) {
+    const others = problems.filter(
+      (one) => !lists.some(([path]) => `${one.path}.`.startsWith(`${path}.`)),
+    );
+    problems.splice(0, problems.length, ...others, ...lists.map((list) => listAt(...list)));
+  }
+  for (const [path, expected] of Object.entries(REQUIRED)) {
+    if (isRecord(given) && given[path] === undefined) {
+      problems.push({ path, found: "nothing", expected });
+    }
+  }
+  if (!parsed.success || problems.length > 0) return { ok: false, problems };
+
+  const { apiKey, deploymentId, projectId, apiUrl, ...rest } = parsed.output;
+  if (!rest.allowInsecureHttp && !isSafeUrl(apiUrl)) {
+    const found = describeUrl(apiUrl);
+    const expected =
+      'an https URL; or, when everyone on the way may read the key and the conversations, also "allowInsecureHttp": true';
+    return { ok: false, problems: [{ path: "apiUrl", found, expected }] };
+  }
+  const config: Config = {
+    ...rest,
+    apiKey: apiKey as string | SecretRef,
+    deploymentId: deploymentId as string,
+    projectId: projectId as string,
+    // One form for all spellings: it is part of what tells one destination from another.
+    apiUrl: new URL(apiUrl).href.replace(/\/+$/, ""),
+    everyMs: parseInterval(rest.upload.every) ?? 0,
+  };
+  return { ok: true, config };
+}
+
+/** Whether `url` points at this machine. */
+export function isLoopbackUrl(url: string): boolean {
+  return LOOPBACK.test(URL.parse(url)?.hostname ?? "");
+}
+
+function isSafeUrl(url: string): boolean {
+  return URL.parse(url)?.protocol === "https:" || isLoopbackUrl(url);
+}
+
+function valueAt(config: unknown, path: string): unknown {
+  return path
+    .split(".")
+    .reduce<unknown>((at, name) => (isRecord(at) ? at[name] : undefined), config);
+}
+
+function isRecord(value: unknown): value is Record<string, unknown> {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
+}

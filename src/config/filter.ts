@@ -1,0 +1,149 @@
+import { normalizeAgentId, slugOf } from "../shared/agent-id.ts";
+import type { FilterOptions } from "./config.ts";
+import { compileGlob } from "./glob.ts";
+
+/** The option that keeps a session on this machine. */
+export type FilterName =
+  | "filter.agents.allow"
+  | "filter.agents.deny"
+  | "filter.sessions.deny"
+  | "filter.minBytes"
+  | "filter.minMessages";
+
+/** What a session is called, as far as its store knows. */
+export interface SessionNames {
+  readonly sessionId: string;
+  /** What it is called besides: session keys, labels, display names. */
+  readonly names: readonly string[];
+  /** Why there may be more names, as a clause. */
+  readonly namesUnknown?: string | undefined;
+  /** Why it may be another agent's, as a clause. */
+  readonly agentUnknown?: string | undefined;
+}
+
+export type NameVerdict =
+  | { readonly kind: "passes" }
+  | { readonly kind: "excluded"; readonly filter: FilterName }
+  /** A filter that cannot be decided denies. */
+  | { readonly kind: "undecidable"; readonly reason: string };
+
+/** A pattern of the config that matched nothing: most often a typing error. */
+export interface UnmatchedPattern {
+  readonly option: FilterName;
+  readonly pattern: string;
+}
+
+/** Decides about agents and sessions by what is known without reading them. Deny wins over allow. */
+export interface Filter {
+  /** The filter that excludes a whole agent, or null. @param names all it is known by */
+  byAgent(names: readonly string[]): FilterName | null;
+  /** @param agentNames all that its agent is known by */
+  byName(agentNames: readonly string[], session: SessionNames): NameVerdict;
+  /** @param bytes size of the whole session */
+  bySize(bytes: number): FilterName | null;
+  /** The patterns that matched nothing of what was asked about so far. */
+  unmatched(): UnmatchedPattern[];
+  readonly minMessages: number;
+  /** Whether sessions are told by their names, so that these must be found out. */
+  readonly needsNames: boolean;
+}
+
+export function createFilter(options: FilterOptions): Filter {
+  const allow = patterns("filter.agents.allow", options.agents.allow, agentForms);
+  const deny = patterns("filter.agents.deny", options.agents.deny, agentForms);
+  const sessions = patterns("filter.sessions.deny", options.sessions.deny, sessionForms);
+
+  const byAgent = (names: readonly string[]): FilterName | null => {
+    const forms = names.flatMap((name) => [fold(name), slugOf(name)]);
+    const allowed = matchAny(allow, forms);
+    if (matchAny(deny, forms)) return "filter.agents.deny";
+    return allow.length > 0 && !allowed ? "filter.agents.allow" : null;
+  };
+
+  return {
+    minMessages: options.minMessages,
+    needsNames: sessions.length > 0,
+    byAgent,
+    byName(agentNames, { sessionId, names, namesUnknown, agentUnknown }) {
+      const byItsAgent = byAgent(agentNames);
+      if (byItsAgent !== null) return { kind: "excluded", filter: byItsAgent };
+      if (agentUnknown !== undefined && allow.length + deny.length > 0) {
+        return undecidable("filter.agents", agentUnknown);
+      }
+      if (matchAny(sessions, [sessionId, ...names].map(fold))) {
+        return { kind: "excluded", filter: "filter.sessions.deny" };
+      }
+      if (namesUnknown !== undefined && sessions.length > 0) {
+        return undecidable("filter.sessions.deny", namesUnknown);
+      }
+      return { kind: "passes" };
+    },
+    bySize: (bytes) => (bytes < options.minBytes ? "filter.minBytes" : null),
+    unmatched: () =>
+      [...allow, ...deny, ...sessions]
+        .filter(({ matched }) => !matched)
+        .map(({ option, pattern }) => ({ option, pattern })),
+  };
+}
+
+/** Whether an agent of these names is the one that a user calls `name`. */
+export function isNamed(names: readonly string[], name: string): boolean {
+  return names.some((one) => fold(one) === fold(name) || slugOf(one) === normalizeAgentId(name));
+}
+
+function undecidable(option: string, unknown: string): NameVerdict {
+  return {
+    kind: "undecidable",
+    reason: `not sent, because ${option} cannot be decided for it: ${unknown}`,
+  };
+}
+
+interface Pattern {
+  readonly option: FilterName;
+  readonly pattern: string;
+  /** Takes a name as {@link fold} or {@link slugOf} makes it. */
+  readonly matches: (form: string) => boolean;
+  matched: boolean;
+}
+
+function patterns(
+  option: FilterName,
+  list: readonly string[],
+  forms: (pattern: string) => string[],
+): Pattern[] {
+  return list.map((pattern) => {
+    const globs = forms(pattern).map(compileGlob);
+    // As it is written, too: a label such as "[draft] notes" is no set of characters.
+    const written = fold(pattern);
+    const matches = (form: string): boolean => form === written || globs.some((glob) => glob(form));
+    return { option, pattern, matches, matched: false };
+  });
+}
+
+/** Asks all of them, so that each is known to have matched. */
+function matchAny(list: readonly Pattern[], forms: readonly string[]): boolean {
+  let any = false;
+  for (const pattern of list) {
+    if (!forms.some(pattern.matches)) continue;
+    pattern.matched = true;
+    any = true;
+  }
+  return any;
+}
+
+/** One form for what people do not tell apart. */
+const fold = (text: string): string => text.trim().normalize("NFC").toLowerCase();
+
+const sessionForms = (pattern: string): string[] => [fold(pattern)];
+
+const GLOB_SYNTAX = /[*?[\]{}\\]/;
+
+/** As it is written, and as the host would write it: what an id cannot have becomes a dash. */
+function agentForms(pattern: string): string[] {
+  const folded = fold(pattern);
+  const slug = GLOB_SYNTAX.test(pattern)
+    ? // Dashes at the edges stay: without them "é*" would be "*", and match everything.
+      folded.replace(/[^a-z0-9_*?[\]{},!\\-]+/g, "-")
+    : normalizeAgentId(pattern);
+  return [folded, slug];
+}

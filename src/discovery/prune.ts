@@ -1,0 +1,21 @@
+import type { TargetRecords } from "../ledger/target.ts";
+import type { Agent } from "../stores/agents.ts";
+import type { Survey } from "./survey.ts";
+
+/** Counts the sessions that are missing, and forgets those that were often enough; see `TargetRecords.missed`. */
+export function prune(
+  target: TargetRecords,
+  { sessions, listed, failedAgents }: Survey,
+  agents: readonly Agent[],
+): void {
+  const found = new Set(sessions.map(({ key }) => key));
+  const existing = new Set(agents.map(({ agentId }) => agentId));
+  const mayBeMore = failedAgents.some(({ agentId }) => agentId === undefined);
+  for (const key of Object.keys(target.sessions)) {
+    if (found.has(key)) continue;
+    const agentId = key.slice(0, key.indexOf("/"));
+    // An agent that could not be listed, or was not asked for, tells nothing about its sessions.
+    const isGone = !existing.has(agentId) && !mayBeMore;
+    if (isGone || listed.has(agentId)) target.missed(key);
+  }
+}

@@ -1,0 +1,95 @@
+import type { Filter, UnmatchedPattern } from "../config/filter.ts";
+import { describeReadFailure, type Problem } from "../shared/problem.ts";
+import type { Agent } from "../stores/agents.ts";
+import type { Store } from "../stores/store.ts";
+import { type ExamineOptions, examine, type FoundStream, type SurveyedSession } from "./examine.ts";
+
+export interface Survey {
+  readonly sessions: SurveyedSession[];
+  readonly problems: Problem[];
+  /** Agents that were listed completely; only their vanished sessions can be told. */
+  readonly listed: ReadonlySet<string>;
+  /** Stores with sessions in them, by agent. */
+  readonly filled: ReadonlyMap<string, readonly Store[]>;
+  /** Agents, or something of theirs, that could not be looked at; without an id, there may be more agents. */
+  readonly failedAgents: readonly Problem[];
+}
+
+export interface SurveyOptions extends ExamineOptions {
+  readonly agents: readonly Agent[];
+  /** Why there may be more agents. */
+  readonly failures: readonly Problem[];
+}
+
+/**
+ * Finds every session and decides its state. Unchanged sessions cost a `stat` and
+ * a comparison; nothing is sent. Records of the ledger are brought up to date in
+ * memory, which is harmless for a caller that never saves. What goes wrong with one
+ * agent or one session is the failure of that one alone.
+ *
+ * @throws the signal's reason
+ */
+export async function survey(options: SurveyOptions): Promise<Survey> {
+  const { signal } = options;
+  const sessions: SurveyedSession[] = [];
+  const problems: Problem[] = [];
+  const listed = new Set<string>();
+  const filled = new Map<string, readonly Store[]>();
+  const failedAgents: Problem[] = [...options.failures];
+  for (const agent of options.agents) {
+    const listing = await listAgent(agent, signal);
+    problems.push(...listing.problems);
+    filled.set(agent.agentId, listing.filled);
+    // Of an agent that is excluded nothing is forgotten, and no failure matters.
+    if (agent.excludedBy === null) failedAgents.push(...listing.failures);
+    if (agent.excludedBy === null && listing.failures.length === 0) listed.add(agent.agentId);
+    for (const [sessionId, streams] of listing.sessions) {
+      signal?.throwIfAborted();
+      const session = await examine(options, agent, sessionId, streams, problems);
+      if (session !== null) sessions.push(session);
+    }
+  }
+  return { sessions, problems, listed, filled, failedAgents };
+}
+
+interface AgentListing {
+  readonly sessions: ReadonlyMap<string, FoundStream[]>;
+  readonly filled: readonly Store[];
+  readonly problems: readonly Problem[];
+  readonly failures: readonly Problem[];
+}
+
+async function listAgent(
+  { agentId, stores, failures: known }: Agent,
+  signal: AbortSignal | undefined,
+): Promise<AgentListing> {
+  const sessions = new Map<string, FoundStream[]>();
+  const filled: Store[] = [];
+  const problems: Problem[] = [];
+  const failures = [...known];
+  for (const store of stores) {
+    try {
+      const listing = await store.list(signal);
+      problems.push(...listing.problems);
+      failures.push(...listing.failures);
+      if (listing.streams.length > 0) filled.push(store);
+      for (const stream of listing.streams) {
+        const streams = sessions.get(stream.sessionId);
+        if (streams === undefined) sessions.set(stream.sessionId, [{ store, stream }]);
+        else streams.push({ store, stream });
+      }
+    } catch (error) {
+      signal?.throwIfAborted();
+      failures.push({ ...describeReadFailure(error), agentId });
+    }
+  }
+  return { sessions, filled, problems, failures };
+}
+
+/** Patterns of the filters that matched nothing in a survey of everything; none while there is nothing that could match. */
+export function unmatchedPatterns(
+  filter: Filter,
+  { sessions }: Pick<Survey, "sessions">,
+): UnmatchedPattern[] {
+  return sessions.length === 0 ? [] : filter.unmatched();
+}

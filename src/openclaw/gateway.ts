@@ -1,0 +1,101 @@
+import { formatConfigProblem, MINIMAL_CONFIG, readConfig } from "../config/config.ts";
+import { noteRun } from "../run/last-run.ts";
+import type { QuietRuns } from "../run/quiet.ts";
+import { noteWords, type RunReport } from "../run/report.ts";
+import { InfluxionError } from "../shared/problem.ts";
+import { plain } from "../shared/text.ts";
+import { readLayout } from "../stores/layout.ts";
+import { type HostConfig, hostProxyOf, resolveApiKey } from "./host.ts";
+import { createScheduler, describeRun, type Scheduler } from "./scheduler.ts";
+
+/** What the Gateway gives a service; the health report exists on newer hosts only. */
+export interface GatewayContext {
+  readonly stateDir: string;
+  readonly config: HostConfig;
+  readonly logger: { info(line: string): void; warn(line: string): void };
+  readonly serviceHealth?: {
+    reportFailure(error: unknown): void;
+    clearFailure(): void;
+  };
+}
+
+/**
+ * Starts uploading on the interval, or says what is wrong with the config and
+ * leaves uploads off. Never throws: the Gateway must not suffer from a bad config.
+ */
+export function startUploads(context: GatewayContext, pluginConfig: unknown): Scheduler {
+  const { stateDir, logger, serviceHealth } = context;
+  const result = readConfig(pluginConfig);
+  if (!result.ok) {
+    for (const problem of result.problems) {
+      logger.warn(`influxion: uploads are off; ${plain(formatConfigProblem(problem))}`);
+    }
+    logger.warn(`influxion: the minimal setup in openclaw.json is\n${MINIMAL_CONFIG}`);
+    return { start: () => undefined, stop: () => Promise.resolve() };
+  }
+  const { config } = result;
+  if (config.everyMs === 0) {
+    logger.info('influxion: upload.every is "0"; uploads only with "openclaw influxion sync"');
+  }
+  let runs: QuietRuns | undefined;
+  return createScheduler({
+    everyMs: config.everyMs,
+    now: Date.now,
+    random: Math.random,
+    async run(signal, nextAt) {
+      const note: { report: RunReport | null; failure: string | null } = {
+        report: null,
+        failure: null,
+      };
+      try {
+        runs ??= await createRuns();
+        note.report = await runs.run({
+          stateDir,
+          layout: readLayout(context.config),
+          config,
+          apiKey: await resolveApiKey(config.apiKey, context.config),
+          proxy: hostProxyOf(context.config),
+          trigger: "interval",
+          lockWaitMs: 0,
+          signal,
+          now: Date.now,
+          random: Math.random,
+        });
+        tell(context, note.report);
+      } catch (error) {
+        if (signal.aborted) return;
+        // The host's log and its health page are looked at in terminals, too.
+        note.failure = plain(error instanceof Error ? error.message : String(error));
+        const locked = error instanceof InfluxionError && error.code === "LOCKED";
+        logger[locked ? "info" : "warn"](`influxion: no upload this time: ${note.failure}`);
+        if (!locked) serviceHealth?.reportFailure(new Error(note.failure));
+      }
+      const at = Date.now();
+      const next = new Date(nextAt(at)).toISOString();
+      await noteRun(stateDir, { ...note, at: new Date(at).toISOString(), nextAt: next });
+    },
+  });
+}
+
+/** Loaded with the first run, and a thread only when there is something to do: a Gateway that starts does not wait for them. */
+async function createRuns(): Promise<QuietRuns> {
+  const { QuietRuns } = await import("../run/quiet.ts");
+  return new QuietRuns(async (options) =>
+    (await import("../run/isolated.ts")).runIsolated(options),
+  );
+}
+
+function tell(
+  { logger, serviceHealth }: GatewayContext,
+  report: Parameters<typeof describeRun>[0],
+): void {
+  const { outcome } = report;
+  const described = describeRun(report);
+  const line = described === null ? null : plain(described);
+  if (line !== null) logger[outcome === "done" ? "info" : "warn"](`influxion: ${line}`);
+  for (const note of report.failures.slice(0, 5)) {
+    logger.warn(`influxion: failing: ${noteWords(note)}`);
+  }
+  if (outcome === "done") serviceHealth?.clearFailure();
+  else serviceHealth?.reportFailure(new Error(line ?? outcome));
+}

@@ -1,0 +1,95 @@
+import type { OpenClawPluginApi } from "openclaw/plugin-sdk/plugin-entry";
+import { isSendableKey, type SecretRef } from "../config/config.ts";
+import { InfluxionError } from "../shared/problem.ts";
+import type { HostProxy } from "../upload/proxy.ts";
+
+/** Where the host keeps the plugin's config, and what its schema paths are relative to. */
+export const CONFIG_PATH = "plugins.entries.influxion.config";
+
+/** The host's config as the plugin sees it. */
+export type HostConfig = OpenClawPluginApi["config"];
+
+/** Resolves the secret references of a host config; only newer hosts have it. */
+interface SecretRuntime {
+  resolveConfiguredSecretInputString(params: {
+    config: HostConfig;
+    env: NodeJS.ProcessEnv;
+    value: unknown;
+    path: string;
+  }): Promise<{ value?: string; unresolvedRefReason?: string }>;
+}
+
+/**
+ * The API key itself. In the Gateway the host has resolved it already; a command
+ * is given the reference and asks the host.
+ *
+ * @throws {InfluxionError} `API_KEY_UNRESOLVED` when the reference leads to nothing,
+ *   `API_KEY_INVALID` when it leads to something that cannot be sent
+ */
+export async function resolveApiKey(
+  apiKey: string | SecretRef,
+  config: HostConfig,
+): Promise<string> {
+  if (typeof apiKey === "string") return apiKey;
+  const reference = `apiKey is a secret reference (${apiKey.source}:${apiKey.id})`;
+  const { value = "", unresolvedRefReason } = await resolveReference(apiKey, config);
+  // Files and commands end in a line break.
+  const key = value.trim();
+  if (key === "") {
+    const reason = unresolvedRefReason ?? "it is empty";
+    throw new InfluxionError(
+      "API_KEY_UNRESOLVED",
+      `${reference} that could not be resolved: ${reason}`,
+    );
+  }
+  if (isSendableKey(key)) return key;
+  throw new InfluxionError(
+    "API_KEY_INVALID",
+    `${reference} to text with spaces, line breaks or characters that cannot be sent in a header; expected the key alone`,
+  );
+}
+
+async function resolveReference(
+  value: SecretRef,
+  config: HostConfig,
+): Promise<{ value?: string; unresolvedRefReason?: string }> {
+  try {
+    // Not every supported host has this module, so it can neither be imported statically nor typed by one of them.
+    const specifier = "openclaw/plugin-sdk/secret-input-runtime";
+    const runtime = (await import(specifier)) as SecretRuntime;
+    const path = `${CONFIG_PATH}.apiKey`;
+    return await runtime.resolveConfiguredSecretInputString({
+      config,
+      env: process.env,
+      value,
+      path,
+    });
+  } catch {
+    return { unresolvedRefReason: "this OpenClaw cannot resolve it for a command" };
+  }
+}
+
+/**
+ * The proxy that the host is configured with (OpenClaw's docs, "Network proxy"). The
+ * Gateway also puts it into its environment; a command does not.
+ */
+export function hostProxyOf(
+  config: HostConfig,
+  env: NodeJS.ProcessEnv = process.env,
+): HostProxy | undefined {
+  const { proxy } = config as {
+    proxy?: { enabled?: boolean; proxyUrl?: unknown; tls?: { caFile?: unknown } };
+  };
+  if (proxy?.enabled === false) return undefined;
+  const caFile = textOf(proxy?.tls?.caFile) ?? textOf(env.OPENCLAW_PROXY_CA_FILE);
+  const configured = textOf(proxy?.proxyUrl);
+  if (configured !== undefined) {
+    return { url: configured, source: "proxy.proxyUrl of openclaw.json", caFile };
+  }
+  const url = textOf(env.OPENCLAW_PROXY_URL);
+  return url === undefined ? undefined : { url, source: "OPENCLAW_PROXY_URL", caFile };
+}
+
+function textOf(value: unknown): string | undefined {
+  return typeof value === "string" && value.trim() !== "" ? value.trim() : undefined;
+}

@@ -1,0 +1,47 @@
+import type { Config } from "../config/config.ts";
+import type { LockOwner } from "../ledger/lock.ts";
+import type { HostLayout } from "../stores/layout.ts";
+import type { HostProxy } from "../upload/proxy.ts";
+
+export interface RunOptions {
+  readonly stateDir: string;
+  /** What the host's config says of agents and of where their sessions are. @default nothing */
+  readonly layout?: HostLayout | undefined;
+  readonly config: Config;
+  /** The key itself, whatever form the config gives it. */
+  readonly apiKey: string;
+  readonly proxy?: HostProxy | undefined;
+  /** A command tries again what the interval leaves alone for a while. */
+  readonly trigger: "interval" | "command";
+  /** Also try sessions that were put aside and are not due yet. @default what `trigger` says */
+  readonly retryAside?: boolean | undefined;
+  /** Only this agent, by any of its names. */
+  readonly agentId?: string | undefined;
+  /** Go on, past the limits of one run, until nothing that was found is waiting. */
+  readonly all?: boolean | undefined;
+  /** How long to wait for another uploader, in ms. */
+  readonly lockWaitMs: number;
+  readonly signal: AbortSignal;
+  /** Wall clock, in ms since the epoch. */
+  readonly now: () => number;
+  /** In [0, 1). */
+  readonly random: () => number;
+  readonly events?: RunEvents;
+}
+
+/** What a caller may show while a run goes on: plain data, so that it can come from another thread. */
+export interface RunEvents {
+  onWait?(owner: LockOwner): void;
+  /** Paths at which a database of an agent was looked for and something was. */
+  onDatabases?(paths: readonly string[]): void;
+  onPlan?(plan: readonly (SessionName & { readonly bytes: number })[]): void;
+  /** @param bytes compressed bytes handed to the socket */
+  onBytes?(bytes: number): void;
+  onRetry?(session: SessionName, reason: string, waitMs: number): void;
+  onSession?(session: SessionName, result: "done" | "failed" | "later"): void;
+}
+
+export interface SessionName {
+  readonly agentId: string;
+  readonly sessionId: string;
+}

@@ -1,0 +1,78 @@
+import type { Problem } from "../shared/problem.ts";
+import { plain } from "../shared/text.ts";
+
+/** Failures that are told one by one; the others are counted. */
+export const MAX_TOLD = 50;
+
+export type RunOutcome =
+  /** Everything that was planned has arrived. */
+  | "done"
+  /** Some sessions failed; each has a reason. */
+  | "partial"
+  /** The credentials were not accepted. */
+  | "refused"
+  /** Nothing could arrive, or the API asked to wait. */
+  | "unreachable";
+
+export interface SessionNote {
+  readonly agentId: string;
+  readonly sessionId: string;
+  readonly reason: string;
+}
+
+/** A session, an agent as a whole, or nothing in particular, and what is the matter with it. */
+export function noteWords({ agentId, sessionId, reason }: SessionNote): string {
+  if (agentId === "") return plain(reason);
+  return plain(sessionId === "" ? `${agentId}: ${reason}` : `${agentId}/${sessionId}: ${reason}`);
+}
+
+/** What one run did. Plain data: it is printed, kept for `status` and given out as JSON. */
+export interface RunReport {
+  readonly outcome: RunOutcome;
+  /** Why the run ended early. */
+  readonly reason?: string;
+  readonly trigger: "interval" | "command";
+  /** There was nothing to do, and will be nothing as long as no transcript changes. */
+  readonly settled: boolean;
+  /** ISO 8601 */
+  readonly startedAt: string;
+  readonly endedAt: string;
+  readonly sent: {
+    /** Sessions of which at least a part has arrived. */
+    readonly sessions: number;
+    readonly parts: number;
+    readonly lines: number;
+    readonly messages: number;
+    /** Bytes of transcripts. */
+    readonly sourceBytes: number;
+    /** Compressed bytes handed to the network, all attempts. */
+    readonly wireBytes: number;
+  };
+  /** Sessions there are, whatever their state; absent when the run did not look, or only at agents that are excluded. */
+  readonly found?: number;
+  /** Lines that did not go as they were, or were not taken. */
+  readonly lines: {
+    readonly raw: number;
+    readonly omitted: number;
+    readonly untyped: number;
+    readonly invalidUtf8: number;
+    readonly blank: number;
+    readonly rejected: number;
+  };
+  /** Failing sessions; at most {@link MAX_TOLD}. */
+  readonly failures: readonly SessionNote[];
+  readonly failed: number;
+  /** Sessions that wait for the next run although it was their turn; at most {@link MAX_TOLD}. */
+  readonly postponed: readonly SessionNote[];
+  readonly problems: readonly Problem[];
+  /** What the API answered: its receipts added up, or why it took no more. */
+  readonly lastAnswer?: string;
+  readonly warnings: readonly string[];
+  /** What is still waiting after the run. */
+  readonly left: {
+    readonly sessions: number;
+    readonly bytes: number;
+    /** Among the sessions: those the host was rewriting. */
+    readonly settling: number;
+  };
+}

@@ -1,0 +1,140 @@
+import type { Config } from "../config/config.ts";
+import { examine, type SurveyedSession } from "../discovery/examine.ts";
+import type { Survey, SurveyOptions } from "../discovery/survey.ts";
+import type { TargetRecords } from "../ledger/target.ts";
+import {
+  type PlanLimits,
+  type PlannedSession,
+  type PlanOptions,
+  planParts,
+} from "../planning/parts.ts";
+import { giveTurnsBack, takeTurns } from "../planning/turns.ts";
+import { MAX_PART_BYTES } from "../protocol/limits.ts";
+import type { SessionResult } from "../upload/session.ts";
+import type { RunOptions } from "./options.ts";
+import { Uploader, type UploaderOptions } from "./uploader.ts";
+
+/**
+ * Plans, writes the plan down and sends it, from one survey. Usually that is one round. A
+ * session that has to begin anew is planned once more with what is left of the limits;
+ * with `all`, rounds go on until nothing is waiting, each with twice the limits of the one
+ * before: the ledger is written as a whole, so rounds of equal size would make the cost
+ * grow with the square of what is waiting.
+ *
+ * @returns the sessions of the survey, with what has become of them
+ */
+export async function upload(
+  options: UploaderOptions,
+  surveyOptions: SurveyOptions,
+  { sessions }: Survey,
+): Promise<SurveyedSession[]> {
+  const { config, target, ledger, tally, all = false, events } = options;
+  const current = new Map(sessions.map((session) => [session.key, session]));
+  await using uploader = new Uploader(options);
+  let waiting: readonly SurveyedSession[] = sessions;
+  let limits = limitsOf(config, target);
+  const planned = planOptions(options, target);
+  for (;;) {
+    const plan = await planParts({ ...planned, sessions: waiting, limits });
+    if (plan.length === 0) break;
+    events?.onPlan?.(
+      plan.map(({ session: { agentId, sessionId }, bytes }) => ({ agentId, sessionId, bytes })),
+    );
+    const results = await sendRound(options, uploader, plan);
+    if (tally.stop !== null) break;
+    const again = await examineAgain(surveyOptions, options, plan, results);
+    for (const session of again) current.set(session.key, session);
+    if (!all && again.length === 0) break;
+    const sent = new Set(plan.map(({ session }) => session.key));
+    waiting = all ? [...waiting.filter(({ key }) => !sent.has(key)), ...again] : again;
+    limits = all ? doubled(limits) : remaining(limits, plan);
+  }
+  await ledger.save();
+  return [...current.values()];
+}
+
+/** Nothing is sent before the plan is on disk. */
+async function sendRound(
+  { target, ledger }: UploaderOptions,
+  uploader: Uploader,
+  plan: readonly PlannedSession[],
+): Promise<ReadonlyMap<string, SessionResult>> {
+  for (const { session, streams } of plan) {
+    for (const { stream, start, parts } of streams) {
+      target.plan(session.key, stream.source, start, parts);
+    }
+  }
+  const turns = takeTurns(target, plan);
+  target.setNotBefore(undefined);
+  await ledger.save();
+  try {
+    return await uploader.send(plan, (key) => turns.delete(key));
+  } finally {
+    giveTurnsBack(target, turns);
+    await ledger.save();
+  }
+}
+
+/** Sessions of the round that have more to send in this run, as they are now. */
+async function examineAgain(
+  surveyOptions: SurveyOptions,
+  { all = false, tally }: UploaderOptions,
+  plan: readonly PlannedSession[],
+  results: ReadonlyMap<string, SessionResult>,
+): Promise<SurveyedSession[]> {
+  const again: SurveyedSession[] = [];
+  for (const { session, complete } of plan) {
+    const result = results.get(session.key);
+    const hasMore = result === "restart" || (all && result === "done" && !complete);
+    if (!hasMore) continue;
+    const { agent, sessionId, streams } = session;
+    const now = await examine(surveyOptions, agent, sessionId, streams, tally.problems);
+    if (now === null) continue;
+    tally.examinedAgain(now);
+    again.push(now);
+  }
+  return again;
+}
+
+export function limitsOf(
+  { upload: { maxFilesPerRun, maxBytesPerRun } }: Config,
+  target: TargetRecords,
+): PlanLimits {
+  return {
+    maxSessions: maxFilesPerRun,
+    maxBytes: maxBytesPerRun,
+    maxPartBytes: target.partLimit ?? MAX_PART_BYTES,
+    isFirst: true,
+  };
+}
+
+function doubled({ maxSessions, maxBytes, ...limits }: PlanLimits): PlanLimits {
+  return { ...limits, maxSessions: 2 * maxSessions, maxBytes: 2 * maxBytes };
+}
+
+function remaining(
+  { maxSessions, maxBytes, ...limits }: PlanLimits,
+  plan: readonly PlannedSession[],
+): PlanLimits {
+  const bytes = plan.reduce((sum, planned) => sum + planned.bytes, 0);
+  return {
+    ...limits,
+    maxSessions: maxSessions - plan.length,
+    maxBytes: maxBytes - bytes,
+    isFirst: false,
+  };
+}
+
+export function planOptions(
+  { config, now, signal }: Pick<RunOptions, "config" | "now" | "signal">,
+  target: TargetRecords,
+): Omit<PlanOptions, "sessions" | "limits"> {
+  const at = now();
+  return {
+    records: target.sessions,
+    destination: [config.apiUrl, config.deploymentId, config.projectId],
+    capturedAt: new Date(at).toISOString(),
+    now: at,
+    signal,
+  };
+}

@@ -1,0 +1,165 @@
+import { createHash } from "node:crypto";
+import { createFilter, type Filter, isNamed, type UnmatchedPattern } from "../config/filter.ts";
+import { prune } from "../discovery/prune.ts";
+import { type Survey, type SurveyOptions, survey, unmatchedPatterns } from "../discovery/survey.ts";
+import { knownBytes, Ledger } from "../ledger/ledger.ts";
+import type { Lock } from "../ledger/lock.ts";
+import type { TargetRecords } from "../ledger/target.ts";
+import { type PlannedSession, planParts } from "../planning/parts.ts";
+import { settleSpent } from "../planning/turns.ts";
+import { isAhead } from "../shared/clock.ts";
+import type { Problem } from "../shared/problem.ts";
+import { type Agents, findAgents } from "../stores/agents.ts";
+import { isAtRest } from "../stores/at-rest.ts";
+import { MAX_RETRY_AFTER_MS } from "../upload/retry.ts";
+import type { RunOptions } from "./options.ts";
+import type { RunReport } from "./report.ts";
+import { limitsOf, planOptions, upload } from "./rounds.ts";
+import { takeRunLock } from "./run-lock.ts";
+import { Tally } from "./tally.ts";
+
+/**
+ * One run: find, filter, plan, write the plan down, upload, record. Resolves with
+ * what happened, also when nothing could be sent.
+ *
+ * @throws {LockedError} when another process uploads
+ * @throws {LedgerError} when the ledger cannot be read or written
+ * @throws the signal's reason when it fires; what was confirmed until then is recorded
+ */
+export async function run(options: RunOptions): Promise<RunReport> {
+  await using lock = await takeRunLock(options);
+  // Awaited here, because the lock is given back when this function returns.
+  return await runLocked(options, lock);
+}
+
+async function runLocked(options: RunOptions, lock: Lock): Promise<RunReport> {
+  const { stateDir, config, trigger, now, signal, events } = options;
+  const filter = createFilter(config.filter);
+  const startedAt = now();
+  const ledger = await Ledger.open({ stateDir, now, lock });
+  const target = ledger.target(config);
+  const tally = new Tally(startedAt, trigger, ledger.problems);
+  const heldBack = trigger === "interval" ? reasonToHold(target, options) : null;
+  if (heldBack !== null) return tally.finish(heldBack, now(), false);
+
+  await using agents = await findAgents({ ...options, filter, knownBytes: knownBytes(target) });
+  events?.onDatabases?.(agents.databases);
+  const surveyOptions = { ...surveyOf(options, filter, agents), ledger, target };
+  const found = await survey(surveyOptions);
+  tally.problems.push(...found.problems);
+  prune(target, found, agents.agents);
+  // A user who syncs asks for another try, whatever there is to send.
+  if (trigger === "command") target.setRefused(undefined);
+
+  const sessions = await upload({ ...options, ledger, target, tally }, surveyOptions, found);
+  signal.throwIfAborted();
+  settleSpent(target, {
+    notFound: tally.settleNotFound(),
+    spent: tally.spentSessions,
+    hasDelivered: tally.parts > 0,
+  });
+  if (tally.stop?.kind === "refused") {
+    const { reason } = tally.stop;
+    target.setRefused({ reason, at: now(), credential: credentialOf(options.apiKey) });
+  } else if (tally.parts > 0) {
+    target.setRefused(undefined);
+  }
+  await ledger.save();
+  tally.countStates({ ...found, sessions });
+  const settled =
+    tally.parts === 0 && ledger.problems.length === 0 && isSettled(found, target, startedAt);
+  return { ...tally.finish(null, now(), settled), ...foundIn(agents, found) };
+}
+
+/** How many sessions there are; nothing of agents that are excluded is counted, so without others it is not known. */
+function foundIn({ agents }: Agents, { sessions }: Survey): { found?: number } {
+  const isKnown = sessions.length > 0 || agents.every(({ excludedBy }) => excludedBy === null);
+  return isKnown ? { found: sessions.length } : {};
+}
+
+/**
+ * What a run would send now; with `all`, what it would send until nothing is waiting.
+ * Touches neither network, ledger nor lock.
+ */
+export async function dryRun(
+  options: Omit<RunOptions, "apiKey" | "lockWaitMs" | "random" | "events">,
+): Promise<{
+  plan: PlannedSession[];
+  survey: Survey;
+  /** See {@link RunReport}. */
+  found?: number;
+  problems: Problem[];
+  unmatched: UnmatchedPattern[];
+}> {
+  const { stateDir, config, now, all = false } = options;
+  const filter = createFilter(config.filter);
+  const ledger = await Ledger.open({ stateDir, now, readOnly: true });
+  const target = ledger.target(config);
+  await using agents = await findAgents({ ...options, filter, knownBytes: knownBytes(target) });
+  const found = await survey({ ...surveyOf(options, filter, agents), ledger, target });
+  const limits = limitsOf(config, target);
+  const plan = await planParts({
+    ...planOptions(options, target),
+    sessions: found.sessions,
+    limits: all ? { ...limits, maxSessions: Infinity, maxBytes: Infinity } : limits,
+    // What was planned before and has not arrived counts with the rest of its session.
+    anew: all,
+  });
+  const problems = [...ledger.problems, ...found.problems];
+  // Among the sessions of one agent, many a pattern matches nothing.
+  const unmatched = options.agentId === undefined ? unmatchedPatterns(filter, found) : [];
+  return { plan, survey: found, ...foundIn(agents, found), problems, unmatched };
+}
+
+/** Whether the same look at any later time would find the same, and nothing to do. */
+function isSettled(
+  { sessions, failedAgents }: Survey,
+  target: TargetRecords,
+  now: number,
+): boolean {
+  return (
+    failedAgents.length === 0 &&
+    sessions.every(({ state, changedAt }) => {
+      const isDone = state.kind === "skipped" || (state.kind === "uploaded" && !state.growing);
+      return isDone && isAtRest({ changedAt }, now);
+    }) &&
+    // One that vanished is forgotten in the end.
+    Object.values(target.sessions).every(({ missing }) => missing === undefined)
+  );
+}
+
+/** What is looked at in a run. */
+function surveyOf(
+  options: Pick<RunOptions, "agentId" | "retryAside" | "trigger" | "now" | "signal">,
+  filter: Filter,
+  { agents, failures }: Agents,
+): Omit<SurveyOptions, "ledger" | "target"> {
+  const { agentId, now, signal } = options;
+  const chosen = agents.filter(({ names }) => agentId === undefined || isNamed(names, agentId));
+  const retryAside = options.retryAside ?? options.trigger === "command";
+  return { agents: chosen, failures, filter, retryAside, now, signal };
+}
+
+/** Why the interval sends nothing now; null when it may. */
+function reasonToHold(
+  { refused, notBefore }: TargetRecords,
+  { apiKey, now }: Pick<RunOptions, "apiKey" | "now">,
+): { kind: "refused" | "unreachable"; reason: string } | null {
+  if (refused !== undefined && refused.credential === credentialOf(apiKey)) {
+    return { kind: "refused", reason: refused.reason };
+  }
+  if (notBefore !== undefined && isAhead(notBefore, now(), MAX_RETRY_AFTER_MS)) {
+    const until = new Date(notBefore).toISOString();
+    return { kind: "unreachable", reason: `the API asked not to be called before ${until}` };
+  }
+  return null;
+}
+
+/** Tells whether a key has changed without keeping it. */
+function credentialOf(apiKey: string): string {
+  return createHash("sha256")
+    .update("influxion credential\0")
+    .update(apiKey)
+    .digest("hex")
+    .slice(0, 16);
+}

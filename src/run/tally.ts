@@ -1,0 +1,219 @@
+import type { SurveyedSession } from "../discovery/examine.ts";
+import type { Survey } from "../discovery/survey.ts";
+import type { PlannedPart } from "../ledger/records.ts";
+import { addCounts, type LineCounts, noLines, sentLines } from "../lines/entry.ts";
+import type { Receipt } from "../protocol/wire.ts";
+import type { Problem } from "../shared/problem.ts";
+import { count } from "../shared/text.ts";
+import type { SessionTally } from "../upload/session.ts";
+import { MAX_TOLD, type RunReport, type SessionNote } from "./report.ts";
+
+/** Sessions whose parts spent their retries in a row before the run gives up on the API. */
+const GIVE_UP_AFTER = 3;
+
+/** A session that was answered 404 or 405, and why it would be put aside. */
+interface NotFound {
+  readonly session: SurveyedSession;
+  readonly status: number;
+  readonly reason: string;
+}
+
+/** Adds up a run while it goes on. */
+export class Tally implements SessionTally {
+  parts = 0;
+  wireBytes = 0;
+  readonly problems: Problem[] = [];
+  /** Sessions whose retries were spent in this run. */
+  readonly spentSessions: { readonly session: SurveyedSession; readonly reason: string }[] = [];
+  /** Set when the run cannot go on. */
+  stop: SessionTally["stop"] = null;
+
+  /** Sessions that were answered 404 or 405. */
+  readonly #notFound: NotFound[] = [];
+  readonly #startedAt: number;
+  readonly #trigger: RunReport["trigger"];
+  readonly #ledgerProblems: readonly Problem[];
+  readonly #counts: LineCounts = noLines();
+  readonly #failures: SessionNote[] = [];
+  readonly #postponed: SessionNote[] = [];
+  readonly #warnings = new Set<string>();
+  /** Bytes of source delivered, by session; and those that need no more, of which some were only counted. */
+  readonly #delivered = new Map<string, number>();
+  readonly #covered = new Map<string, number>();
+  readonly #completed = new Set<string>();
+  readonly #failed = new Set<string>();
+  #accepted = 0;
+  #rejected = 0;
+  #lastAnswer: string | undefined;
+  #spentInARow = 0;
+  #left = { sessions: 0, bytes: 0, settling: 0 };
+
+  /** @param ledgerProblems those of the ledger, to which more may be added until the run has ended */
+  constructor(
+    startedAt: number,
+    trigger: RunReport["trigger"],
+    ledgerProblems: readonly Problem[],
+  ) {
+    this.#startedAt = startedAt;
+    this.#trigger = trigger;
+    this.#ledgerProblems = ledgerProblems;
+  }
+
+  delivered(
+    session: SurveyedSession,
+    part: PlannedPart,
+    counts: LineCounts,
+    receipt: Receipt,
+  ): void {
+    this.parts++;
+    this.#spentInARow = 0;
+    addCounts(this.#counts, counts);
+    this.#rejected += receipt.rejected;
+    const before = this.#delivered.get(session.key) ?? 0;
+    this.#delivered.set(session.key, before + part.bytes);
+    const covered = part.omitted === undefined ? part.bytes : part.omitted + 1;
+    this.#covered.set(session.key, (this.#covered.get(session.key) ?? 0) + covered);
+    this.#accepted += receipt.accepted;
+    this.#lastAnswer = `accepted ${count(this.#accepted, "line")}, rejected ${this.#rejected}`;
+    for (const warning of receipt.warnings ?? []) {
+      if (this.#warnings.size < MAX_TOLD) this.#warnings.add(words(warning));
+    }
+    for (const { lineIndex, reason } of receipt.errors ?? []) {
+      if (this.#warnings.size >= MAX_TOLD) break;
+      this.#warnings.add(`${session.key} line ${lineIndex} was rejected: ${words(reason)}`);
+    }
+  }
+
+  completed({ key }: SurveyedSession): void {
+    this.#completed.add(key);
+  }
+
+  restarted({ agentId, sessionId }: SurveyedSession): void {
+    const message = `the API has other lines of this session than were recorded here (answered 409), as after a restored backup or on a copied machine; all of it is sent again`;
+    this.problems.push({ code: "SESSION_RESTARTED", agentId, sessionId, message });
+  }
+
+  /** The session is waiting again, with what is left of it now. */
+  examinedAgain({ key }: SurveyedSession): void {
+    this.#completed.delete(key);
+    this.#covered.delete(key);
+  }
+
+  failed(session: SurveyedSession, reason: string): void {
+    this.#failed.add(session.key);
+    this.#failures.push(note(session, reason));
+    this.#lastAnswer = reason;
+  }
+
+  /** The retries of one session are spent; several in a row mean that the API is not there. */
+  spent(session: SurveyedSession, reason: string): void {
+    this.postponed(session, reason);
+    this.spentSessions.push({ session, reason });
+    this.#lastAnswer = reason;
+    this.#spentInARow++;
+    if (this.#spentInARow >= GIVE_UP_AFTER) this.stop ??= { kind: "unreachable", reason };
+  }
+
+  /** Nothing takes the session at this address; the first ones of a run show that nothing takes any. */
+  notFound(session: SurveyedSession, answer: Omit<NotFound, "session">): void {
+    this.#notFound.push({ ...answer, session });
+    this.#lastAnswer = answer.reason;
+    if (this.#notFound.length >= GIVE_UP_AFTER) this.#checkAddress();
+  }
+
+  /**
+   * Decides, when everything has been tried, about the sessions that were not found: others
+   * got through, so it is they; or none did, so it is the address.
+   *
+   * @returns those to put aside
+   */
+  settleNotFound(): readonly NotFound[] {
+    this.#checkAddress();
+    for (const { session, reason } of this.#notFound) {
+      if (this.parts > 0) this.failed(session, reason);
+      else this.postponed(session, this.stop?.reason ?? reason);
+    }
+    return this.parts > 0 ? this.#notFound : [];
+  }
+
+  #checkAddress(): void {
+    const last = this.#notFound.at(-1);
+    if (last === undefined || this.parts > 0) return;
+    const reason = `answered ${last.status}: nothing takes uploads at this address; check apiUrl`;
+    this.stop ??= { kind: "unreachable", reason };
+  }
+
+  postponed(session: SurveyedSession, reason: string): void {
+    this.#postponed.push(note(session, reason));
+  }
+
+  /** Counts what is left of what the survey found waiting, and what it found failing. */
+  countStates({ sessions, failedAgents }: Survey): void {
+    for (const session of sessions) {
+      const { state } = session;
+      if (state.kind === "failing") this.#failures.push(note(session, state.reason));
+      const { key } = session;
+      if (state.kind !== "pending" || this.#completed.has(key) || this.#failed.has(key)) continue;
+      const bytes = state.bytes - (this.#covered.get(key) ?? 0);
+      if (bytes <= 0) continue;
+      this.#left.sessions++;
+      this.#left.bytes += bytes;
+      if (state.settling) this.#left.settling++;
+    }
+    for (const { agentId, message } of failedAgents) {
+      this.#failures.push({ agentId: agentId ?? "", sessionId: "", reason: message });
+    }
+  }
+
+  /**
+   * @param held why nothing was tried at all
+   * @param settled see {@link RunReport}
+   */
+  finish(held: Tally["stop"], endedAt: number, settled: boolean): RunReport {
+    const stop = held ?? this.stop ?? this.#neverArrived();
+    const counts = this.#counts;
+    const { raw, omitted, untyped, invalidUtf8, blank } = counts;
+    // A session that is only being rewritten just now is no trouble.
+    const trouble =
+      this.#failures.length > 0 || this.spentSessions.length > 0 || this.#rejected > 0;
+    return {
+      outcome: stop?.kind ?? (trouble ? "partial" : "done"),
+      ...(stop === null ? {} : { reason: stop.reason }),
+      trigger: this.#trigger,
+      settled,
+      startedAt: new Date(this.#startedAt).toISOString(),
+      endedAt: new Date(endedAt).toISOString(),
+      sent: {
+        sessions: this.#delivered.size,
+        parts: this.parts,
+        lines: sentLines(counts),
+        messages: counts.messages,
+        sourceBytes: [...this.#delivered.values()].reduce((sum, bytes) => sum + bytes, 0),
+        wireBytes: this.wireBytes,
+      },
+      lines: { raw, omitted, untyped, invalidUtf8, blank, rejected: this.#rejected },
+      failures: this.#failures.slice(0, MAX_TOLD),
+      failed: this.#failures.length,
+      postponed: this.#postponed.slice(0, MAX_TOLD),
+      problems: [...this.#ledgerProblems, ...this.problems].slice(0, MAX_TOLD),
+      ...(this.#lastAnswer === undefined ? {} : { lastAnswer: this.#lastAnswer }),
+      warnings: [...this.#warnings],
+      left: this.#left,
+    };
+  }
+
+  /** Fewer sessions than it takes to give up, but none of them got through. */
+  #neverArrived(): Tally["stop"] {
+    if (this.#spentInARow === 0 || this.parts > 0) return null;
+    return { kind: "unreachable", reason: this.#postponed.at(-1)?.reason ?? "no answer" };
+  }
+}
+
+function note({ agentId, sessionId }: SurveyedSession, reason: string): SessionNote {
+  return { agentId, sessionId, reason };
+}
+
+/** Text that the API chose, made fit for a terminal. */
+function words(text: string): string {
+  return text.slice(0, 200).replace(/\p{C}/gu, "?");
+}

@@ -1,0 +1,125 @@
+import pLimit from "p-limit";
+import type { SurveyedSession } from "../discovery/examine.ts";
+import type { Ledger } from "../ledger/ledger.ts";
+import type { TargetRecords } from "../ledger/target.ts";
+import type { PlannedSession } from "../planning/parts.ts";
+import { VERSION } from "../shared/version.ts";
+import type { Client } from "../upload/client.ts";
+import { CodingChoice } from "../upload/coding.ts";
+import { Pacer, type SendOptions } from "../upload/part.ts";
+import { type SessionResult, uploadSession } from "../upload/session.ts";
+import type { RunOptions } from "./options.ts";
+import type { Tally } from "./tally.ts";
+
+export interface UploaderOptions extends RunOptions {
+  readonly ledger: Ledger;
+  readonly target: TargetRecords;
+  readonly tally: Tally;
+}
+
+/** Sends planned sessions side by side over one pool of connections, until something ends the run. */
+export class Uploader implements AsyncDisposable {
+  readonly #options: UploaderOptions;
+  readonly #stop = new AbortController();
+  readonly #running: AbortSignal;
+  readonly #pacer = new Pacer();
+  readonly #codings: CodingChoice;
+  #client: Client | undefined;
+
+  constructor(options: UploaderOptions) {
+    this.#options = options;
+    this.#running = AbortSignal.any([options.signal, this.#stop.signal]);
+    this.#codings = new CodingChoice(options.target.coding);
+  }
+
+  /**
+   * Sends what is planned. Whatever ends the run is left in `tally.stop`.
+   *
+   * @param onBegin told about each session that is begun
+   * @returns how each session that was begun has ended
+   * @throws {LedgerError} when a confirmation cannot be recorded
+   * @throws the signal's reason
+   */
+  async send(
+    plan: readonly PlannedSession[],
+    onBegin: (key: string) => void,
+  ): Promise<ReadonlyMap<string, SessionResult>> {
+    const { config, signal, tally, events } = this.#options;
+    const client = await this.#connect();
+    const limit = pLimit(compressors(config.upload.concurrency));
+    const results = new Map<string, SessionResult>();
+    const failures: unknown[] = [];
+    const uploads = plan.map((planned) =>
+      limit(async () => {
+        if (this.#running.aborted) return;
+        const { session } = planned;
+        onBegin(session.key);
+        try {
+          const send = this.#sendOptions(client, session);
+          const result = await uploadSession(planned, { ...this.#options, send });
+          results.set(session.key, result);
+          events?.onSession?.(nameOf(session), result === "restart" ? "later" : result);
+        } catch (error) {
+          failures.push(error);
+        }
+        // What ends the run also ends the sessions in flight; only the first reason counts.
+        if (failures.length > 0 || tally.stop !== null) this.#stop.abort(failures[0]);
+      }),
+    );
+    await Promise.all(uploads);
+    this.#options.target.setCoding(this.#codings.known);
+    signal.throwIfAborted();
+    if (tally.stop === null && failures.length > 0) throw failures[0];
+    return results;
+  }
+
+  /** Ends every connection at once. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#client?.close();
+  }
+
+  /** Not needed, and not loaded, while there is nothing to send. */
+  async #connect(): Promise<Client> {
+    if (this.#client !== undefined) return this.#client;
+    const { config, apiKey, proxy } = this.#options;
+    const { createClient } = await import("../upload/client.ts");
+    this.#client = createClient({
+      apiUrl: config.apiUrl,
+      apiKey,
+      timeoutMs: config.upload.timeoutMs,
+      version: VERSION,
+      proxy,
+    });
+    return this.#client;
+  }
+
+  #sendOptions(client: Client, session: SurveyedSession): SendOptions {
+    const { config, now, random, tally, events } = this.#options;
+    const { retryAttempts, retryBackoffMs } = config.upload;
+    return {
+      client,
+      pacer: this.#pacer,
+      codings: this.#codings,
+      deploymentId: config.deploymentId,
+      projectId: config.projectId,
+      retryAttempts,
+      retryBackoffMs,
+      signal: this.#running,
+      now,
+      random,
+      onBytes: (bytes) => {
+        tally.wireBytes += bytes;
+        events?.onBytes?.(bytes);
+      },
+      onRetry: (reason, waitMs) => events?.onRetry?.(nameOf(session), reason, waitMs),
+    };
+  }
+}
+
+const nameOf = ({ agentId, sessionId }: SurveyedSession) => ({ agentId, sessionId });
+
+/** libuv's pool has four threads unless the environment says otherwise; half of them stay with the Gateway. */
+function compressors(concurrency: number): number {
+  const pool = Number(process.env.UV_THREADPOOL_SIZE ?? 4) || 4;
+  return Math.max(1, Math.min(concurrency, Math.floor(pool / 2)));
+}

@@ -1,0 +1,58 @@
+// The thread of an IsolatedRunner; see isolated.ts.
+import { parentPort } from "node:worker_threads";
+import { InfluxionError } from "../shared/problem.ts";
+import type { WorkerCommand, WorkerInput, WorkerMessage } from "./isolated.ts";
+import { run } from "./run.ts";
+
+/** Bytes are reported at most this often, in ms. */
+const BYTES_EVERY_MS = 100;
+
+if (parentPort === null) throw new Error("this module is the program of a worker thread");
+const port = parentPort;
+const tell = (message: WorkerMessage): void => port.postMessage(message);
+
+let abort = new AbortController();
+
+port.on("message", (command: WorkerCommand) => {
+  if (command.kind === "end") abort.abort(new Error("the run was asked to end"));
+  else void work(command.input);
+});
+
+async function work(input: WorkerInput): Promise<void> {
+  abort = new AbortController();
+  let unreported = 0;
+  let reportedAt = 0;
+  const reportBytes = (): void => {
+    if (unreported > 0) tell({ kind: "onBytes", args: [unreported] });
+    unreported = 0;
+    reportedAt = performance.now();
+  };
+  const outcome = await run({
+    ...input,
+    signal: abort.signal,
+    now: Date.now,
+    random: Math.random,
+    events: {
+      onWait: (...args) => tell({ kind: "onWait", args }),
+      onDatabases: (...args) => tell({ kind: "onDatabases", args }),
+      onPlan: (...args) => tell({ kind: "onPlan", args }),
+      onRetry: (...args) => tell({ kind: "onRetry", args }),
+      onSession: (...args) => {
+        reportBytes();
+        tell({ kind: "onSession", args });
+      },
+      onBytes: (bytes) => {
+        unreported += bytes;
+        if (performance.now() - reportedAt >= BYTES_EVERY_MS) reportBytes();
+      },
+    },
+  }).then((report): WorkerMessage => ({ kind: "report", report }), failureMessage);
+  reportBytes();
+  tell(outcome);
+}
+
+function failureMessage(error: unknown): WorkerMessage {
+  const code = error instanceof InfluxionError ? error.code : null;
+  const message = error instanceof Error ? error.message : String(error);
+  return { kind: "failure", code, message };
+}

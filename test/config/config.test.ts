@@ -1,0 +1,257 @@
+import { readFileSync } from "node:fs";
+import { expect, test } from "vitest";
+import { manifestSchema } from "../../scripts/manifest.ts";
+import { formatConfigProblem, readConfig } from "../../src/config/config.ts";
+import { parseInterval } from "../../src/config/interval.ts";
+
+const MINIMAL = { apiKey: "sk-1", deploymentId: "laptop", projectId: "p" };
+
+const problems = (input: unknown): string[] => {
+  const result = readConfig(input);
+  return result.ok ? [] : result.problems.map(formatConfigProblem);
+};
+
+test("three lines are a whole config; everything else has its documented default", () => {
+  expect(readConfig(MINIMAL)).toEqual({
+    ok: true,
+    config: {
+      ...MINIMAL,
+      apiUrl: "https://api.influxion.io",
+      allowInsecureHttp: false,
+      everyMs: 900_000,
+      upload: {
+        every: "15m",
+        retryAttempts: 3,
+        retryBackoffMs: 5000,
+        timeoutMs: 30_000,
+        maxFilesPerRun: 50,
+        maxBytesPerRun: 10_485_760,
+        concurrency: 2,
+      },
+      filter: {
+        agents: { allow: [], deny: [] },
+        sessions: { deny: [] },
+        minMessages: 2,
+        minBytes: 512,
+      },
+    },
+  });
+});
+
+test("nothing at all names the three missing fields", () => {
+  for (const input of [undefined, null, {}]) {
+    expect(problems(input).map((line) => /at (\w+);/.exec(line)?.[1])).toEqual([
+      "apiKey",
+      "deploymentId",
+      "projectId",
+    ]);
+  }
+});
+
+test.for([
+  ["upload", "15m", "upload"],
+  ["upload", { every: "soon" }, "upload.every"],
+  ["upload", { every: -1 }, "upload.every"],
+  ["upload", { retryAttempts: 1.5 }, "upload.retryAttempts"],
+  ["upload", { maxBytesPerRun: "10MB" }, "upload.maxBytesPerRun"],
+  ["upload", { concurrency: 99 }, "upload.concurrency"],
+  ["upload", { evry: "1m" }, "upload.evry"],
+  ["filter", { agents: { deny: "main" } }, "filter.agents.deny"],
+  ["filter", { sessions: { deny: [7] } }, "filter.sessions.deny.0"],
+  ["filter", { minMessages: null }, "filter.minMessages"],
+  ["apiUrl", "api.influxion.io", "apiUrl"],
+  ["apiUrl", "https://user:pass@api.influxion.io", "apiUrl"],
+  ["apiUrl", "ftp://api.influxion.io", "apiUrl"],
+  ["apiKey", "with space", "apiKey"],
+  ["apiKey", { source: "env" }, "apiKey"],
+  ["allowInsecureHttp", "yes", "allowInsecureHttp"],
+  ["colour", "blue", "colour"],
+] as const)("%s: %j is named as %s, with what to write instead", ([option, value, path]) => {
+  const found = problems({ ...MINIMAL, [option]: value });
+  expect(found).toHaveLength(1);
+  expect(found[0]).toMatch(new RegExp(`^found .+ at ${path.replaceAll(".", "\\.")}; expected .+`));
+  expect(found[0]).not.toMatch(/Invalid (type|input|format)/);
+});
+
+test.for([
+  ["https://a.example?", "https://a.example/…"],
+  ["https://a.example#", "https://a.example/…"],
+  ["https://a.example/?key=sk-secret", "https://a.example/…"],
+  ["https://sk-secret@a.example", "https://a.example/…"],
+  ["u:sk-secret@a.example", null],
+  ["ftp://sk-secret@a.example/sk-secret", null],
+  ["sk-secret", null],
+  ["sk-secret://a.example", null],
+  ["", null],
+] as const)(
+  "P58: the apiUrl %j is refused, and no more of it is shown than where it leads",
+  ([apiUrl, shown]) => {
+    const [problem, ...others] = problems({ ...MINIMAL, apiUrl });
+    expect(others).toEqual([]);
+    const found = shown === null ? "a string that is no http or https URL" : `"${shown}"`;
+    expect(problem).toMatch(/; expected an https URL without user, query or fragment/);
+    expect(problem?.startsWith(`found ${found} at apiUrl; `), problem).toBe(true);
+  },
+);
+
+test.for([
+  ["HTTPS://A.example", "https://a.example"],
+  [" https://a.example/v1/ ", "https://a.example/v1"],
+  ["https://a.example:443", "https://a.example"],
+  ["http://127.0.0.1:8787", "http://127.0.0.1:8787"],
+] as const)("the apiUrl %j is %s", ([apiUrl, is]) => {
+  expect(readConfig({ ...MINIMAL, apiUrl })).toMatchObject({ ok: true, config: { apiUrl: is } });
+});
+
+test("a list in place of an object is named as a list, and nothing else", () => {
+  expect(problems([])).toEqual([
+    "found a list at config; expected an object with the plugin's options",
+  ]);
+  expect(problems({ ...MINIMAL, upload: [], filter: { agents: ["main"], sessions: [] } })).toEqual([
+    "found a list at upload; expected an object with the upload options",
+    'found a list at filter.agents; expected an object such as {"allow": [], "deny": []}',
+    'found a list at filter.sessions; expected an object such as {"deny": ["tmp-*"]}',
+  ]);
+});
+
+test.for([
+  ["!public-*"],
+  ["@(a|b)"],
+  ["!(a)"],
+  ["a*(b)"],
+  ["(a|b)"],
+  [" "],
+  [""],
+  ["*a*b*c*d*"],
+] as const)(
+  "P67: the pattern %j is refused, because it would deny what nobody meant, or nothing",
+  ([pattern]) => {
+    for (const filter of [
+      { agents: { allow: [pattern] } },
+      { agents: { deny: ["main", pattern] } },
+      { sessions: { deny: [pattern] } },
+    ]) {
+      expect(problems({ ...MINIMAL, filter })).toEqual([
+        expect.stringMatching(
+          /at filter\.\w+\.\w+\.\d; expected a list of .+ with at most four \*, /,
+        ),
+      ]);
+    }
+  },
+);
+
+test.for(["[draft] plan", "chat (private)", "a|b", "#x", "a!b"])(
+  "P67: the pattern %j is taken as it is written",
+  (pattern) => {
+    expect(problems({ ...MINIMAL, filter: { sessions: { deny: [` ${pattern} `] } } })).toEqual([]);
+  },
+);
+
+test("an interval is off or at least a second", () => {
+  for (const every of ["0.001s", "0.5s", 0.01, "0.016"]) {
+    const found = problems({ ...MINIMAL, upload: { every } });
+    expect(found).toHaveLength(1);
+    expect(found[0]).toContain('(at least "1s")');
+  }
+  for (const every of ["1s", "0", 0, "0s"]) {
+    expect(problems({ ...MINIMAL, upload: { every } })).toEqual([]);
+  }
+});
+
+test("every wrong field is named at once", () => {
+  expect(problems({ apiKey: "", upload: { every: "x", timeoutMs: "y" } })).toHaveLength(5);
+});
+
+test("a secret reference is a key", () => {
+  const apiKey = { source: "env", provider: "default", id: "INFLUXION_API_KEY" };
+  expect(readConfig({ ...MINIMAL, apiKey })).toMatchObject({ ok: true, config: { apiKey } });
+});
+
+test("a trailing slash of apiUrl does not matter", () => {
+  const result = readConfig({ ...MINIMAL, apiUrl: "https://a.example/base//" });
+  expect(result).toMatchObject({ ok: true, config: { apiUrl: "https://a.example/base" } });
+});
+
+test.for([
+  ["30s", 30_000],
+  ["5m", 300_000],
+  ["1h", 3_600_000],
+  ["1d", 86_400_000],
+  ["15", 900_000],
+  [15, 900_000],
+  ["0", 0],
+  ["0s", 0],
+  ["1.5h", 5_400_000],
+  [" 5 m ", 300_000],
+  ["", null],
+  ["-1m", null],
+  ["m", null],
+  ["5 weeks", null],
+  ["1e3", null],
+] as const)("the interval %j is %j ms", ([text, ms]) => {
+  expect(parseInterval(text)).toBe(ms);
+});
+
+const manifest = JSON.parse(
+  readFileSync(new URL("../../openclaw.plugin.json", import.meta.url), "utf8"),
+);
+const packageJson = JSON.parse(
+  readFileSync(new URL("../../package.json", import.meta.url), "utf8"),
+);
+
+type Schema = {
+  properties?: Record<string, Schema>;
+  default?: unknown;
+  additionalProperties?: boolean;
+};
+
+const options = (schema: Schema, path = ""): string[] =>
+  Object.entries(schema.properties ?? {}).flatMap(([name, option]) => {
+    const own = path === "" ? name : `${path}.${name}`;
+    return [own, ...options(option, own)];
+  });
+
+test("the manifest's config schema is made from the one the plugin checks with", () => {
+  expect(manifest.configSchema).toEqual(manifestSchema());
+});
+
+test("the manifest allows no unknown option anywhere, and requires none", () => {
+  const objects = (schema: Schema): Schema[] =>
+    schema.properties === undefined
+      ? []
+      : [schema, ...Object.values(schema.properties).flatMap(objects)];
+  expect(objects(manifest.configSchema).length).toBe(5);
+  for (const schema of objects(manifest.configSchema))
+    expect(schema.additionalProperties).toBe(false);
+  expect(JSON.stringify(manifest.configSchema)).not.toContain('"required"');
+});
+
+test("every option has a label and a help text, and nothing else has", () => {
+  expect(Object.keys(manifest.uiHints).sort()).toEqual(options(manifest.configSchema).sort());
+  for (const hint of Object.values<{ label: string; help: string }>(manifest.uiHints)) {
+    expect(hint.label).toMatch(/\S/);
+    expect(hint.help).toMatch(/\.$/);
+  }
+  expect(manifest.uiHints.apiKey.sensitive).toBe(true);
+});
+
+test("the README's table has every option with its default", () => {
+  const readme = readFileSync(new URL("../../README.md", import.meta.url), "utf8");
+  const leaf = (schema: Schema, path: string): Schema =>
+    path.split(".").reduce<Schema>((at, name) => at.properties?.[name] ?? {}, schema);
+  for (const option of options(manifest.configSchema)) {
+    const schema = leaf(manifest.configSchema, option);
+    if (schema.properties !== undefined) continue;
+    const row = readme.split("\n").find((line) => line.startsWith(`| \`${option}\` |`));
+    expect(row, option).toBeDefined();
+    if (schema.default !== undefined)
+      expect(row, option).toContain(`\`${JSON.stringify(schema.default)}\``);
+  }
+});
+
+test("package and manifest agree on what the host reads", () => {
+  expect(manifest.id).toBe(packageJson.name);
+  expect(manifest.activation).toEqual({ onStartup: true });
+  expect(manifest.cliCommands[0].name).toBe("influxion");
+  expect(packageJson.openclaw.runtimeExtensions).toEqual(["./dist/index.js"]);
+});

@@ -1,0 +1,160 @@
+import { expect, test } from "vitest";
+import { readConfig } from "../../src/config/config.ts";
+import { createFilter, type Filter, type FilterName, isNamed } from "../../src/config/filter.ts";
+
+function filterOf(filter: object): Filter {
+  const result = readConfig({ apiKey: "k", deploymentId: "d", projectId: "p", filter });
+  if (!result.ok) throw new Error(JSON.stringify(result.problems));
+  return createFilter(result.config.filter);
+}
+
+/** The filter that excludes a session, `undecidable`, or null. */
+function verdict(
+  filter: Filter,
+  agentNames: string | readonly string[],
+  sessionId: string,
+  names: readonly string[] = [],
+  unknown: { namesUnknown?: string; agentUnknown?: string } = {},
+): FilterName | "undecidable" | null {
+  const verdict = filter.byName([agentNames].flat(), { sessionId, names, ...unknown });
+  if (verdict.kind === "excluded") return verdict.filter;
+  return verdict.kind === "undecidable" ? "undecidable" : null;
+}
+
+test("without filters every agent and session may go", () => {
+  expect(verdict(filterOf({}), "main", "abc")).toBeNull();
+});
+
+test("deny wins over allow", () => {
+  const filter = filterOf({ agents: { allow: ["main", "ops"], deny: ["ops"] } });
+  expect(verdict(filter, "main", "abc")).toBeNull();
+  expect(verdict(filter, "ops", "abc")).toBe("filter.agents.deny");
+  expect(verdict(filter, "other", "abc")).toBe("filter.agents.allow");
+});
+
+test("an agent's name is compared whole", () => {
+  const filter = filterOf({ agents: { deny: ["main"] } });
+  expect(verdict(filter, "main-2", "abc")).toBeNull();
+  expect(verdict(filterOf({ agents: { allow: ["main"] } }), "mai", "abc")).toBe(
+    "filter.agents.allow",
+  );
+});
+
+test.for([
+  ["My Agent", "my-agent"],
+  ["my-agent", "My Agent"],
+  ["MY-AGENT", "my-agent"],
+  [" my-agent ", "my-agent"],
+  ["Scratch", "scratch"],
+  ["scr*", "scratch"],
+  ["SCR*", "scratch"],
+  ["My A*", "my-agent"],
+  ["{My Agent,x}", "my-agent"],
+  ["m?-agent", "my-agent"],
+  ["café", "CAFÉ"],
+  ["cafe\u0301", "caf\u00e9"],
+  ["日本", "main"],
+] as const)("P67: agents.deny %j keeps the agent %j here", ([pattern, name]) => {
+  const filter = filterOf({ agents: { deny: [pattern] } });
+  expect(verdict(filter, name, "abc")).toBe("filter.agents.deny");
+  expect(verdict(filter, "another", "abc")).toBeNull();
+});
+
+test("P67: an agent is denied by any of its names, and allowed by any", () => {
+  const names = ["main", "alias", "My Main"];
+  for (const name of names) {
+    expect(verdict(filterOf({ agents: { deny: [name] } }), names, "abc")).toBe(
+      "filter.agents.deny",
+    );
+    expect(verdict(filterOf({ agents: { allow: [name] } }), names, "abc")).toBeNull();
+  }
+});
+
+test("P67: a glob of characters that no id can have does not become one that matches everything", () => {
+  expect(verdict(filterOf({ agents: { allow: ["日*"] } }), "main", "abc")).toBe(
+    "filter.agents.allow",
+  );
+  expect(verdict(filterOf({ agents: { deny: ["日*"] } }), "main", "abc")).toBeNull();
+});
+
+test.for([
+  ["tmp-*", "tmp-1", true],
+  ["tmp-*", "not-tmp-1", false],
+  ["TMP-*", "tmp-1", true],
+  ["tmp-* ", "TMP-1", true],
+  ["*", ".begins-with-a-dot", true],
+  ["*", "..", true],
+  ["s?", "s1", true],
+  ["s?", "s12", false],
+  ["{a,b}-*", "b-1", true],
+  ["[0-9]*", "7up", true],
+  ["*-topic-*", "abc-topic-9", true],
+  ["a.b+c", "a.b+c", true],
+  ["a.b", "axb", false],
+  ["a*", "a/b:c", true],
+  ["[draft] plan", "[draft] plan", true],
+  ["[draft", "[draft", true],
+  ["(private)", "(private)", true],
+  ["#x", "#x", true],
+  ["a\\b", "a\\b", true],
+] as const)("P67: sessions.deny %j on the session %j denies: %j", ([glob, sessionId, denied]) => {
+  const filter = filterOf({ sessions: { deny: [glob] } });
+  const expected = denied ? "filter.sessions.deny" : null;
+  expect(verdict(filter, "main", sessionId)).toBe(expected);
+  // The same when it is one of its other names.
+  expect(verdict(filter, "main", "0f8c", ["Unrelated", sessionId])).toBe(expected);
+});
+
+test("P67: a session is denied by its key as the host writes it", () => {
+  const filter = filterOf({ sessions: { deny: ["agent:*:tmp-*"] } });
+  expect(verdict(filter, "main", "0f8c", ["agent:main:tmp-x"])).toBe("filter.sessions.deny");
+  expect(verdict(filter, "main", "0f8c", ["agent:main:main"])).toBeNull();
+});
+
+test("P67: what cannot be decided is denied, where there is something to decide", () => {
+  const unknown = { namesUnknown: "sessions.json is damaged" };
+  const denying = filterOf({ sessions: { deny: ["tmp-*"] } });
+  expect(verdict(denying, "main", "abc", [], unknown)).toBe("undecidable");
+  expect(verdict(denying, "main", "tmp-1", [], unknown)).toBe("filter.sessions.deny");
+  expect(verdict(filterOf({}), "main", "abc", [], unknown)).toBeNull();
+  expect(denying.byName(["main"], { sessionId: "abc", names: [], ...unknown })).toMatchObject({
+    reason: expect.stringMatching(/filter\.sessions\.deny.+sessions\.json/),
+  });
+
+  const whose = { agentUnknown: "nobody says whose it is" };
+  expect(verdict(filterOf({ agents: { deny: ["x"] } }), "main", "abc", [], whose)).toBe(
+    "undecidable",
+  );
+  expect(verdict(filterOf({ agents: { allow: ["main"] } }), "main", "abc", [], whose)).toBe(
+    "undecidable",
+  );
+  expect(verdict(denying, "main", "abc", [], whose)).toBeNull();
+});
+
+test("P67: patterns that matched nothing are known", () => {
+  const filter = filterOf({
+    agents: { allow: ["main", "mian"], deny: ["scrach", "ops"] },
+    sessions: { deny: ["tmp-*", "nothing-*"] },
+  });
+  expect(filter.unmatched()).toHaveLength(6);
+  filter.byAgent(["ops"]);
+  verdict(filter, "main", "tmp-1");
+  expect(filter.unmatched()).toEqual([
+    { option: "filter.agents.allow", pattern: "mian" },
+    { option: "filter.agents.deny", pattern: "scrach" },
+    { option: "filter.sessions.deny", pattern: "nothing-*" },
+  ]);
+});
+
+test("P67: an agent is chosen by any of its names, as the host normalises them, and by no glob", () => {
+  expect(isNamed(["my-agent", "alias"], "My Agent")).toBe(true);
+  expect(isNamed(["my-agent", "alias"], "ALIAS")).toBe(true);
+  expect(isNamed(["my-agent"], "my-*")).toBe(false);
+  expect(isNamed(["my-agent"], "my")).toBe(false);
+});
+
+test("minBytes is the least size that may go", () => {
+  const filter = filterOf({ minBytes: 100 });
+  expect(filter.bySize(99)).toBe("filter.minBytes");
+  expect(filter.bySize(100)).toBeNull();
+});

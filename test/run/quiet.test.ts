@@ -1,0 +1,255 @@
+import { mkdirSync, rmSync, symlinkSync, unlinkSync, utimesSync, writeFileSync } from "node:fs";
+import { dirname, join } from "node:path";
+import { DatabaseSync } from "node:sqlite";
+import { expect, test } from "vitest";
+import { MISSING_EVERY_MS, MISSING_TIMES } from "../../src/ledger/target.ts";
+import { QuietRuns } from "../../src/run/quiet.ts";
+import type { RunReport } from "../../src/run/report.ts";
+import { run } from "../../src/run/run.ts";
+import { AgentDb, conversation } from "../support/agent-db.ts";
+import { startFaultServer } from "../support/fault-server.ts";
+import { Lab } from "../support/lab.ts";
+import { runLimited } from "../support/limited.ts";
+import {
+  header,
+  lines,
+  message,
+  rest,
+  session,
+  sessionPath,
+  write,
+} from "../support/transcripts.ts";
+
+/** The runs of one service; `whole` counts those that were more than a look. */
+function service(lab: Lab, overrides: Record<string, unknown> = {}) {
+  const state = { whole: 0 };
+  const runs = new QuietRuns((options) => {
+    state.whole++;
+    return run(options);
+  });
+  return {
+    state,
+    run: (): Promise<RunReport> => runs.run(lab.options(overrides)),
+    /** Runs until a run is no more than a look. */
+    async untilQuiet(): Promise<void> {
+      for (let before = -1; before !== state.whole; ) {
+        before = state.whole;
+        await runs.run(lab.options(overrides));
+        if (state.whole > 10) throw new Error("it never becomes quiet");
+      }
+    },
+  };
+}
+
+/** A lab with a session in a file and one in a database, both uploaded. */
+async function uploaded(): Promise<{ lab: Lab; agent: AgentDb; path: string }> {
+  const lab = await Lab.start();
+  const agent = new AgentDb(lab.stateDir, { agentId: "ops" });
+  agent.addSession("in-db", conversation("in-db", 5));
+  const path = lab.session("main", "in-file");
+  return { lab, agent, path };
+}
+
+test("while nothing changes, a run is a look at names, sizes and times, and its report says the same", async () => {
+  const { lab, agent } = await uploaded();
+  await using _lab = lab;
+  const { run, state, untilQuiet } = service(lab);
+  const first = await run();
+  expect(first).toMatchObject({ outcome: "done", settled: false, sent: { sessions: 2 } });
+  const nothing = await run();
+  expect(nothing).toMatchObject({ outcome: "done", settled: true, sent: { sessions: 0 } });
+  await untilQuiet();
+
+  const { whole } = state;
+  const parts = lab.receiver.stats().parts;
+  for (let n = 0; n < 3; n++) {
+    const report = await run();
+    expect({ ...report, startedAt: "", endedAt: "" }).toEqual({
+      ...nothing,
+      startedAt: "",
+      endedAt: "",
+    });
+    expect(report.startedAt >= nothing.endedAt).toBe(true);
+  }
+  expect(state.whole).toBe(whole);
+  expect(lab.receiver.stats().parts).toBe(parts);
+  agent.close();
+});
+
+test("P65: on the Gateway's own thread no database is opened, not even the driver loaded", async () => {
+  const { lab, agent } = await uploaded();
+  await using _lab = lab;
+  mkdirSync(join(lab.stateDir, "state"), { recursive: true });
+  writeFileSync(join(lab.stateDir, "state", "openclaw.sqlite"), "not looked into");
+  const { out } = await runLimited("idle.ts", [lab.stateDir]);
+  expect(JSON.parse(out)).toEqual({ whole: 1, loaded: [] });
+  agent.close();
+});
+
+const CHANGES: Record<string, (found: Awaited<ReturnType<typeof uploaded>>) => void> = {
+  "a session grew": ({ lab, path }) => lab.append(path, [message(9)]),
+  "a session was rewritten with as many bytes": ({ path }) => {
+    const other = lines(session("in-file")).replaceAll("hello", "hullo");
+    writeFileSync(path, other);
+    rest(path, 50);
+  },
+  "a session is new": ({ lab }) => lab.session("main", "new"),
+  "an agent is new": ({ lab }) => lab.session("new", "new"),
+  "a transaction in a database was committed": ({ agent }) =>
+    agent.append("in-db", [{ type: "message", id: "later" }]),
+  "an agent has its first database": ({ lab }) => {
+    const db = new AgentDb(lab.stateDir, { agentId: "first" });
+    db.addSession("s", conversation("s", 5));
+    db.close();
+  },
+};
+
+for (const [what, change] of Object.entries(CHANGES)) {
+  test(`P12: when ${what}, the next run is a whole one and sends it`, async () => {
+    const found = await uploaded();
+    await using lab = found.lab;
+    const { run, untilQuiet } = service(lab);
+    await untilQuiet();
+    change(found);
+    expect((await run()).sent.sessions).toBe(1);
+    found.agent.close();
+  });
+}
+
+test("P12: a database that only the host's registry knows is watched, and when a session in it grows, the next run sends it", async () => {
+  await using lab = await Lab.start();
+  const path = join(lab.dir, "elsewhere", "moved.sqlite");
+  const agent = new AgentDb(lab.stateDir, { agentId: "moved", path });
+  agent.addSession("s", conversation("s", 5));
+  const registry = join(lab.stateDir, "state", "openclaw.sqlite");
+  mkdirSync(dirname(registry), { recursive: true });
+  const db = new DatabaseSync(registry);
+  db.exec("CREATE TABLE agent_databases (agent_id TEXT, path TEXT)");
+  db.prepare("INSERT INTO agent_databases VALUES ('moved', ?)").run(path);
+  db.close();
+  const { run, state, untilQuiet } = service(lab);
+  await untilQuiet();
+  const { whole } = state;
+  await run();
+  expect(state.whole).toBe(whole);
+  agent.append("s", [{ type: "message", id: "later" }]);
+  expect((await run()).sent.sessions).toBe(1);
+  agent.close();
+});
+
+test("P67: when what a denied session is called has changed, the next run is a whole one", async () => {
+  await using lab = await Lab.start();
+  lab.session("main", "abc");
+  const index = sessionPath(lab.stateDir, "main", "sessions.json");
+  write(index, JSON.stringify({ "agent:main:private": { sessionId: "abc" } }));
+  const { run, untilQuiet } = service(lab, { filter: { sessions: { deny: ["*:private"] } } });
+  await untilQuiet();
+  expect(lab.receivedSessions()).toEqual([]);
+  write(index, JSON.stringify({ "agent:main:public": { sessionId: "abc" } }));
+  expect((await run()).sent.sessions).toBe(1);
+});
+
+test("P12: a session where session.store has moved them makes the next run a whole one", async () => {
+  await using lab = await Lab.start();
+  const store = join(lab.dir, "moved", "{agentId}", "sessions.json");
+  lab.hostConfig = { session: { store } };
+  lab.session("main", "abc");
+  const { run, untilQuiet } = service(lab);
+  await untilQuiet();
+  write(join(lab.dir, "moved", "main", "new.jsonl"), lines(session("new")));
+  expect((await run()).sent.sessions).toBe(1);
+});
+
+test("P71: what cannot be looked at is never settled, so that it is told by every run", async () => {
+  await using lab = await Lab.start();
+  lab.session("main", "abc");
+  symlinkSync("/not/mounted/now", join(lab.stateDir, "agents", "away"));
+  const { run, state } = service(lab);
+  for (let n = 1; n <= 3; n++) {
+    expect(await run()).toMatchObject({ settled: false, failed: 1 });
+    expect(state.whole).toBe(n);
+  }
+});
+
+test("P11: a session that vanished is looked for until it is forgotten", async () => {
+  const { lab, agent, path } = await uploaded();
+  await using _lab = lab;
+  const { run, state, untilQuiet } = service(lab);
+  await untilQuiet();
+  unlinkSync(path);
+  const { whole } = state;
+  await run();
+  await run();
+  expect(state.whole).toBe(whole + 2);
+  for (let times = 0; times < MISSING_TIMES; times++) {
+    lab.clockOffset += MISSING_EVERY_MS;
+    await run();
+  }
+  await untilQuiet();
+  expect(await lab.record("main", "in-file")).toBeUndefined();
+  agent.close();
+});
+
+test("when the ledger is gone, everything is sent again", async () => {
+  const { lab, agent } = await uploaded();
+  await using _lab = lab;
+  const { run, untilQuiet } = service(lab);
+  await untilQuiet();
+  const { primary, copy } = lab.ledgerPaths;
+  for (const file of [primary, copy]) rmSync(file);
+  expect((await run()).sent.sessions).toBe(2);
+  agent.close();
+});
+
+test("P23: a last line that is still being written is looked at again and again", async () => {
+  await using lab = await Lab.start();
+  const whole = lines(session("abc"));
+  const path = write(sessionPath(lab.stateDir, "main", "abc.jsonl"), `${whole}{"type":"mess`);
+  const { run, state } = service(lab);
+  for (let n = 1; n <= 4; n++) {
+    expect((await run()).settled).toBe(false);
+    expect(state.whole).toBe(n);
+  }
+  write(path, `${whole}${message(9)}\n`);
+  expect((await run()).sent.lines).toBe(1);
+});
+
+test("P13: a session that was touched moments ago is looked at again, although nothing of it is new", async () => {
+  await using lab = await Lab.start();
+  const path = lab.session("main", "abc");
+  const { run } = service(lab);
+  await run();
+  const now = Date.now() / 1000;
+  utimesSync(path, now, now);
+  expect((await run()).settled).toBe(false);
+});
+
+test("P34: a session that was put aside keeps runs whole, so that it is tried again when it is due", async () => {
+  await using lab = await Lab.start();
+  const server = await startFaultServer({ default: { kind: "status", status: 400 } });
+  lab.session("main", "abc", [header("abc"), message(0), message(1), message(2), message(3)]);
+  const { run, state } = service(lab, { apiUrl: server.url });
+  for (let n = 1; n <= 3; n++) {
+    expect(await run()).toMatchObject({ settled: false, failed: 1 });
+    expect(state.whole).toBe(n);
+  }
+  lab.clockOffset = 2 * 3_600_000;
+  const before = server.requests.length;
+  await run();
+  expect(server.requests).toHaveLength(before + 1);
+  await server.close();
+});
+
+test("what filters keep back is settled, too", async () => {
+  await using lab = await Lab.start();
+  lab.session("denied", "abc");
+  lab.session("main", "one", [header("one"), message(0, "x".repeat(1000))]);
+  write(sessionPath(lab.stateDir, "main", "tiny.jsonl"), `${header("tiny")}\n`);
+  const { run, state, untilQuiet } = service(lab, { filter: { agents: { deny: ["denied"] } } });
+  await untilQuiet();
+  const { whole } = state;
+  await run();
+  expect(state.whole).toBe(whole);
+  lab.session("main", "two");
+  expect((await run()).sent.sessions).toBe(1);
+});
