@@ -31,7 +31,7 @@ test("of the warnings while SQLite is loaded, only the one about SQLite is dropp
 });
 
 test("a Node without SQLite is named", () => {
-  const program = `import { loadSqlite } from "${DIST}sqlite.js";
+  const program = `import { loadSqlite } from "${DIST}shared/sqlite.js";
     try { loadSqlite(); } catch (error) { console.log(error.code, error.message); }`;
   const args = ["--no-experimental-sqlite", "--input-type=module", "--eval", program];
   const { stdout } = spawnSync(process.execPath, args, { encoding: "utf8" });
@@ -42,8 +42,8 @@ test("neither a command nor the thread of a run shows a warning of Node's", () =
   const stateDir = mkdtempSync(join(tmpdir(), "influxion-sqlite-"));
   onTestFinished(() => rmSync(stateDir, { recursive: true, force: true }));
   const program = `
-    import { readConfig } from "${DIST}config.js";
-    import { runIsolated } from "${DIST}isolated.js";
+    import { readConfig } from "${DIST}config/config.js";
+    import { runIsolated } from "${DIST}run/isolated.js";
     import { lockOwner } from "${DIST}ledger/lock.js";
     const stateDir = process.argv[2];
     const { config } = readConfig({ apiKey: "sk-1234567890", deploymentId: "d", projectId: "p" });
