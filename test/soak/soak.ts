@@ -20,8 +20,12 @@ const ACTIONS_PER_KILL = 15;
 /** Untouched for this long, a stream is at rest for the child, in ms. */
 const REST_MS = 10_000 - CLOCK_AHEAD_MS;
 
-/** A child that waits, e.g. because it was refused, is killed after this, in ms. */
+/**
+ * A child that waits, e.g. because it was refused, is killed after this, in ms; or after so many
+ * times what its start took, because on a busy machine it takes longer to come to a request, too.
+ */
 const REQUEST_MS = 2000;
+const REQUEST_STARTS = 4;
 
 /**
  * Fewer repeated requests than this share of the kills: they met nothing, and nothing was
@@ -143,10 +147,12 @@ class Soak implements AsyncDisposable {
     const dice = this.#dice;
     const when = dice.weighted({ start: 15, run: 25, request: 60 });
     const ms = dice.int(0, when === "request" ? 40 : 300);
+    const begun = performance.now();
     if (when !== "start") await child.ready;
     if (when === "request") {
       const enough = this.#server.requests.length + dice.int(1, 8);
-      const deadline = performance.now() + REQUEST_MS;
+      const startMs = performance.now() - begun;
+      const deadline = performance.now() + Math.max(REQUEST_MS, REQUEST_STARTS * startMs);
       while (this.#server.requests.length < enough && performance.now() < deadline) await sleep(2);
     }
     await sleep(ms);
