@@ -3,6 +3,7 @@ import type { HostConfig } from "../openclaw/host.ts";
 import type { Terminal } from "./terminal.ts";
 
 type Program = Parameters<Parameters<OpenClawPluginApi["registerCli"]>[0]>[0]["program"];
+type Command = ReturnType<Program["command"]>;
 
 export interface CommandContext {
   readonly hostConfig: HostConfig;
@@ -58,6 +59,12 @@ Examples:
 `,
     );
 
+  addStatus(influxion, context);
+  addSync(influxion, context);
+  addReceive(influxion);
+}
+
+function addStatus(influxion: Command, context: CommandContext): void {
   influxion
     .command("status")
     .description(
@@ -82,7 +89,9 @@ Examples:
         now: Date.now,
       });
     });
+}
 
+function addSync(influxion: Command, context: CommandContext): void {
   influxion
     .command("sync")
     .description("Upload what is new, now")
@@ -133,7 +142,9 @@ ${EXIT_CODES}`,
         });
       });
     });
+}
 
+function addReceive(influxion: Command): void {
   influxion
     .command("receive")
     .description("Receive uploads on this machine, to see exactly what is sent")
