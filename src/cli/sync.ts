@@ -170,7 +170,6 @@ async function oneRun(
 
 function runOptions(options: SyncOptions, config: Config): Omit<RunOptions, "apiKey" | "events"> {
   const { stateDir, layout, proxy, agentId, signal, now, random } = options;
-  const trigger = "command";
   return {
     stateDir,
     layout,
@@ -180,7 +179,10 @@ function runOptions(options: SyncOptions, config: Config): Omit<RunOptions, "api
     signal,
     now,
     random,
-    trigger,
+    trigger: "command",
+    // A user who syncs asks for another try of everything.
+    ignoreHold: true,
+    retryAside: true,
     lockWaitMs: LOCK_WAIT_MS,
   };
 }

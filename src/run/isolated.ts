@@ -3,7 +3,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { Worker } from "node:worker_threads";
 import { ledgerPaths } from "../ledger/paths.ts";
 import { InfluxionError } from "../shared/problem.ts";
-import type { RunEvents, RunOptions } from "./options.ts";
+import type { RunEvents, RunInput, RunOptions } from "./options.ts";
 import type { RunReport } from "./report.ts";
 
 /**
@@ -31,12 +31,9 @@ const PROGRAM = new URL(
   import.meta.url,
 );
 
-/** What the thread is given for a run: everything of it that can be copied. */
-export type WorkerInput = Omit<RunOptions, "signal" | "now" | "random" | "events">;
-
 /** What the thread is told: do a run, or end the one that is going on. */
 export type WorkerCommand =
-  | { readonly kind: "run"; readonly input: WorkerInput }
+  | { readonly kind: "run"; readonly input: RunInput }
   | { readonly kind: "end" };
 
 /** What the thread tells. */
@@ -123,7 +120,8 @@ export class IsolatedRunner implements AsyncDisposable {
   }
 
   #reportOf(worker: Worker, options: RunOptions): Promise<RunReport> {
-    const { signal, events } = options;
+    // The thread has a clock and chance of its own.
+    const { signal, events, now: _, random: __, ...input } = options;
     return new Promise((resolve, reject) => {
       let deadline: NodeJS.Timeout | undefined;
       const send = (command: WorkerCommand): void => worker.postMessage(command);
@@ -155,7 +153,7 @@ export class IsolatedRunner implements AsyncDisposable {
       };
       signal.addEventListener("abort", end, { once: true });
       worker.on("message", onMessage).on("error", onError).on("exit", onExit);
-      send({ kind: "run", input: inputOf(options) });
+      send({ kind: "run", input });
     });
   }
 }
@@ -172,22 +170,6 @@ function tell(
   { kind, args }: { kind: keyof RunEvents; args: unknown[] },
 ): void {
   (events?.[kind] as ((...args: unknown[]) => void) | undefined)?.(...args);
-}
-
-function inputOf({
-  stateDir,
-  layout,
-  config,
-  apiKey,
-  proxy,
-  trigger,
-  retryAside,
-  agentId,
-  all,
-  lockWaitMs,
-}: RunOptions): WorkerInput {
-  const where = { stateDir, layout, config, apiKey, proxy, lockWaitMs };
-  return { ...where, trigger, retryAside, agentId, all };
 }
 
 function failureOf({ code, message }: { code: string | null; message: string }): Error {

@@ -3,7 +3,8 @@ import type { LockOwner } from "../ledger/lock.ts";
 import type { HostLayout } from "../stores/layout.ts";
 import type { HostProxy } from "../upload/proxy.ts";
 
-export interface RunOptions {
+/** What is asked of a run: plain data, which crosses to the worker thread as it is. */
+export interface RunInput {
   readonly stateDir: string;
   /** What the host's config says of agents and of where their sessions are. @default nothing */
   readonly layout?: HostLayout | undefined;
@@ -11,9 +12,11 @@ export interface RunOptions {
   /** The key itself, whatever form the config gives it. */
   readonly apiKey: string;
   readonly proxy?: HostProxy | undefined;
-  /** A command tries again what the interval leaves alone for a while. */
+  /** Who asks, for the report and for others that wait for the lock. */
   readonly trigger: "interval" | "command";
-  /** Also try sessions that were put aside and are not due yet. @default what `trigger` says */
+  /** Send although the API refused the key before, or asked to wait. @default false */
+  readonly ignoreHold?: boolean | undefined;
+  /** Also try sessions that were put aside and are not due yet. @default false */
   readonly retryAside?: boolean | undefined;
   /** Only this agent, by any of its names. */
   readonly agentId?: string | undefined;
@@ -21,6 +24,10 @@ export interface RunOptions {
   readonly all?: boolean | undefined;
   /** How long to wait for another uploader, in ms. */
   readonly lockWaitMs: number;
+}
+
+/** What a run is done with; none of it can cross to another thread. */
+export interface RunContext {
   readonly signal: AbortSignal;
   /** Wall clock, in ms since the epoch. */
   readonly now: () => number;
@@ -28,6 +35,8 @@ export interface RunOptions {
   readonly random: () => number;
   readonly events?: RunEvents;
 }
+
+export interface RunOptions extends RunInput, RunContext {}
 
 /** What a caller may show while a run goes on: plain data, so that it can come from another thread. */
 export interface RunEvents {

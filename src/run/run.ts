@@ -33,13 +33,13 @@ export async function run(options: RunOptions): Promise<RunReport> {
 }
 
 async function runLocked(options: RunOptions, lock: Lock): Promise<RunReport> {
-  const { stateDir, config, trigger, now, signal, events } = options;
+  const { stateDir, config, trigger, ignoreHold = false, now, signal, events } = options;
   const filter = createFilter(config.filter);
   const startedAt = now();
   const ledger = await Ledger.open({ stateDir, now, lock });
   const target = ledger.target(config);
   const tally = new Tally(startedAt, trigger, ledger.problems);
-  const heldBack = trigger === "interval" ? reasonToHold(target, options) : null;
+  const heldBack = ignoreHold ? null : reasonToHold(target, options);
   if (heldBack !== null) return tally.finish(heldBack, now(), false);
 
   await using agents = await findAgents({ ...options, filter, knownBytes: knownBytes(target) });
@@ -48,8 +48,8 @@ async function runLocked(options: RunOptions, lock: Lock): Promise<RunReport> {
   const found = await survey(surveyOptions);
   tally.problems.push(...found.problems);
   prune(target, found, agents.agents);
-  // A user who syncs asks for another try, whatever there is to send.
-  if (trigger === "command") target.setRefused(undefined);
+  // Whoever asked for another try has it, whatever there is to send.
+  if (ignoreHold) target.setRefused(undefined);
 
   const sessions = await upload({ ...options, ledger, target, tally }, surveyOptions, found);
   signal.throwIfAborted();
@@ -130,17 +130,20 @@ function isSettled(
 
 /** What is looked at in a run. */
 function surveyOf(
-  options: Pick<RunOptions, "agentId" | "retryAside" | "trigger" | "now" | "signal">,
+  {
+    agentId,
+    retryAside = false,
+    now,
+    signal,
+  }: Pick<RunOptions, "agentId" | "retryAside" | "now" | "signal">,
   filter: Filter,
   { agents, failures }: Agents,
 ): Omit<SurveyOptions, "ledger" | "target"> {
-  const { agentId, now, signal } = options;
   const chosen = agents.filter(({ names }) => agentId === undefined || isNamed(names, agentId));
-  const retryAside = options.retryAside ?? options.trigger === "command";
   return { agents: chosen, failures, filter, retryAside, now, signal };
 }
 
-/** Why the interval sends nothing now; null when it may. */
+/** Why nothing is sent now; null when it may. */
 function reasonToHold(
   { refused, notBefore }: TargetRecords,
   { apiKey, now }: Pick<RunOptions, "apiKey" | "now">,

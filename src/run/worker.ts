@@ -1,7 +1,8 @@
 // The thread of an IsolatedRunner; see isolated.ts.
 import { parentPort } from "node:worker_threads";
 import { InfluxionError } from "../shared/problem.ts";
-import type { WorkerCommand, WorkerInput, WorkerMessage } from "./isolated.ts";
+import type { WorkerCommand, WorkerMessage } from "./isolated.ts";
+import type { RunInput } from "./options.ts";
 import { run } from "./run.ts";
 
 /** Bytes are reported at most this often, in ms. */
@@ -18,7 +19,7 @@ port.on("message", (command: WorkerCommand) => {
   else void work(command.input);
 });
 
-async function work(input: WorkerInput): Promise<void> {
+async function work(input: RunInput): Promise<void> {
   abort = new AbortController();
   let unreported = 0;
   let reportedAt = 0;

@@ -76,10 +76,13 @@ export class Lab implements AsyncDisposable {
   /** A run as the service does it, for this lab's receiver unless `overrides` says otherwise. */
   options(overrides: Record<string, unknown> = {}, options: Partial<RunOptions> = {}): RunOptions {
     const config = this.config(overrides);
+    const isCommand = options.trigger === "command";
     return {
       stateDir: this.stateDir,
       layout: readLayout(this.hostConfig),
       config,
+      ignoreHold: isCommand,
+      retryAside: isCommand,
       apiKey: config.apiKey as string,
       trigger: "interval",
       lockWaitMs: 0,
