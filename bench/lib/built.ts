@@ -4,15 +4,15 @@
  */
 type Modules = {
   "config/config": typeof import("../../src/config/config.ts");
-  "run/isolated": typeof import("../../src/run/isolated.ts");
+  "run/worker-runner": typeof import("../../src/run/worker-runner.ts");
   "ledger/paths": typeof import("../../src/ledger/paths.ts");
-  "run/quiet": typeof import("../../src/run/quiet.ts");
+  "run/idle-cache": typeof import("../../src/run/idle-cache.ts");
   "run/run": typeof import("../../src/run/run.ts");
   "upload/body": typeof import("../../src/upload/body.ts");
   "upload/compressor": typeof import("../../src/upload/compressor.ts");
   "lines/entry": typeof import("../../src/lines/entry.ts");
   "upload/envelope": typeof import("../../src/upload/envelope.ts");
-  "lines/guard": typeof import("../../src/lines/guard.ts");
+  "lines/line-splitter": typeof import("../../src/lines/line-splitter.ts");
 };
 
 export function builtUrl(module: string): string {

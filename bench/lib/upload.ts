@@ -11,7 +11,7 @@ export interface UploadInput {
    * In a thread of its own, as the plugin runs. Otherwise in this one, where equal
    * clocks give equal idempotency keys, which spares the sink work.
    */
-  readonly isolated?: boolean;
+  readonly inWorker?: boolean;
   /** Wall clock of a run in this thread. */
   readonly now: number;
   readonly maxSessions?: number;
@@ -52,8 +52,8 @@ export async function runOptions(input: UploadInput, stateDir: string): Promise<
 
 /** Loads what a run needs, uploads the warm-up if there is one, and returns the run. */
 export async function prepareRun(input: UploadInput): Promise<() => Promise<RunReport>> {
-  const run = input.isolated
-    ? (await built("run/isolated")).runIsolated
+  const run = input.inWorker
+    ? (await built("run/worker-runner")).runInWorker
     : (await built("run/run")).run;
   const upload = async (stateDir: string): Promise<RunReport> => {
     const report = await run(await runOptions(input, stateDir));

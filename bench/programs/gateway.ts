@@ -74,8 +74,8 @@ function percentile(values: readonly number[], share: number): number {
 
 /** The first run of a Gateway's service, which has read its config when it started. */
 async function firstRun(options: RunOptions): Promise<void> {
-  const { QuietRuns } = await built("run/quiet");
-  const runs = new QuietRuns(async (run) => (await built("run/isolated")).runIsolated(run));
+  const { IdleCache } = await built("run/idle-cache");
+  const runs = new IdleCache(async (run) => (await built("run/worker-runner")).runInWorker(run));
   const report = await runs.run(options);
   if (report.outcome !== "done") throw new Error(`the run ended ${JSON.stringify(report)}`);
 }

@@ -15,12 +15,12 @@ export interface IdleResult {
 }
 
 const input = programInput<IdleInput>();
-const [{ QuietRuns }, { runIsolated }] = await Promise.all([
-  built("run/quiet"),
-  built("run/isolated"),
+const [{ IdleCache }, { runInWorker }] = await Promise.all([
+  built("run/idle-cache"),
+  built("run/worker-runner"),
 ]);
 const options = await runOptions(input, input.stateDir);
-const runs = new QuietRuns(runIsolated);
+const runs = new IdleCache(runInWorker);
 const cpuMs: number[] = [];
 let parts = 0;
 for (let n = 0; n < input.runs; n++) {

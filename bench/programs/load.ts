@@ -35,7 +35,7 @@ const withPlugin = [...modules];
 globalThis.gc?.();
 const memory = process.memoryUsage().rss;
 const beforeRun = performance.now();
-for (const module of ["openclaw/gateway", "run/quiet", "run/isolated"])
+for (const module of ["openclaw/gateway", "run/idle-cache", "run/worker-runner"])
   await import(builtUrl(module));
 programResult({
   importMs: imported - start,

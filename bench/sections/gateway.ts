@@ -93,7 +93,7 @@ export async function measureGateway(bench: Bench): Promise<GatewayCase[]> {
           stateDir,
           apiUrl: bench.sink.url,
           now: NOW,
-          isolated: true,
+          inWorker: true,
           idleMs,
           ...(cold === true ? {} : { warmUpDir }),
         };

@@ -16,7 +16,7 @@ export async function idle(bench: Bench): Promise<Figure[]> {
     for (const store of STORES) {
       const seeds = Array.from({ length: count }, (_, seed) => ({ seed: seed + 1, bytes: 2000 }));
       const stateDir = makeState(bench, `idle${count}`, store, seeds);
-      const input = { stateDir, apiUrl: bench.sink.url, now: NOW, isolated: true };
+      const input = { stateDir, apiUrl: bench.sink.url, now: NOW, inWorker: true };
       const runOnce = () => runProgram<UploadResult>("upload", input);
       await runOnce();
       // The first run after an upload notes that there is nothing more.

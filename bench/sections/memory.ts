@@ -72,7 +72,7 @@ export async function measureMemory(bench: Bench): Promise<MemoryCase[]> {
           stateDir,
           apiUrl: bench.sink.url,
           now: NOW,
-          isolated: true,
+          inWorker: true,
           warmUpDir,
           maxSessions: MAX_SESSIONS,
         };

@@ -24,7 +24,7 @@ const FIELDS = {
 export async function stages(bench: Bench): Promise<Figure[]> {
   const [{ GZIP }, { wholeLines }, { toPayload, noLines }, { EnvelopeWriter }] = await Promise.all([
     built("upload/compressor"),
-    built("lines/guard"),
+    built("lines/line-splitter"),
     built("lines/entry"),
     built("upload/envelope"),
   ]);
@@ -32,17 +32,17 @@ export async function stages(bench: Bench): Promise<Figure[]> {
   const bytes = readFileSync(sessionFile(state, 2));
   const lines = bytes.toString("latin1").split("\n").slice(0, -1);
   const chunks = slices(bytes, READ_BYTES);
-  const guard = () => wholeLines(iterate(chunks), { maxLineBytes: 8 * MIB });
+  const split = () => wholeLines(iterate(chunks), { maxLineBytes: 8 * MIB });
 
   const tiny = new Tinybench({ time: bench.quick ? 300 : 1500, warmupTime: 200 });
   tiny
-    .add("guard", async () => {
-      for await (const chunk of guard()) chunk.length;
+    .add("line splitter", async () => {
+      for await (const chunk of split()) chunk.length;
     })
-    .add("guard and split2", async () => {
+    .add("line splitter and split2", async () => {
       const options = { decodeStrings: false, readableHighWaterMark: 1, writableHighWaterMark: 1 };
       const splitter = split2("\n", () => undefined, options);
-      await finished(Readable.from(guard(), { highWaterMark: 1 }).pipe(splitter).resume());
+      await finished(Readable.from(split(), { highWaterMark: 1 }).pipe(splitter).resume());
     })
     .add("entry check", () => {
       const counts = noLines();

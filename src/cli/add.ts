@@ -111,19 +111,19 @@ ${EXIT_CODES}`,
     .action(async (flags: SyncFlags) => {
       const [
         { sync },
-        { IsolatedRunner },
+        { WorkerRunner },
         { readConfig },
         { resolveApiKey, hostProxyOf },
         { readLayout },
       ] = await Promise.all([
         import("./sync.ts"),
-        import("../run/isolated.ts"),
+        import("../run/worker-runner.ts"),
         import("../config/config.ts"),
         import("../openclaw/host.ts"),
         import("../stores/layout.ts"),
       ]);
       await interruptible(async (signal) => {
-        await using runner = new IsolatedRunner();
+        await using runner = new WorkerRunner();
         process.exitCode = await sync({
           stateDir: context.stateDir(),
           layout: readLayout(context.hostConfig),

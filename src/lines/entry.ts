@@ -1,5 +1,5 @@
 import * as v from "valibot";
-import { OMITTED_MARK } from "./guard.ts";
+import { OMITTED_MARK } from "./line-splitter.ts";
 
 /** What was found in a range of lines. Every line is in exactly one of the first four. */
 export interface LineCounts {
@@ -44,7 +44,7 @@ const EntrySchema = v.object({ type: v.string() });
 const BINARY_BOM = "\u00ef\u00bb\u00bf";
 
 /**
- * The payload for one line from the guard, as a binary string, or null for a
+ * The payload for one line from the line splitter, as a binary string, or null for a
  * blank line. Counts what it saw.
  *
  * @param onNotJson told about a line that is not JSON at all, before it is counted

@@ -1,7 +1,7 @@
 import { MAX_LINE_BYTES, MAX_PART_BYTES } from "../protocol/limits.ts";
 import type { Position, Reader, Searched } from "../stores/store.ts";
 import { addCounts, type LineCounts, noLines, sentLines, toPayload } from "./entry.ts";
-import { wholeLines } from "./guard.ts";
+import { wholeLines } from "./line-splitter.ts";
 
 export interface ScanOptions {
   readonly from: number;

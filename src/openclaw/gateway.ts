@@ -1,6 +1,6 @@
 import { formatConfigProblem, MINIMAL_CONFIG, readConfig } from "../config/config.ts";
+import type { IdleCache } from "../run/idle-cache.ts";
 import { noteRun } from "../run/last-run.ts";
-import type { QuietRuns } from "../run/quiet.ts";
 import { noteWords, type RunReport } from "../run/report.ts";
 import { InfluxionError } from "../shared/problem.ts";
 import { plain } from "../shared/text.ts";
@@ -37,7 +37,7 @@ export function startUploads(context: GatewayContext, pluginConfig: unknown): Sc
   if (config.everyMs === 0) {
     logger.info('influxion: upload.every is "0"; uploads only with "openclaw influxion sync"');
   }
-  let runs: QuietRuns | undefined;
+  let runs: IdleCache | undefined;
   return createScheduler({
     everyMs: config.everyMs,
     now: Date.now,
@@ -78,10 +78,10 @@ export function startUploads(context: GatewayContext, pluginConfig: unknown): Sc
 }
 
 /** Loaded with the first run, and a thread only when there is something to do: a Gateway that starts does not wait for them. */
-async function createRuns(): Promise<QuietRuns> {
-  const { QuietRuns } = await import("../run/quiet.ts");
-  return new QuietRuns(async (options) =>
-    (await import("../run/isolated.ts")).runIsolated(options),
+async function createRuns(): Promise<IdleCache> {
+  const { IdleCache } = await import("../run/idle-cache.ts");
+  return new IdleCache(async (options) =>
+    (await import("../run/worker-runner.ts")).runInWorker(options),
   );
 }
 

@@ -3,7 +3,7 @@ import { digest } from "../ledger/ledger.ts";
 import type { PlannedPart, SessionRecord, StreamRecord } from "../ledger/records.ts";
 import { MAX_PART_BYTES } from "../protocol/limits.ts";
 import type { Position, Reader, Store, Stream } from "../stores/store.ts";
-import { type Candidate, inOrder, shareOut } from "./shares.ts";
+import { allocateBudget, type Candidate, inOrder } from "./budget.ts";
 
 /** What a line that is left out counts for: about the size of the record that is sent for it, in bytes. */
 const OMITTED_BYTES = 256;
@@ -81,14 +81,16 @@ export async function planParts(options: PlanOptions): Promise<PlannedSession[]>
   if (head === undefined) return [];
 
   // Whoever waited longest gets at least its first entry, however large that is.
-  const share = shareOut([head, ...others], limits.maxBytes).find((one) => one.candidate === head);
+  const share = allocateBudget([head, ...others], limits.maxBytes).find(
+    (one) => one.candidate === head,
+  );
   let first = await planSession(options, head.session, share?.bytes ?? 0);
   if (typeof first === "number" && limits.isFirst) {
     first = await planSession(options, head.session, first);
   }
   const planned = typeof first === "number" ? [] : [first];
   const left = limits.maxBytes - planned.reduce((sum, { bytes }) => sum + bytes, 0);
-  for (const { candidate: next, bytes } of shareOut(others, Math.max(0, left))) {
+  for (const { candidate: next, bytes } of allocateBudget(others, Math.max(0, left))) {
     const part = await planSession(options, next.session, bytes);
     if (typeof part !== "number") planned.push(part);
   }

@@ -6,11 +6,11 @@ import { plain } from "../shared/text.ts";
 import { answer } from "./answer.ts";
 import { stageBody } from "./body.ts";
 import { createDecoder } from "./codings.ts";
+import { describe } from "./format.ts";
 import type { PartLimits } from "./limits.ts";
 import { Refusal } from "./refusal.ts";
 import { checkFirstLine, checkHeaders, keyCheck } from "./request.ts";
 import type { Storage } from "./storage.ts";
-import { describe } from "./words.ts";
 
 export type Handler = (req: IncomingMessage, res: ServerResponse) => Promise<void>;
 

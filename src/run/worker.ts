@@ -1,9 +1,9 @@
-// The thread of an IsolatedRunner; see isolated.ts.
+// The thread of a WorkerRunner; see worker-runner.ts.
 import { parentPort } from "node:worker_threads";
 import { InfluxionError } from "../shared/problem.ts";
-import type { WorkerCommand, WorkerMessage } from "./isolated.ts";
 import type { RunInput } from "./options.ts";
 import { run } from "./run.ts";
+import type { WorkerCommand, WorkerMessage } from "./worker-runner.ts";
 
 /** Bytes are reported at most this often, in ms. */
 const BYTES_EVERY_MS = 100;

@@ -1,6 +1,6 @@
 import split2 from "split2";
 import { type LineCounts, noLines, sentLines, toPayload } from "../lines/entry.ts";
-import { omittedLine, wholeLines } from "../lines/guard.ts";
+import { omittedLine, wholeLines } from "../lines/line-splitter.ts";
 import { MAX_LINE_BYTES } from "../protocol/limits.ts";
 import type { Coding } from "../protocol/wire.ts";
 import { entryDigest } from "../stores/entry-digest.ts";
@@ -67,7 +67,7 @@ export function createBody(source: BodySource): Body {
     const block = writer.add(payload);
     if (block !== undefined) full.push(block);
   };
-  // `decodeStrings: false` hands the guard's binary strings to split2 as they are.
+  // `decodeStrings: false` hands the line splitter's binary strings to split2 as they are.
   const splitter = split2("\n", toBlock, { decodeStrings: false });
   const compressor = new Compressor(coding, (block) => writer.reuse(block));
   splitter.on("error", (error) => compressor.output.destroy(error));

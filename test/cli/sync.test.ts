@@ -3,10 +3,10 @@ import { join } from "node:path";
 import { expect, test } from "vitest";
 import { EXIT_CODES } from "../../src/cli/add.ts";
 import { EXIT } from "../../src/cli/exit.ts";
-import { IsolatedRunner } from "../../src/run/isolated.ts";
 import type { RunOptions } from "../../src/run/options.ts";
 import type { RunReport } from "../../src/run/report.ts";
 import { run } from "../../src/run/run.ts";
+import { WorkerRunner } from "../../src/run/worker-runner.ts";
 import { InfluxionError } from "../../src/shared/problem.ts";
 import { startFaultServer } from "../support/fault-server.ts";
 import { Lab } from "../support/lab.ts";
@@ -270,7 +270,7 @@ test("--all tries again what was put aside, and tells of it once", async () => {
       index === 0 || index === 5 ? { kind: "status", status: 400 } : undefined,
   });
   const overrides = { apiUrl: server.url, upload: { maxFilesPerRun: 1 } };
-  await using runner = new IsolatedRunner();
+  await using runner = new WorkerRunner();
   for (const requests of [5, 6]) {
     const said = await lab.sync({ all: true, overrides, run: (one) => runner.run(one) });
     expect({ code: said.code, requests: server.requests.length }).toEqual({ code: 2, requests });

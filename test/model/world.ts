@@ -3,7 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { readConfig } from "../../src/config/config.ts";
 import { ledgerPaths } from "../../src/ledger/paths.ts";
-import { QuietRuns } from "../../src/run/quiet.ts";
+import { IdleCache } from "../../src/run/idle-cache.ts";
 import type { RunReport } from "../../src/run/report.ts";
 import { run } from "../../src/run/run.ts";
 import { compare } from "../soak/conservation.ts";
@@ -20,7 +20,7 @@ export class World implements Disposable {
   readonly #dir = mkdtempSync(join(tmpdir(), "influxion-model-"));
   readonly #ingest: Ingest;
   readonly #sessions: readonly SessionFile[];
-  readonly #runs = new QuietRuns(run);
+  readonly #runs = new IdleCache(run);
   #offset = 0;
 
   constructor(ingest: Ingest) {

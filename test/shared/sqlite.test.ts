@@ -43,13 +43,13 @@ test("neither a command nor the thread of a run shows a warning of Node's", () =
   onTestFinished(() => rmSync(stateDir, { recursive: true, force: true }));
   const program = `
     import { readConfig } from "${DIST}config/config.js";
-    import { runIsolated } from "${DIST}run/isolated.js";
+    import { runInWorker } from "${DIST}run/worker-runner.js";
     import { lockOwner } from "${DIST}ledger/lock.js";
     const stateDir = process.argv[2];
     const { config } = readConfig({ apiKey: "sk-1234567890", deploymentId: "d", projectId: "p" });
     const { signal } = new AbortController();
     const common = { stateDir, config, apiKey: "sk-1234567890", trigger: "command", lockWaitMs: 0 };
-    const report = await runIsolated({ ...common, signal, now: Date.now, random: Math.random });
+    const report = await runInWorker({ ...common, signal, now: Date.now, random: Math.random });
     console.log(report.outcome, await lockOwner(stateDir));`;
   // As a file: the thread has the options of the process, and cannot start with those of --eval.
   const path = join(stateDir, "program.mjs");

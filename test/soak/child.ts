@@ -27,14 +27,14 @@ else await loop(options.mode);
 
 async function loop(trigger: "interval" | "command"): Promise<never> {
   const { run } = await built<typeof import("../../src/run/run.ts")>("run/run");
-  const { QuietRuns } = await built<typeof import("../../src/run/quiet.ts")>("run/quiet");
+  const { IdleCache } = await built<typeof import("../../src/run/idle-cache.ts")>("run/idle-cache");
   const { readConfig } = await built<typeof import("../../src/config/config.ts")>("config/config");
   const { InfluxionError } =
     await built<typeof import("../../src/shared/problem.ts")>("shared/problem");
   const result = readConfig(options.config);
   if (!result.ok) throw new Error(JSON.stringify(result.problems));
   const dice = new Dice(options.seed);
-  const runs = new QuietRuns(run);
+  const runs = new IdleCache(run);
   // What a first run loads on its way would otherwise be all that most kills meet.
   const { loadSqlite } = await built<typeof import("../../src/shared/sqlite.ts")>("shared/sqlite");
   loadSqlite();

@@ -4,12 +4,12 @@ import type { RunReport } from "../../src/run/report.ts";
 import { built } from "./built.ts";
 
 const { readConfig } = await built<typeof import("../../src/config/config.ts")>("config/config");
-const { QuietRuns } = await built<typeof import("../../src/run/quiet.ts")>("run/quiet");
+const { IdleCache } = await built<typeof import("../../src/run/idle-cache.ts")>("run/idle-cache");
 
 const result = readConfig({ apiKey: "key", deploymentId: "d", projectId: "p" });
 if (!result.ok) throw new Error("the config is wrong");
 let whole = 0;
-const quiet = new QuietRuns(() => {
+const cache = new IdleCache(() => {
   whole++;
   return Promise.resolve({ settled: true } as RunReport);
 });
@@ -23,7 +23,7 @@ const options = {
   now: Date.now,
   random: Math.random,
 } as const;
-for (let n = 0; n < 2; n++) await quiet.run(options);
+for (let n = 0; n < 2; n++) await cache.run(options);
 const { moduleLoadList } = process as unknown as { moduleLoadList: string[] };
 process.stdout.write(
   JSON.stringify({ whole, loaded: moduleLoadList.filter((name) => /sqlite/i.test(name)) }),

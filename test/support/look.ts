@@ -7,7 +7,7 @@ import { built } from "./built.ts";
 const { readState } = await built<typeof import("../../src/cli/state.ts")>("cli/state");
 const { readConfig } = await built<typeof import("../../src/config/config.ts")>("config/config");
 const { readLayout } = await built<typeof import("../../src/stores/layout.ts")>("stores/layout");
-const { QuietRuns } = await built<typeof import("../../src/run/quiet.ts")>("run/quiet");
+const { IdleCache } = await built<typeof import("../../src/run/idle-cache.ts")>("run/idle-cache");
 const { dryRun, run } = await built<typeof import("../../src/run/run.ts")>("run/run");
 
 const NOBODY = 65_534;
@@ -36,15 +36,15 @@ const options = {
   random: Math.random,
 } as const;
 
-const quiet = new QuietRuns(run);
+const cache = new IdleCache(run);
 const looks: Record<string, () => Promise<unknown>> = {
   status: () => readState(stateDir, config, Date.now, options.layout),
   dryRun: async () => {
     const { survey, problems } = await dryRun(options);
     return { failedAgents: survey.failedAgents, problems };
   },
-  run: () => quiet.run(options),
-  again: () => quiet.run(options),
+  run: () => cache.run(options),
+  again: () => cache.run(options),
 };
 // Loaded before: a right that is given up is needed to load the driver.
 await import("node:sqlite");

@@ -2,7 +2,8 @@
 import { built } from "./built.ts";
 
 const { readConfig } = await built<typeof import("../../src/config/config.ts")>("config/config");
-const { runIsolated } = await built<typeof import("../../src/run/isolated.ts")>("run/isolated");
+const { runInWorker } =
+  await built<typeof import("../../src/run/worker-runner.ts")>("run/worker-runner");
 
 const [stateDir = "", apiUrl = "", apiKey = "", maxBytesPerRun = "10485760"] =
   process.argv.slice(2);
@@ -25,8 +26,8 @@ const options = {
   random: Math.random,
 } as const;
 // An empty run first: code and pools that any run needs are not what is measured.
-await runIsolated({ ...options, stateDir: `${stateDir}-empty` });
+await runInWorker({ ...options, stateDir: `${stateDir}-empty` });
 const before = process.memoryUsage().rss;
-const report = await runIsolated({ ...options, stateDir });
+const report = await runInWorker({ ...options, stateDir });
 const peak = process.resourceUsage().maxRSS * 1024;
 process.stdout.write(JSON.stringify({ grownBytes: Math.max(0, peak - before), report }));

@@ -7,9 +7,9 @@ const load = (module: string) => import(pathToFileURL(join(dist, module)).href);
 const { readConfig } = (await load(
   "config/config.js",
 )) as typeof import("../../src/config/config.ts");
-const { runIsolated } = (await load(
-  "run/isolated.js",
-)) as typeof import("../../src/run/isolated.ts");
+const { runInWorker } = (await load(
+  "run/worker-runner.js",
+)) as typeof import("../../src/run/worker-runner.ts");
 
 const result = readConfig({
   apiUrl,
@@ -19,7 +19,7 @@ const result = readConfig({
   upload: { retryAttempts: 0 },
 });
 if (!result.ok) throw new Error("the config is wrong");
-const done = await runIsolated({
+const done = await runInWorker({
   stateDir,
   config: result.config,
   apiKey,

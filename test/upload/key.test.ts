@@ -2,7 +2,7 @@ import { readFileSync, writeFileSync } from "node:fs";
 import { afterEach, expect, test, vi } from "vitest";
 import { readConfig } from "../../src/config/config.ts";
 import { resolveApiKey } from "../../src/openclaw/host.ts";
-import { runIsolated } from "../../src/run/isolated.ts";
+import { runInWorker } from "../../src/run/worker-runner.ts";
 import { startFaultServer } from "../support/fault-server.ts";
 import { API_KEY, Lab } from "../support/lab.ts";
 
@@ -38,7 +38,7 @@ test.for([
     await using lab = await Lab.start();
     lab.session("main", "abc");
     const overrides = { apiKey: reference };
-    const spoken = await lab.sync({ overrides, apiKey: resolve, run: runIsolated });
+    const spoken = await lab.sync({ overrides, apiKey: resolve, run: runInWorker });
     expect(spoken.code).toBe(1);
     expect(spoken.err).toContain("Nothing was uploaded: apiKey is a secret reference (env:INFLUX");
     const served = await lab.serve(overrides);

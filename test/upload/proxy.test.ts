@@ -8,7 +8,7 @@ import { gzipSync } from "node:zlib";
 import { afterEach, expect, test, vi } from "vitest";
 import { noLines } from "../../src/lines/entry.ts";
 import { hostProxyOf } from "../../src/openclaw/host.ts";
-import { runIsolated } from "../../src/run/isolated.ts";
+import { runInWorker } from "../../src/run/worker-runner.ts";
 import type { Body } from "../../src/upload/body.ts";
 import { createClient } from "../../src/upload/client.ts";
 import { testRoot } from "../support/certificate.ts";
@@ -370,10 +370,10 @@ test("P58, P63: a proxy that cannot be used: a sentence without its value, exit 
   await using way = await startWay();
   vi.stubEnv("HTTPS_PROXY", "http://user:p%zz-secret@127.0.0.1:9");
   const overrides = { apiUrl };
-  const plain = await way.lab.sync({ overrides, run: runIsolated });
+  const plain = await way.lab.sync({ overrides, run: runInWorker });
   expect(plain.code).toBe(1);
   expect(plain.err).toContain("Nothing was uploaded: HTTPS_PROXY does not name a proxy");
-  const json = await way.lab.sync({ overrides, run: runIsolated, json: true });
+  const json = await way.lab.sync({ overrides, run: runInWorker, json: true });
   expect(JSON.parse(json.out)).toMatchObject({
     outcome: "error",
     exitCode: 1,

@@ -1,7 +1,7 @@
 import { isUtf8 } from "node:buffer";
 import fc from "fast-check";
 import { expect, test } from "vitest";
-import { OMITTED_MARK, wholeLines } from "../../src/lines/guard.ts";
+import { OMITTED_MARK, wholeLines } from "../../src/lines/line-splitter.ts";
 
 /** Bytes with newlines, multi-byte characters and broken ones close together. */
 const bytes = fc
@@ -54,7 +54,7 @@ function linesOf(content: Buffer): { line: Buffer; hasNewline: boolean }[] {
   return lines;
 }
 
-test("P27: whatever the bytes and the chunks, the guard emits each whole line once and nothing else", async () => {
+test("P27: whatever the bytes and the chunks, the line splitter emits each whole line once and nothing else", async () => {
   const sizes = fc.array(fc.integer({ min: 0, max: 9 }), { maxLength: 60 });
   await fc.assert(
     fc.asyncProperty(bytes, sizes, fc.integer({ min: 1, max: 40 }), async (content, cuts, max) => {

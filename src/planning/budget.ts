@@ -36,7 +36,7 @@ export function inOrder<T extends Candidate>(candidates: readonly T[]): T[] {
  *
  * @returns shares above 0, in the order of service; they sum up to at most `budget`
  */
-export function shareOut<T extends Candidate>(
+export function allocateBudget<T extends Candidate>(
   candidates: readonly T[],
   budget: number,
 ): Share<T>[] {

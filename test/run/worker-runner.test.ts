@@ -4,8 +4,8 @@ import { dirname, join } from "node:path";
 import { pathToFileURL } from "node:url";
 import { expect, test, vi } from "vitest";
 import { lockOwner, takeLock } from "../../src/ledger/lock.ts";
-import { IsolatedRunner, runIsolated } from "../../src/run/isolated.ts";
 import type { RunEvents, RunOptions } from "../../src/run/options.ts";
+import { runInWorker, WorkerRunner } from "../../src/run/worker-runner.ts";
 import { startFaultServer } from "../support/fault-server.ts";
 import { Lab } from "../support/lab.ts";
 import { lines, message, session, sessionPath, write } from "../support/transcripts.ts";
@@ -17,10 +17,10 @@ const optionsOf = (
 ): RunOptions => lab.options(overrides, { trigger: "command", ...options });
 
 /** A runner whose threads run `code` instead of uploading. */
-function runnerOf(lab: Lab, code: string): IsolatedRunner {
+function runnerOf(lab: Lab, code: string): WorkerRunner {
   const program = join(lab.dir, "program.ts");
   writeFileSync(program, code);
-  return new IsolatedRunner(pathToFileURL(program));
+  return new WorkerRunner(pathToFileURL(program));
 }
 
 test("a run on its own thread delivers, tells how it goes on, and gives the lock back", async () => {
@@ -32,13 +32,13 @@ test("a run on its own thread delivers, tells how it goes on, and gives the lock
     onBytes: (bytes) => told.push(`bytes ${bytes > 0}`),
     onSession: ({ sessionId }, result) => told.push(`${sessionId} ${result}`),
   };
-  const report = await runIsolated(optionsOf(lab, {}, { events }));
+  const report = await runInWorker(optionsOf(lab, {}, { events }));
   expect(report).toMatchObject({ outcome: "done", sent: { lines: 5 } });
   expect(lab.received("main", "abc")).toBe(readFileSync(path, "utf8"));
   expect([...new Set(told)]).toEqual(["plan abc", "bytes true", "abc done"]);
   expect(told.at(-1)).toBe("abc done");
   expect(await lockOwner(lab.stateDir)).toBeNull();
-  expect((await runIsolated(optionsOf(lab))).sent.parts).toBe(0);
+  expect((await runInWorker(optionsOf(lab))).sent.parts).toBe(0);
 });
 
 test("P51: ending it takes less than a second, leaves nothing behind and loses nothing", async () => {
@@ -46,7 +46,7 @@ test("P51: ending it takes less than a second, leaves nothing behind and loses n
   lab.session("main", "abc");
   const server = await startFaultServer({ default: { kind: "stall" } });
   const abort = new AbortController();
-  const running = runIsolated(optionsOf(lab, { apiUrl: server.url }, { signal: abort.signal }));
+  const running = runInWorker(optionsOf(lab, { apiUrl: server.url }, { signal: abort.signal }));
   while (server.requests.length === 0) await new Promise((done) => setTimeout(done, 10));
   const start = performance.now();
   abort.abort(new Error("stopped"));
@@ -55,7 +55,7 @@ test("P51: ending it takes less than a second, leaves nothing behind and loses n
   expect(await lockOwner(lab.stateDir)).toBeNull();
   expect(server.requests).toHaveLength(1);
   await server.close();
-  expect((await runIsolated(optionsOf(lab))).sent.lines).toBe(5);
+  expect((await runInWorker(optionsOf(lab))).sent.lines).toBe(5);
 });
 
 test.for([0, 1, 10, 100])(
@@ -66,7 +66,7 @@ test.for([0, 1, 10, 100])(
     const server = await startFaultServer({ default: { kind: "stall" } });
     const abort = new AbortController();
     const options = optionsOf(lab, { apiUrl: server.url }, { signal: abort.signal });
-    await using runner = new IsolatedRunner();
+    await using runner = new WorkerRunner();
     const running = runner.run(options);
     const start = performance.now();
     for (let turn = 0; turn < turns; turn++) await new Promise((done) => setImmediate(done));
@@ -88,7 +88,7 @@ test("the last bytes are reported as well", async () => {
       sum += bytes;
     },
   };
-  const report = await runIsolated(optionsOf(lab, {}, { events }));
+  const report = await runInWorker(optionsOf(lab, {}, { events }));
   expect(report.sent.parts).toBe(3);
   expect(sum).toBe(report.sent.wireBytes);
 });
@@ -98,7 +98,7 @@ test("a failure keeps its code and its words", async () => {
   const { primary } = lab.ledgerPaths;
   mkdirSync(dirname(primary), { recursive: true });
   writeFileSync(primary, '{"schemaVersion":9}');
-  await expect(runIsolated(optionsOf(lab))).rejects.toMatchObject({
+  await expect(runInWorker(optionsOf(lab))).rejects.toMatchObject({
     code: "LEDGER_NEWER",
     message: expect.stringContaining("update the plugin"),
   });
@@ -107,7 +107,7 @@ test("a failure keeps its code and its words", async () => {
 
 test("several runs share a thread, and one that failed does not spoil the next", async () => {
   await using lab = await Lab.start();
-  await using runner = new IsolatedRunner();
+  await using runner = new WorkerRunner();
   const path = lab.session("main", "abc");
   expect((await runner.run(optionsOf(lab))).sent.lines).toBe(5);
   lab.append(path, [message(9)]);
@@ -143,13 +143,13 @@ test("P9: it respects the lock of another, and says whom it waits for", async ()
   const { stateDir } = lab;
   const { signal } = new AbortController();
   const held = await takeLock({ stateDir, role: "gateway", waitMs: 0, signal });
-  await expect(runIsolated(optionsOf(lab))).rejects.toMatchObject({
+  await expect(runInWorker(optionsOf(lab))).rejects.toMatchObject({
     code: "LOCKED",
     message: expect.stringContaining(`the Gateway (pid ${process.pid}) has been uploading since`),
   });
   const onWait = vi.fn(() => void held[Symbol.asyncDispose]());
   const waiting = { lockWaitMs: 60_000, events: { onWait } };
-  expect((await runIsolated(optionsOf(lab, {}, waiting))).sent.lines).toBe(5);
+  expect((await runInWorker(optionsOf(lab, {}, waiting))).sent.lines).toBe(5);
   expect(onWait.mock.calls).toEqual([[expect.objectContaining({ role: "gateway" })]]);
 });
 
@@ -171,7 +171,7 @@ const holding = (lab: Lab, then: string): string => `
   });`;
 
 /** Runs `code` in a thread until it has the lock and a while longer, then ends it; says how long that took, in ms. */
-async function ended(lab: Lab, runner: IsolatedRunner): Promise<number> {
+async function ended(lab: Lab, runner: WorkerRunner): Promise<number> {
   const abort = new AbortController();
   const planned = Promise.withResolvers<void>();
   const events = { onPlan: () => planned.resolve() };
@@ -194,7 +194,7 @@ test.for([
   await using runner = runnerOf(lab, holding(lab, then));
   expect(await ended(lab, runner)).toBeLessThan(1000);
   expect(await lockOwner(lab.stateDir)).toBeNull();
-  expect((await runIsolated(optionsOf(lab))).sent.lines).toBe(5);
+  expect((await runInWorker(optionsOf(lab))).sent.lines).toBe(5);
 });
 
 test.skipIf(process.platform === "win32").for([
@@ -215,11 +215,11 @@ test.skipIf(process.platform === "win32").for([
     await using runner = runnerOf(lab, holding(lab, then));
     expect(await ended(lab, runner)).toBeLessThan(1000);
     await expect(runner.run(optionsOf(lab))).rejects.toMatchObject({ code: "RUN_STUCK" });
-    await expect(runIsolated(optionsOf(lab))).rejects.toMatchObject({ code: "LOCKED" });
+    await expect(runInWorker(optionsOf(lab))).rejects.toMatchObject({ code: "LOCKED" });
     expect(lab.receiver.stats().parts).toBe(0);
     answer();
     await vi.waitFor(async () => expect(await lockOwner(lab.stateDir)).toBeNull(), 10_000);
-    expect((await runIsolated(optionsOf(lab))).sent.lines).toBe(5);
+    expect((await runInWorker(optionsOf(lab))).sent.lines).toBe(5);
   },
 );
 
@@ -232,6 +232,6 @@ test("the longest lines of the worst shape, several at once, fit into its heap",
       lines([...session(id), worst, worst, message(9)]),
     );
   }
-  const report = await runIsolated(optionsOf(lab, { upload: { maxBytesPerRun: 100_000_000 } }));
+  const report = await runInWorker(optionsOf(lab, { upload: { maxBytesPerRun: 100_000_000 } }));
   expect(report).toMatchObject({ outcome: "done", sent: { lines: 16 } });
 }, 60_000);

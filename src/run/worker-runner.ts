@@ -57,7 +57,7 @@ export type WorkerMessage =
  * A thread in the middle of a system call, e.g. on a network disk that does not answer, cannot
  * be ended. It is left to itself after a second, keeps the lock and uploads nothing any more.
  */
-export class IsolatedRunner implements AsyncDisposable {
+export class WorkerRunner implements AsyncDisposable {
   readonly #program: URL;
   #worker: Worker | undefined;
   #heapMb = HEAP_MB;
@@ -159,8 +159,8 @@ export class IsolatedRunner implements AsyncDisposable {
 }
 
 /** One run on a thread that ends with it. */
-export async function runIsolated(options: RunOptions): Promise<RunReport> {
-  await using runner = new IsolatedRunner();
+export async function runInWorker(options: RunOptions): Promise<RunReport> {
+  await using runner = new WorkerRunner();
   return await runner.run(options);
 }
 

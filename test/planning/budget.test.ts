@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
-import { type Candidate, inOrder, shareOut } from "../../src/planning/shares.ts";
+import { allocateBudget, type Candidate, inOrder } from "../../src/planning/budget.ts";
 
 const candidate = (key: string, bytes: number, servedAt = 0, changedAt = 0): Candidate => ({
   key,
@@ -11,7 +11,7 @@ const candidate = (key: string, bytes: number, servedAt = 0, changedAt = 0): Can
 
 const shares = (candidates: Candidate[], budget: number): Record<string, number> =>
   Object.fromEntries(
-    shareOut(candidates, budget).map((share) => [share.candidate.key, share.bytes]),
+    allocateBudget(candidates, budget).map((share) => [share.candidate.key, share.bytes]),
   );
 
 const anyCandidates = fc.uniqueArray(
@@ -51,7 +51,7 @@ test("among large ones the first in order gets what is left", () => {
 test("P36: shares never sum up to more than the budget, and nobody gets more than is waiting", () => {
   fc.assert(
     fc.property(anyCandidates, fc.integer({ min: 0, max: 20_000 }), (candidates, budget) => {
-      const given = shareOut(inOrder(candidates), budget);
+      const given = allocateBudget(inOrder(candidates), budget);
       expect(given.reduce((sum, { bytes }) => sum + bytes, 0)).toBeLessThanOrEqual(budget);
       for (const share of given) expect(share.bytes).toBeLessThanOrEqual(share.candidate.bytes);
     }),
@@ -62,7 +62,7 @@ test("a budget is used up while somebody waits", () => {
   fc.assert(
     fc.property(anyCandidates, fc.integer({ min: 1, max: 20_000 }), (candidates, budget) => {
       const waiting = candidates.reduce((sum, { bytes }) => sum + bytes, 0);
-      const given = shareOut(inOrder(candidates), budget).reduce(
+      const given = allocateBudget(inOrder(candidates), budget).reduce(
         (sum, { bytes }) => sum + bytes,
         0,
       );

@@ -12,7 +12,7 @@ export const OMITTED_MARK = "\u0100";
 /** Longer chunks are taken in pieces of this size: smaller strings take less memory and CPU, see docs/performance.md. */
 const PIECE_BYTES = 64 * 1024;
 
-export interface GuardOptions {
+export interface LineSplitterOptions {
   /** Longest line that passes, newline included, in bytes. */
   readonly maxLineBytes: number;
   /** Told about each line that was not UTF-8 and has been repaired. */
@@ -31,7 +31,7 @@ export interface GuardOptions {
  */
 export async function* wholeLines(
   source: AsyncIterable<Buffer>,
-  { maxLineBytes, onInvalidUtf8 }: GuardOptions,
+  { maxLineBytes, onInvalidUtf8 }: LineSplitterOptions,
 ): AsyncGenerator<string> {
   let held: Buffer[] = [];
   let heldBytes = 0;

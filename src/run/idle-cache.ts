@@ -15,9 +15,9 @@ import type { RunReport } from "./report.ts";
  * that run, it would find the same, and neither ledger, lock nor thread is needed. No
  * file is opened for it: it runs on the Gateway's own thread.
  */
-export class QuietRuns {
+export class IdleCache {
   readonly #run: (options: RunOptions) => Promise<RunReport>;
-  #quiet: { readonly mark: string; readonly report: RunReport } | null = null;
+  #idle: { readonly mark: string; readonly report: RunReport } | null = null;
   /** Databases that the last run found; only the host's registry knows where all of them are. */
   #databases: readonly string[] = [];
 
@@ -30,11 +30,11 @@ export class QuietRuns {
     const startedAt = new Date(options.now()).toISOString();
     const look = await stateMark(options, this.#databases);
     options.signal.throwIfAborted();
-    const before = this.#quiet;
+    const before = this.#idle;
     if (before !== null && before.mark === look?.mark) {
       return { ...before.report, startedAt, endedAt: new Date(options.now()).toISOString() };
     }
-    this.#quiet = null;
+    this.#idle = null;
     this.#databases = [];
     const onDatabases = (paths: readonly string[]): void => {
       this.#databases = paths;
@@ -42,7 +42,7 @@ export class QuietRuns {
     const report = await this.#run({ ...options, events: { ...options.events, onDatabases } });
     // The mark is older than the look of that run, and of all that it looked at: a change in between is noticed.
     if (report.settled && look !== null && this.#databases.every((path) => look.files.has(path))) {
-      this.#quiet = { mark: look.mark, report };
+      this.#idle = { mark: look.mark, report };
     }
     return report;
   }

@@ -3,7 +3,7 @@ import { dirname, join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { expect, test } from "vitest";
 import { MISSING_EVERY_MS, MISSING_TIMES } from "../../src/ledger/target.ts";
-import { QuietRuns } from "../../src/run/quiet.ts";
+import { IdleCache } from "../../src/run/idle-cache.ts";
 import type { RunReport } from "../../src/run/report.ts";
 import { run } from "../../src/run/run.ts";
 import { AgentDb, conversation } from "../support/agent-db.ts";
@@ -23,7 +23,7 @@ import {
 /** The runs of one service; `whole` counts those that were more than a look. */
 function service(lab: Lab, overrides: Record<string, unknown> = {}) {
   const state = { whole: 0 };
-  const runs = new QuietRuns((options) => {
+  const runs = new IdleCache((options) => {
     state.whole++;
     return run(options);
   });
@@ -31,11 +31,11 @@ function service(lab: Lab, overrides: Record<string, unknown> = {}) {
     state,
     run: (): Promise<RunReport> => runs.run(lab.options(overrides)),
     /** Runs until a run is no more than a look. */
-    async untilQuiet(): Promise<void> {
+    async untilIdle(): Promise<void> {
       for (let before = -1; before !== state.whole; ) {
         before = state.whole;
         await runs.run(lab.options(overrides));
-        if (state.whole > 10) throw new Error("it never becomes quiet");
+        if (state.whole > 10) throw new Error("it never becomes idle");
       }
     },
   };
@@ -53,12 +53,12 @@ async function uploaded(): Promise<{ lab: Lab; agent: AgentDb; path: string }> {
 test("while nothing changes, a run is a look at names, sizes and times, and its report says the same", async () => {
   const { lab, agent } = await uploaded();
   await using _lab = lab;
-  const { run, state, untilQuiet } = service(lab);
+  const { run, state, untilIdle } = service(lab);
   const first = await run();
   expect(first).toMatchObject({ outcome: "done", settled: false, sent: { sessions: 2 } });
   const nothing = await run();
   expect(nothing).toMatchObject({ outcome: "done", settled: true, sent: { sessions: 0 } });
-  await untilQuiet();
+  await untilIdle();
 
   const { whole } = state;
   const parts = lab.receiver.stats().parts;
@@ -108,8 +108,8 @@ for (const [what, change] of Object.entries(CHANGES)) {
   test(`P12: when ${what}, the next run is a whole one and sends it`, async () => {
     const found = await uploaded();
     await using lab = found.lab;
-    const { run, untilQuiet } = service(lab);
-    await untilQuiet();
+    const { run, untilIdle } = service(lab);
+    await untilIdle();
     change(found);
     expect((await run()).sent.sessions).toBe(1);
     found.agent.close();
@@ -127,8 +127,8 @@ test("P12: a database that only the host's registry knows is watched, and when a
   db.exec("CREATE TABLE agent_databases (agent_id TEXT, path TEXT)");
   db.prepare("INSERT INTO agent_databases VALUES ('moved', ?)").run(path);
   db.close();
-  const { run, state, untilQuiet } = service(lab);
-  await untilQuiet();
+  const { run, state, untilIdle } = service(lab);
+  await untilIdle();
   const { whole } = state;
   await run();
   expect(state.whole).toBe(whole);
@@ -142,8 +142,8 @@ test("P67: when what a denied session is called has changed, the next run is a w
   lab.session("main", "abc");
   const index = sessionPath(lab.stateDir, "main", "sessions.json");
   write(index, JSON.stringify({ "agent:main:private": { sessionId: "abc" } }));
-  const { run, untilQuiet } = service(lab, { filter: { sessions: { deny: ["*:private"] } } });
-  await untilQuiet();
+  const { run, untilIdle } = service(lab, { filter: { sessions: { deny: ["*:private"] } } });
+  await untilIdle();
   expect(lab.receivedSessions()).toEqual([]);
   write(index, JSON.stringify({ "agent:main:public": { sessionId: "abc" } }));
   expect((await run()).sent.sessions).toBe(1);
@@ -154,8 +154,8 @@ test("P12: a session where session.store has moved them makes the next run a who
   const store = join(lab.dir, "moved", "{agentId}", "sessions.json");
   lab.hostConfig = { session: { store } };
   lab.session("main", "abc");
-  const { run, untilQuiet } = service(lab);
-  await untilQuiet();
+  const { run, untilIdle } = service(lab);
+  await untilIdle();
   write(join(lab.dir, "moved", "main", "new.jsonl"), lines(session("new")));
   expect((await run()).sent.sessions).toBe(1);
 });
@@ -174,8 +174,8 @@ test("P71: what cannot be looked at is never settled, so that it is told by ever
 test("P11: a session that vanished is looked for until it is forgotten", async () => {
   const { lab, agent, path } = await uploaded();
   await using _lab = lab;
-  const { run, state, untilQuiet } = service(lab);
-  await untilQuiet();
+  const { run, state, untilIdle } = service(lab);
+  await untilIdle();
   unlinkSync(path);
   const { whole } = state;
   await run();
@@ -185,7 +185,7 @@ test("P11: a session that vanished is looked for until it is forgotten", async (
     lab.clockOffset += MISSING_EVERY_MS;
     await run();
   }
-  await untilQuiet();
+  await untilIdle();
   expect(await lab.record("main", "in-file")).toBeUndefined();
   agent.close();
 });
@@ -193,8 +193,8 @@ test("P11: a session that vanished is looked for until it is forgotten", async (
 test("when the ledger is gone, everything is sent again", async () => {
   const { lab, agent } = await uploaded();
   await using _lab = lab;
-  const { run, untilQuiet } = service(lab);
-  await untilQuiet();
+  const { run, untilIdle } = service(lab);
+  await untilIdle();
   const { primary, copy } = lab.ledgerPaths;
   for (const file of [primary, copy]) rmSync(file);
   expect((await run()).sent.sessions).toBe(2);
@@ -245,8 +245,8 @@ test("what filters keep back is settled, too", async () => {
   lab.session("denied", "abc");
   lab.session("main", "one", [header("one"), message(0, "x".repeat(1000))]);
   write(sessionPath(lab.stateDir, "main", "tiny.jsonl"), `${header("tiny")}\n`);
-  const { run, state, untilQuiet } = service(lab, { filter: { agents: { deny: ["denied"] } } });
-  await untilQuiet();
+  const { run, state, untilIdle } = service(lab, { filter: { agents: { deny: ["denied"] } } });
+  await untilIdle();
   const { whole } = state;
   await run();
   expect(state.whole).toBe(whole);
