@@ -40,79 +40,99 @@ export interface Body extends AsyncDisposable {
  * socket takes beyond a few blocks. Disposing closes every stage at any moment.
  */
 export function createBody(source: BodySource): Body {
-  const { lines, fields, firstLine, coding, notJson } = source;
-  const counts = noLines();
-  const writer = new EnvelopeWriter(fields, firstLine);
-  let last: string | undefined;
-  let sourceError: unknown;
+  return new Pipeline(source);
+}
 
-  async function* watched(bytes: AsyncIterable<Buffer>): AsyncGenerator<Buffer> {
+class Pipeline implements Body {
+  readonly coding: Coding;
+  readonly chunks: AsyncIterable<Buffer>;
+  readonly counts = noLines();
+  sourceError: unknown;
+  readonly #notJson: BodySource["notJson"];
+  readonly #writer: EnvelopeWriter;
+  readonly #splitter: NodeJS.ReadWriteStream & { destroy(): void };
+  readonly #compressor: Compressor;
+  /** Blocks that are ready to be compressed. */
+  readonly #full: Buffer[] = [];
+  readonly #done: Promise<void>;
+  #last: string | undefined;
+  /** Lines before the first one that is not JSON. */
+  #damagedAt: number | undefined;
+
+  constructor({ lines, fields, firstLine, coding, notJson }: BodySource) {
+    this.coding = coding;
+    this.#notJson = notJson;
+    this.#writer = new EnvelopeWriter(fields, firstLine);
+    this.#compressor = new Compressor(coding, (block) => this.#writer.reuse(block));
+    this.chunks = this.#compressor.output;
+    // `decodeStrings: false` hands the line splitter's binary strings to split2 as they are.
+    this.#splitter = split2("\n", (line: string) => this.#add(line), { decodeStrings: false });
+    this.#splitter.on("error", (error) => this.#compressor.output.destroy(error));
+    this.#done = this.#pump(this.#wholeLines(lines)).catch((error: unknown) => {
+      this.#compressor.output.destroy(error instanceof Error ? error : new Error(String(error)));
+    });
+  }
+
+  lastEntry(): string | undefined {
+    if (this.#last === undefined) return undefined;
+    return entryDigest(Buffer.from(this.#last, "latin1").toString("utf8"));
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#compressor.output.destroy();
+    this.#splitter.destroy();
+    await this.#done;
+  }
+
+  #wholeLines(lines: BodySource["lines"]): Iterable<string> | AsyncIterable<string> {
+    if ("omittedBytes" in lines) return [omittedLine(lines.omittedBytes)];
+    return wholeLines(this.#watched(lines), {
+      maxLineBytes: MAX_LINE_BYTES,
+      onInvalidUtf8: (count) => {
+        this.counts.invalidUtf8 += count;
+      },
+    });
+  }
+
+  async *#watched(bytes: AsyncIterable<Buffer>): AsyncGenerator<Buffer> {
     try {
       yield* bytes;
     } catch (error) {
-      sourceError = error;
+      this.sourceError = error;
       throw error;
     }
   }
 
-  const full: Buffer[] = [];
-  let damagedAt: number | undefined;
-  const onNotJson = (): void => {
-    damagedAt ??= sentLines(counts);
+  readonly #onNotJson = (): void => {
+    this.#damagedAt ??= sentLines(this.counts);
   };
-  const toBlock = (line: string): undefined => {
-    const payload = toPayload(line, counts, onNotJson);
-    if (payload === null) return;
-    last = payload;
-    const block = writer.add(payload);
-    if (block !== undefined) full.push(block);
-  };
-  // `decodeStrings: false` hands the line splitter's binary strings to split2 as they are.
-  const splitter = split2("\n", toBlock, { decodeStrings: false });
-  const compressor = new Compressor(coding, (block) => writer.reuse(block));
-  splitter.on("error", (error) => compressor.output.destroy(error));
 
-  const chunks =
-    "omittedBytes" in lines
-      ? [omittedLine(lines.omittedBytes)]
-      : wholeLines(watched(lines), {
-          maxLineBytes: MAX_LINE_BYTES,
-          onInvalidUtf8: (count) => {
-            counts.invalidUtf8 += count;
-          },
-        });
-  const pump = async (): Promise<void> => {
+  #add(line: string): void {
+    const payload = toPayload(line, this.counts, this.#onNotJson);
+    if (payload === null) return;
+    this.#last = payload;
+    const block = this.#writer.add(payload);
+    if (block !== undefined) this.#full.push(block);
+  }
+
+  async #pump(chunks: Iterable<string> | AsyncIterable<string>): Promise<void> {
+    const compressor = this.#compressor;
     for await (const chunk of chunks) {
-      // Every line of the chunk has been through `toBlock` when this returns.
-      splitter.write(chunk);
-      if (damagedAt !== undefined && notJson !== undefined) {
-        sourceError = await notJson(damagedAt).catch((error: unknown) => error);
-        throw sourceError;
-      }
-      for (const block of full.splice(0)) await compressor.add(block);
+      // Every line of the chunk has been through `#add` when this returns.
+      this.#splitter.write(chunk);
+      if (this.#damagedAt !== undefined) await this.#checkJson(this.#damagedAt);
+      for (const block of this.#full.splice(0)) await compressor.add(block);
       if (compressor.ended) return;
     }
-    const rest = writer.flush();
+    const rest = this.#writer.flush();
     if (rest !== undefined) await compressor.add(rest);
     await compressor.end();
-  };
-  const done = pump().catch((error: unknown) => {
-    compressor.output.destroy(error instanceof Error ? error : new Error(String(error)));
-  });
+  }
 
-  return {
-    coding,
-    chunks: compressor.output,
-    counts,
-    get sourceError() {
-      return sourceError;
-    },
-    lastEntry: () =>
-      last === undefined ? undefined : entryDigest(Buffer.from(last, "latin1").toString("utf8")),
-    async [Symbol.asyncDispose]() {
-      compressor.output.destroy();
-      splitter.destroy();
-      await done;
-    },
-  };
+  /** @throws what `notJson` gives, where the store is damaged by such a line */
+  async #checkJson(damagedAt: number): Promise<void> {
+    if (this.#notJson === undefined) return;
+    this.sourceError = await this.#notJson(damagedAt).catch((error: unknown) => error);
+    throw this.sourceError;
+  }
 }
