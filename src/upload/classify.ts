@@ -40,6 +40,9 @@ const WANTS_HTTPS =
 const CERTIFICATE =
   /^(CERT_|CRL_|DEPTH_ZERO_|SELF_SIGNED_|UNABLE_TO_|INVALID_(CA|PURPOSE)|HOSTNAME_MISMATCH|PATH_LENGTH_|ERR_TLS_CERT_)/;
 
+/** The certificate may be a trusted one, of somebody else. */
+const OTHER_NAMES = "ERR_TLS_CERT_ALTNAME_INVALID";
+
 /** What may pass. An unknown status counts as its class, and an invalid one as 5xx (RFC 9110, 15). */
 function isTransient(status: number): boolean {
   const isServerError = status < 100 || status >= 500;
@@ -106,10 +109,11 @@ export function classifyFailure(error: unknown): Outcome {
   if (error instanceof ProxyError) return classifyProxyFailure(error);
   const certificate = certificateCodeOf(error);
   if (certificate !== null) {
-    return {
-      kind: "unreachable",
-      reason: `TLS certificate not trusted (${certificate}); check apiUrl, the clock of this machine, or add your company's root with NODE_EXTRA_CA_CERTS`,
-    };
+    const reason =
+      certificate === OTHER_NAMES
+        ? `the TLS certificate is for other names (${certificate}); check apiUrl, or sign in to the network you are on`
+        : `TLS certificate not trusted (${certificate}); check apiUrl, the clock of this machine, or add your company's root with NODE_EXTRA_CA_CERTS`;
+    return { kind: "unreachable", reason };
   }
   const failure = describeFailure(error);
   if (isArgumentError(error)) {
@@ -135,7 +139,10 @@ function classifyProxyFailure({ source, status, cause }: ProxyError): Outcome {
     if (certificate === null) {
       return { kind: "retry", reason: `${proxy} cannot be reached: ${describeFailure(cause)}` };
     }
-    const reason = `the TLS certificate of ${proxy} is not trusted (${certificate}); add its root with NODE_EXTRA_CA_CERTS`;
+    const reason =
+      certificate === OTHER_NAMES
+        ? `the TLS certificate of ${proxy} is for other names (${certificate}); set the proxy by a name that is in its certificate`
+        : `the TLS certificate of ${proxy} is not trusted (${certificate}); check the clock of this machine, or add its root with NODE_EXTRA_CA_CERTS`;
     return { kind: "unreachable", reason };
   }
   if (status === 407) {

@@ -1,7 +1,7 @@
 import { once } from "node:events";
 import * as http from "node:http";
 import * as https from "node:https";
-import { isIPv6, type Socket } from "node:net";
+import { isIP, isIPv6, type Socket } from "node:net";
 import type { buildConnector as Connectors } from "undici";
 import { type HttpProxy, ProxyError, rootsOf } from "./proxy.ts";
 import { buildConnector } from "./undici.ts";
@@ -59,6 +59,7 @@ async function openTunnel(
     const { request } = url.protocol === "https:" ? https : http;
     const connect = request(url, {
       ...(await rootsOf(proxy)),
+      servername: serverNameOf(url),
       method: "CONNECT",
       path: authority,
       headers: {
@@ -83,6 +84,11 @@ async function openTunnel(
   } catch (error) {
     throw proxyError(proxy, error);
   }
+}
+
+/** TLS is with the proxy; Node would name the API, after the Host header. An address is no server name (RFC 6066, 3). */
+function serverNameOf({ hostname }: URL): string {
+  return isIP(hostname.replace(/^\[|\]$/g, "")) === 0 ? hostname : "";
 }
 
 function proxyError({ source }: HttpProxy, cause: unknown): ProxyError {
