@@ -1,6 +1,8 @@
 import { type ChildProcess, execFileSync, spawn, spawnSync } from "node:child_process";
 import { once } from "node:events";
 import {
+  chmodSync,
+  chownSync,
   cpSync,
   existsSync,
   mkdirSync,
@@ -435,6 +437,31 @@ test.skipIf(!isLinuxRoot)(
     const full =
       'mount -t tmpfs -o size=64k tmpfs "$1"; mkdir "$1"/influxion; dd if=/dev/zero of="$1"/full bs=4k status=none 2>/dev/null || true';
     expect(askMounted(stateDir, full)).toEqual(FREE);
+  },
+);
+
+test.skipIf(process.platform === "win32")(
+  "P8, P9: a lock file that this user may only read is no lock, with what to do",
+  async () => {
+    const stateDir = tempState();
+    mkdirSync(join(stateDir, "influxion"));
+    writeFileSync(lockFile(stateDir), "");
+    chmodSync(lockFile(stateDir), 0o444);
+    const nobody = 65_534;
+    // Root may write everything; its file is another user's for everybody else.
+    const wrap = isLinuxRoot
+      ? ["setpriv", `--reuid=${nobody}`, `--regid=${nobody}`, "--clear-groups"]
+      : [];
+    if (isLinuxRoot) {
+      for (const dir of [stateDir, join(stateDir, "influxion")]) chownSync(dir, nobody, nobody);
+    }
+    expect(await ask(stateDir, wrap)).toEqual({
+      owner: null,
+      taken: {
+        code: "LEDGER_UNWRITABLE",
+        message: `the lock that keeps two uploads apart cannot be made (EACCES); give the user that runs OpenClaw write access: ${lockFile(stateDir)}`,
+      },
+    });
   },
 );
 
