@@ -2,7 +2,7 @@ import { MAX_ANSWER_BYTES, type Receipt } from "../protocol/wire.ts";
 import { errnoOf } from "../shared/problem.ts";
 import type { Answer } from "./answer.ts";
 import { ProxyError } from "./proxy.ts";
-import { parseReceipt } from "./receipt.ts";
+import { isJson, parseReceipt } from "./receipt.ts";
 import { parseRetryAfter } from "./retry.ts";
 
 /** What follows from one attempt at a part. */
@@ -170,10 +170,10 @@ function classifySuccess(answer: Answer, sent: number): Outcome {
   const receipt = parseReceipt(answer.body);
   if (receipt === null) {
     const type = answer.contentType?.split(";")[0] ?? "no content type";
-    return {
-      kind: "retry",
-      reason: `answered ${answer.status} without a receipt (${printable(type)}); is a captive portal or proxy answering for the API?`,
-    };
+    const why = isJson(answer.body)
+      ? ": its JSON does not count the lines as accepted and rejected; check apiUrl"
+      : ` (${printable(type)}); is a captive portal or proxy answering for the API?`;
+    return { kind: "retry", reason: `answered ${answer.status} without a receipt${why}` };
   }
   const counted = receipt.accepted + receipt.rejected;
   if (counted !== sent) {
