@@ -70,6 +70,7 @@ const STALE = new Set(["ECONNRESET", "EPIPE", "UND_ERR_SOCKET"]);
 export async function sendPart(source: PartSource, options: SendOptions): Promise<PartResult> {
   const { client, pacer, codings, signal } = options;
   let coding = codings.next;
+  let isRefused = false;
   // A connection that was answered before may be one that the server has closed since: once per attempt that is no failure.
   let mayBeStale = true;
   for (let retry = 0; ; ) {
@@ -78,11 +79,13 @@ export async function sendPart(source: PartSource, options: SendOptions): Promis
     await using body = bodyOf(source, coding, options);
     const outcome = await attempt(source, body, options);
     if (outcome.kind === "delivered") {
+      if (isRefused) codings.refused();
       return { ...outcome, counts: body.counts, lastEntry: body.lastEntry() };
     }
-    if (outcome.kind === "aside" && coding === "zstd") {
+    const isSessions = outcome.kind === "aside" || outcome.kind === "not-found";
+    if (isSessions && coding === "zstd") {
       // It may be the coding, whatever the status says: not everything between here and the API knows zstd.
-      codings.refused();
+      isRefused = true;
       coding = "gzip";
       continue;
     }
