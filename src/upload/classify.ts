@@ -66,13 +66,13 @@ export function classifyAnswer(answer: Answer, sent: number, now: number): Outco
       reason: `answered ${status}, a redirect${to}; redirects are not followed: set apiUrl to the API's own address, or sign in to the network you are on`,
     };
   }
-  if (status === 401 || status === 403) {
+  const way = aboutTheWay(answer);
+  if (way !== null) return { kind: "unreachable", reason: `answered ${status}: ${way}` };
+  if (isRefusal(status)) {
     const reason = `answered ${status}: the API key is not accepted for this project; check apiKey and projectId`;
     return { kind: "refused", status, reason };
   }
   if (status === 413) return { kind: "too-large", reason: "answered 413: the part is too large" };
-  const way = aboutTheWay(answer);
-  if (way !== null) return { kind: "unreachable", reason: `answered ${status}: ${way}` };
   if (isTransient(status)) {
     const waitMs = parseRetryAfter(answer.retryAfter, now);
     const asked = waitMs === undefined ? "" : `, asking to wait ${Math.ceil(waitMs / 1000)} s`;
@@ -87,15 +87,22 @@ export function classifyAnswer(answer: Answer, sent: number, now: number): Outco
   return { kind, status, reason: `answered ${status}: ${why}` };
 }
 
+const isRefusal = (status: number): boolean => status === 401 || status === 403;
+
 /** What is wrong between here and the API according to an answer, or null. */
-function aboutTheWay({ status, contentType, body, proxy }: Answer): string | null {
+function aboutTheWay({ status, contentType = "", body, proxy }: Answer): string | null {
   if (status === 407) {
     const who = proxy === undefined ? "a proxy on the way" : `the proxy set by ${proxy}`;
     return `${who} wants a user and password that it accepts; set the proxy as http://user:password@host:port`;
   }
-  // Not what the API itself says: it may quote what was sent to it.
-  if (status === 400 && !/json/i.test(contentType ?? "") && WANTS_HTTPS.test(body)) {
-    return "https is spoken there; check apiUrl";
+  // What the API itself says is JSON, and may quote what was sent to it.
+  if (/json/i.test(contentType)) return ABOUT_THE_WAY[status] ?? null;
+  if (status === 400 && WANTS_HTTPS.test(body)) return "https is spoken there; check apiUrl";
+  if (isRefusal(status) && proxy !== undefined) {
+    return `the proxy set by ${proxy} refuses the upload, or what answers behind it is not the API; let uploads to apiUrl pass there, or check apiUrl and apiKey`;
+  }
+  if (isRefusal(status) && /html/i.test(contentType)) {
+    return "a web page refuses the upload, as a firewall on the way shows, or a network that wants you to sign in; let uploads to apiUrl pass there, or check apiUrl and apiKey";
   }
   return ABOUT_THE_WAY[status] ?? null;
 }

@@ -178,6 +178,43 @@ test("P69: a proxy that passes http on and wants credentials is named", async ()
   expect(report.reason).toContain("answered 407: the proxy set by http_proxy wants a user");
 });
 
+for (const status of [401, 403]) {
+  test(`P42, P69: ${status} of a firewall is not the key's: the next interval tries again`, async () => {
+    await using lab = await Lab.start();
+    lab.session("main", "abc");
+    const page = { headers: { "content-type": "text/html" }, body: "<h1>Access denied</h1>" };
+    const server = await startFaultServer({
+      script: ({ index }) => (index === 0 ? { kind: "status", status, ...page } : undefined),
+    });
+    const overrides = { apiUrl: server.url, upload: { retryAttempts: 3 } };
+    const report = await lab.run(overrides);
+    expect(server.requests).toHaveLength(1);
+    expect(report).toMatchObject({ outcome: "unreachable", failed: 0, left: { sessions: 1 } });
+    expect(report.reason).toContain("a firewall on the way");
+    expect((await lab.status({ overrides })).out).not.toContain("refuses the credentials");
+    expect(await lab.run(overrides)).toMatchObject({ outcome: "done", sent: { sessions: 1 } });
+    await server.close();
+  });
+
+  test(`P42, P69: ${status} of a proxy that passes http on names the proxy; the next interval tries again`, async () => {
+    await using lab = await Lab.start();
+    lab.session("main", "abc");
+    const api = await startFaultServer();
+    await using proxy = await startProxyServer({
+      port: api.port,
+      script: (index) => (index === 0 ? { kind: "answer", status } : undefined),
+    });
+    vi.stubEnv("http_proxy", proxy.url);
+    const overrides = { apiUrl: "http://api.test", allowInsecureHttp: true };
+    const report = await lab.run(overrides);
+    expect(report).toMatchObject({ outcome: "unreachable", failed: 0, left: { sessions: 1 } });
+    expect(report.reason).toContain(`answered ${status}: the proxy set by http_proxy refuses`);
+    expect(await lab.run(overrides)).toMatchObject({ outcome: "done", sent: { sessions: 1 } });
+    vi.unstubAllEnvs();
+    await api.close();
+  });
+}
+
 for (const status of [404, 405]) {
   for (const sessions of [1, 2, 3, 9]) {
     test(`P69: ${status} for the first of ${sessions} sessions ends the run: check apiUrl, once`, async () => {
