@@ -32,6 +32,9 @@ const ABOUT_THE_WAY: Readonly<Record<number, string>> = {
   431: "it finds the headers too large; check apiKey",
 };
 
+/** Answers of an API to a session, and of any other server to whoever has its address from somewhere. */
+const NOT_FOUND: ReadonlySet<number> = new Set([404, 405, 410]);
+
 /** What nginx, Apache and Go's servers say to http on a port for https. */
 const WANTS_HTTPS =
   /plain HTTP request was sent to HTTPS port|speaking plain HTTP to an SSL-enabled|HTTP request to an HTTPS server/i;
@@ -83,7 +86,7 @@ export function classifyAnswer(answer: Answer, sent: number, now: number): Outco
     status === 409
       ? "the API has other lines of this session than were sent from here, also after all of it was sent again; if another machine uses the same deploymentId, give each its own"
       : "the API does not take this session";
-  const kind = status === 404 || status === 405 ? "not-found" : "aside";
+  const kind = NOT_FOUND.has(status) ? "not-found" : "aside";
   return { kind, status, reason: `answered ${status}: ${why}` };
 }
 

@@ -4,7 +4,7 @@ import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { setTimeout as sleep } from "node:timers/promises";
 import { gzipSync } from "node:zlib";
-import { expect, test, vi } from "vitest";
+import { expect, onTestFinished, test, vi } from "vitest";
 import { noLines } from "../../src/lines/entry.ts";
 import { openJsonl } from "../../src/stores/jsonl/reader.ts";
 import { START } from "../../src/stores/store.ts";
@@ -32,6 +32,8 @@ async function against(
   await lab[Symbol.asyncDispose]();
   return { report, requests: server.requests, stored: server.stored, elapsed, lab };
 }
+
+const HOUR = 3_600_000;
 
 const keysOf = (requests: readonly { idempotencyKey: string }[]): number =>
   new Set(requests.map(({ idempotencyKey }) => idempotencyKey)).size;
@@ -215,7 +217,7 @@ for (const status of [401, 403]) {
   });
 }
 
-for (const status of [404, 405]) {
+for (const status of [404, 405, 410]) {
   for (const sessions of [1, 2, 3, 9]) {
     test(`P69: ${status} for the first of ${sessions} sessions ends the run: check apiUrl, once`, async () => {
       await using lab = await Lab.start();
@@ -261,6 +263,70 @@ for (const status of [404, 405]) {
     });
   }
 }
+
+/** A lab whose API has taken three sessions, and answers with what is set from then on. */
+async function afterThree(): Promise<{
+  lab: Lab;
+  overrides: { apiUrl: string; upload: object };
+  requests: readonly unknown[];
+  set(status: number): void;
+}> {
+  const lab = await Lab.start();
+  onTestFinished(() => lab[Symbol.asyncDispose]());
+  let status = 200;
+  const server = await startFaultServer({
+    script: () => (status === 200 ? undefined : { kind: "status", status }),
+  });
+  onTestFinished(() => server.close());
+  for (const id of ["a", "b", "c"]) lab.session("main", id);
+  const overrides = { apiUrl: server.url, upload: { concurrency: 1 } };
+  expect((await lab.run(overrides)).outcome).toBe("done");
+  const set = (next: number): void => {
+    status = next;
+  };
+  return { lab, overrides, requests: server.requests, set };
+}
+
+test.for([404, 405, 410])(
+  "P34, P69: %i to a session alone is its own where the address took others before, and stays so",
+  async (status) => {
+    const { lab, overrides, requests, set } = await afterThree();
+    lab.session("main", "bad");
+    set(status);
+    let asked = requests.length;
+    for (const hours of [0, 1.1, 3.2]) {
+      lab.clockOffset = hours * HOUR;
+      const report = await lab.run(overrides);
+      expect(report).toMatchObject({ outcome: "partial", failed: 1 });
+      expect(report.failures[0]?.reason).toBe(
+        `answered ${status}: the API does not take this session`,
+      );
+      expect((await lab.status({ overrides })).out).toMatch(/failing {5}1/);
+      expect(requests).toHaveLength(++asked);
+      lab.clockOffset = (hours + 0.9) * HOUR;
+      expect((await lab.run(overrides)).failed).toBe(1);
+      expect(requests).toHaveLength(asked);
+    }
+    const { code, out, err } = await lab.sync({ overrides });
+    expect(code).toBe(2);
+    expect(out + err).not.toContain("check apiUrl");
+  },
+);
+
+test.for([404, 405, 410])(
+  "P69: %i to the first three of a run ends it also where the address took others before; none is blamed",
+  async (status) => {
+    const { lab, overrides, requests, set } = await afterThree();
+    for (let n = 0; n < 5; n++) lab.session("main", `s${n}`);
+    set(status);
+    const report = await lab.run(overrides);
+    expect(requests).toHaveLength(6);
+    expect(report).toMatchObject({ outcome: "unreachable", failed: 0, left: { sessions: 5 } });
+    expect(report.reason).toContain("see whether the API is down or has moved");
+    set(200);
+    expect(await lab.run(overrides)).toMatchObject({ outcome: "done", sent: { sessions: 5 } });
+  },
+);
 
 for (const status of [301, 302, 303, 307, 308] as const) {
   test(`P40, P49: a ${status} is not followed; the key stays with its origin`, async () => {

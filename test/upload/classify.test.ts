@@ -17,7 +17,7 @@ const TABLE: readonly [from: number, to: number, kind: Outcome["kind"], others: 
     "aside",
     {
       refused: [401, 403],
-      "not-found": [404, 405],
+      "not-found": [404, 405, 410],
       unreachable: [407, 411, 414, 417, 421, 426, 431],
       "too-large": [413],
       retry: [408, 425, 429],
