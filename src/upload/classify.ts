@@ -142,7 +142,7 @@ function isArgumentError(error: unknown): boolean {
   return code === "UND_ERR_INVALID_ARG" || (isNodes && code.startsWith("ERR_"));
 }
 
-function classifyProxyFailure({ source, status, cause }: ProxyError): Outcome {
+function classifyProxyFailure({ source, rootsSource, status, cause }: ProxyError): Outcome {
   const proxy = `the proxy set by ${source}`;
   if (status === undefined) {
     const certificate = certificateCodeOf(cause);
@@ -152,7 +152,7 @@ function classifyProxyFailure({ source, status, cause }: ProxyError): Outcome {
     const reason =
       certificate === OTHER_NAMES
         ? `the TLS certificate of ${proxy} is for other names (${certificate}); set the proxy by a name that is in its certificate`
-        : `the TLS certificate of ${proxy} is not trusted (${certificate}); check the clock of this machine, or add its root with NODE_EXTRA_CA_CERTS`;
+        : `the TLS certificate of ${proxy} is not trusted (${certificate}); check the clock of this machine, or add its root ${rootsSource === undefined ? "with NODE_EXTRA_CA_CERTS" : `to the file of ${rootsSource}`}`;
     return { kind: "unreachable", reason };
   }
   if (status === 407) {

@@ -547,7 +547,7 @@ const bodyOf = (chunks: AsyncIterable<Buffer>): Body => ({
 
 test("P46: slow progress is not a failure", async () => {
   const server = await startFaultServer();
-  const client = createClient({
+  const client = await createClient({
     apiUrl: server.url,
     apiKey: API_KEY,
     timeoutMs: 400,
@@ -582,7 +582,7 @@ test("P46: nor is a server that reads slowly, while what the kernel holds is on 
   const server = await startFaultServer({
     default: { kind: "slow-read", bytes: 65_536, everyMs: 50 },
   });
-  const client = createClient({
+  const client = await createClient({
     apiUrl: server.url,
     apiKey: API_KEY,
     timeoutMs: 1000,
@@ -611,7 +611,7 @@ test("P46: nor is a server that reads slowly, while what the kernel holds is on 
 
 test("P46: a source that stalls is given up by the idle limit", async () => {
   const server = await startFaultServer();
-  const client = createClient({
+  const client = await createClient({
     apiUrl: server.url,
     apiKey: API_KEY,
     timeoutMs: 200,

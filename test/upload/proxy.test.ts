@@ -1,5 +1,5 @@
 import { randomBytes } from "node:crypto";
-import { mkdtempSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
@@ -216,6 +216,57 @@ test("P63: a proxy that speaks TLS with a root of its own, which the API is not 
   }
 });
 
+const unusable: [what: string, why: string, make: (path: string) => void][] = [
+  ["missing", "ENOENT", () => undefined],
+  ["a folder", "is a folder, and only a regular file is read", (path) => mkdirSync(path)],
+  ["empty", "it holds no certificate in PEM", (path) => writeFileSync(path, "")],
+  ["a key", "it holds no certificate in PEM", (path) => writeFileSync(path, proxyCertificate.key)],
+  ["damaged", "it holds no certificate in PEM", (path) => writeFileSync(path, DAMAGED)],
+];
+const DAMAGED = proxyCertificate.cert.replace("MII", "AAA");
+
+test.for(unusable)(
+  "P63: a file of roots that is %s: a sentence that names the option, exit code 1",
+  async ([, why, make]) => {
+    await using way = await startWay({ tls: proxyCertificate });
+    const path = join(way.lab.dir, "roots.pem");
+    make(path);
+    vi.stubEnv("OPENCLAW_PROXY_CA_FILE", path);
+    for (const [caFile, source] of [
+      [path, "proxy.tls.caFile of openclaw.json"],
+      [undefined, "OPENCLAW_PROXY_CA_FILE"],
+    ] as const) {
+      const config = { proxy: { proxyUrl: way.proxy.url, tls: { caFile } } };
+      const { code, out, err } = await way.lab.sync({
+        overrides: { apiUrl, upload: { retryAttempts: 3 } },
+        proxy: hostProxyOf(config as never),
+        run: runIsolated,
+      });
+      expect(code).toBe(1);
+      expect(out + err).toContain(
+        `Nothing was uploaded: ${source} does not name a file with the roots of the proxy (`,
+      );
+      expect(out + err).toContain(why);
+    }
+    expect(way.proxy.requests).toEqual([]);
+    // A proxy that does not speak TLS needs none.
+    const plain = { proxyUrl: "http://127.0.0.1:9", tls: { caFile: path } };
+    const options = { proxy: hostProxyOf({ proxy: plain } as never) };
+    expect((await way.lab.run({ apiUrl }, options)).reason).toContain("ECONNREFUSED");
+  },
+);
+
+test("P63: where a file of roots is set, an untrusted proxy's root belongs into it", async () => {
+  await using way = await startWay({ tls: proxyCertificate });
+  const path = join(way.lab.dir, "roots.pem");
+  writeFileSync(path, `The roots of others\n${apiCertificate.cert}`);
+  vi.stubEnv("OPENCLAW_PROXY_CA_FILE", path);
+  const proxy = hostProxyOf({ proxy: { proxyUrl: way.proxy.url } } as never);
+  const { reason } = await way.lab.run({ apiUrl }, { proxy });
+  expect(reason).toContain("is not trusted (DEPTH_ZERO_SELF_SIGNED_CERT); ");
+  expect(reason).toContain("add its root to the file of OPENCLAW_PROXY_CA_FILE");
+});
+
 test("P63: bodies of megabytes, and one connection for many parts", async () => {
   await using way = await startWay();
   vi.stubEnv("HTTPS_PROXY", way.proxy.url);
@@ -370,7 +421,7 @@ test("P51, P63: a run ends at once while a proxy does not answer", async () => {
 test("P46, P63: a tunnel lives on when more time than the idle limit has passed", async () => {
   await using way = await startWay();
   vi.stubEnv("HTTPS_PROXY", way.proxy.url);
-  const client = createClient({ apiUrl, apiKey: API_KEY, timeoutMs: 300, version: "0.0.0" });
+  const client = await createClient({ apiUrl, apiKey: API_KEY, timeoutMs: 300, version: "0.0.0" });
   const gzipped = gzipSync('{"lineIndex":0}\n');
   const body: Body = {
     coding: "gzip",
