@@ -1,7 +1,5 @@
 import { MAX_ANSWER_BYTES, type Receipt } from "../protocol/wire.ts";
-import { errnoOf } from "../shared/problem.ts";
 import type { Answer } from "./answer.ts";
-import { ProxyError } from "./proxy.ts";
 import { isJson, parseReceipt } from "./receipt.ts";
 import { parseRetryAfter } from "./retry.ts";
 
@@ -39,15 +37,8 @@ const NOT_FOUND: ReadonlySet<number> = new Set([404, 405, 410]);
 const WANTS_HTTPS =
   /plain HTTP request was sent to HTTPS port|speaking plain HTTP to an SSL-enabled|HTTP request to an HTTPS server/i;
 
-/** Error codes of Node's and OpenSSL's certificate checks (node:tls, "X509 certificate error codes"). */
-const CERTIFICATE =
-  /^(CERT_|CRL_|DEPTH_ZERO_|SELF_SIGNED_|UNABLE_TO_|INVALID_(CA|PURPOSE)|HOSTNAME_MISMATCH|PATH_LENGTH_|ERR_TLS_CERT_)/;
-
-/** The certificate may be a trusted one, of somebody else. */
-const OTHER_NAMES = "ERR_TLS_CERT_ALTNAME_INVALID";
-
 /** What may pass. An unknown status counts as its class, and an invalid one as 5xx (RFC 9110, 15). */
-function isTransient(status: number): boolean {
+export function isTransient(status: number): boolean {
   const isServerError = status < 100 || status >= 500;
   if (isServerError) return status !== 501 && status !== 505;
   return status === 408 || status === 425 || status === 429;
@@ -110,68 +101,6 @@ function aboutTheWay({ status, contentType = "", body, proxy }: Answer): string 
   return ABOUT_THE_WAY[status] ?? null;
 }
 
-/**
- * What follows from an attempt that ended without a whole answer.
- *
- * @param error what the transport threw
- */
-export function classifyFailure(error: unknown): Outcome {
-  if (error instanceof ProxyError) return classifyProxyFailure(error);
-  const certificate = certificateCodeOf(error);
-  if (certificate !== null) {
-    const reason =
-      certificate === OTHER_NAMES
-        ? `the TLS certificate is for other names (${certificate}); check apiUrl, or sign in to the network you are on`
-        : `TLS certificate not trusted (${certificate}); check apiUrl, the clock of this machine, or add your company's root with NODE_EXTRA_CA_CERTS`;
-    return { kind: "unreachable", reason };
-  }
-  const failure = describeFailure(error);
-  if (isArgumentError(error)) {
-    return {
-      kind: "unreachable",
-      reason: `no request could be made, please report it: ${failure}`,
-    };
-  }
-  return { kind: "retry", reason: failure };
-}
-
-/** The transport was called in a way that it does not take: it would not take it again either. */
-function isArgumentError(error: unknown): boolean {
-  const code = errnoOf(error);
-  const isNodes = error instanceof TypeError || error instanceof RangeError;
-  return code === "UND_ERR_INVALID_ARG" || (isNodes && code.startsWith("ERR_"));
-}
-
-function classifyProxyFailure({ source, rootsSource, status, cause }: ProxyError): Outcome {
-  const proxy = `the proxy set by ${source}`;
-  if (status === undefined) {
-    const certificate = certificateCodeOf(cause);
-    if (certificate === null) {
-      return { kind: "retry", reason: `${proxy} cannot be reached: ${describeFailure(cause)}` };
-    }
-    const reason =
-      certificate === OTHER_NAMES
-        ? `the TLS certificate of ${proxy} is for other names (${certificate}); set the proxy by a name that is in its certificate`
-        : `the TLS certificate of ${proxy} is not trusted (${certificate}); check the clock of this machine, or add its root ${rootsSource === undefined ? "with NODE_EXTRA_CA_CERTS" : `to the file of ${rootsSource}`}`;
-    return { kind: "unreachable", reason };
-  }
-  if (status === 407) {
-    const reason = `${proxy} answered 407: it wants a user and password that it accepts; set it as http://user:password@host:port`;
-    return { kind: "unreachable", reason };
-  }
-  const reason = `${proxy} answered ${status} when asked for a connection to the API`;
-  if (isTransient(status)) return { kind: "retry", reason };
-  return { kind: "unreachable", reason: `${reason}; it must allow connections to that host` };
-}
-
-/** The code of a certificate's failure among the causes of `error`. */
-function certificateCodeOf(error: unknown): string | null {
-  for (let cause = error; cause instanceof Error; cause = cause.cause) {
-    if (CERTIFICATE.test(errnoOf(cause))) return errnoOf(cause);
-  }
-  return null;
-}
-
 function classifySuccess(answer: Answer, sent: number): Outcome {
   if (answer.endless) {
     const reason = `answered ${answer.status} with more than ${MAX_ANSWER_BYTES} bytes, which is no receipt`;
@@ -192,18 +121,11 @@ function classifySuccess(answer: Answer, sent: number): Outcome {
   return { kind: "delivered", receipt };
 }
 
-/** The innermost message with its code; transport errors hold addresses, but neither headers nor content. */
-function describeFailure(error: unknown): string {
-  if (!(error instanceof Error)) return String(error);
-  const inner = error.cause instanceof Error ? error.cause : error;
-  return [errnoOf(inner), printable(inner.message)].filter((text) => text !== "").join(": ");
-}
-
 function originOf(location: string): string {
   return URL.parse(location)?.origin ?? "another path";
 }
 
 /** Short and without control characters: some of it was chosen by the other side. */
-function printable(text: string): string {
+export function printable(text: string): string {
   return text.replace(/[^\x20-\x7e]/g, "?").slice(0, 200);
 }

@@ -6,9 +6,10 @@ import type { Coding, Receipt } from "../protocol/wire.ts";
 import { errnoOf, SourceChangedError } from "../shared/problem.ts";
 import type { Position, Reader } from "../stores/store.ts";
 import { type Body, createBody } from "./body.ts";
-import { classifyAnswer, classifyFailure, type Outcome } from "./classify.ts";
+import { classifyAnswer, type Outcome } from "./classify.ts";
 import type { Client } from "./client.ts";
 import type { CodingChoice } from "./coding.ts";
+import { classifyFailure } from "./failure.ts";
 import { backoffMs } from "./retry.ts";
 
 /** A wait longer than this ends the run instead; the sessions stay pending. In ms. */

@@ -65,6 +65,31 @@ for (const behaviour of [
   });
 }
 
+const NOT_HTTP = "what answered does not speak HTTP; check apiUrl, and what is on the way (";
+
+test.for([
+  ["another protocol", "SSH-2.0-OpenSSH\r\n", NOT_HTTP],
+  ["a status of four digits", "HTTP/1.1 1000 No\r\n\r\n", NOT_HTTP],
+  ["status 000", "HTTP/1.1 000 No\r\n\r\n", `${NOT_HTTP}its status is below 100)`],
+  ["status 099", "HTTP/1.1 099 No\r\n\r\n", `${NOT_HTTP}its status is below 100)`],
+  [
+    "100 Continue that nobody asked for",
+    "HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\n{}",
+    'it answered what nobody had asked for, such as "100 Continue"; see to what is on the way (',
+  ],
+] as const)(
+  "P40: %s is retried with the same key, and told in plain words",
+  async ([, bytes, words]) => {
+    const garbage = { kind: "garbage", bytes } as const;
+    const { report, requests } = await against([garbage]);
+    expect(report).toMatchObject({ outcome: "done", sent: { lines: 5 } });
+    expect(keysOf(requests)).toBe(1);
+    const { reason } = (await against([garbage], { retryAttempts: 0 })).report;
+    expect(reason?.startsWith(words)).toBe(true);
+    expect(reason).not.toMatch(/assert|\?/i);
+  },
+);
+
 for (const status of [401, 403]) {
   test(`P40, P42: ${status} stops the run, and nothing is sent on the interval until credentials change`, async () => {
     await using lab = await Lab.start();

@@ -344,6 +344,21 @@ test.for([407, 403, 404, 405, 302, 501])(
   },
 );
 
+test.for([100, 102])(
+  "P63, P69: a proxy that answers %i before its answer to CONNECT is not understood, by curl neither",
+  async (status) => {
+    const bytes = `HTTP/1.1 ${status} Soon\r\n\r\nHTTP/1.1 200 OK\r\n\r\n`;
+    await using way = await startWay({ script: () => ({ kind: "garbage", bytes }) });
+    vi.stubEnv("HTTPS_PROXY", way.proxy.url);
+    const report = await way.lab.run({ apiUrl, upload: { retryAttempts: 3 } });
+    expect(report).toMatchObject({ outcome: "unreachable", failed: 0, left: { sessions: 1 } });
+    expect(report.reason).toBe(
+      `the proxy set by HTTPS_PROXY answered ${status} when asked for a connection to the API, which is no answer; it must answer 2xx at once`,
+    );
+    expect(way.proxy.requests).toHaveLength(1);
+  },
+);
+
 test.for([502, 503, 504, 500, 408, 429])(
   "P40, P63: a proxy that answers %i to CONNECT is asked again",
   async (status) => {
