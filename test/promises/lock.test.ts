@@ -469,6 +469,6 @@ test("P8: a lock that cannot be made because something is in the way says so", a
   const stateDir = tempState();
   writeFileSync(join(stateDir, "influxion"), "");
   await expect(take(stateDir)).rejects.toThrow(
-    "the lock that keeps two uploads apart cannot be made (EEXIST); something else is where its file or one of its folders should be",
+    `the lock that keeps two uploads apart cannot be made: ${join(stateDir, "influxion")} is no folder; move it away`,
   );
 });
