@@ -135,10 +135,11 @@ export class Tally implements SessionTally {
    */
   settleNotFound(): readonly NotFound[] {
     if (!this.#hasTaken) this.#checkAddress();
-    const isTheirs = this.parts > 0 || this.stop === null;
+    const stop = this.stop ?? this.#neverArrived();
+    const isTheirs = this.parts > 0 || stop === null;
     for (const { session, reason } of this.#notFound) {
       if (isTheirs) this.failed(session, reason);
-      else this.postponed(session, this.stop?.reason ?? reason);
+      else this.postponed(session, stop?.reason ?? reason);
     }
     return isTheirs ? this.#notFound : [];
   }

@@ -91,7 +91,7 @@ function describeFailure(error: unknown): string {
   }
   if (inner.name === "HTTPParserError" || code.startsWith("HPE_")) return `${NOT_HTTP} (${words})`;
   if (code === "UND_ERR_SOCKET" && /^bad (response|upgrade)$/.test(inner.message)) {
-    return `it answered what nobody had asked for, such as "100 Continue"; see to what is on the way (${words})`;
+    return `it answered what nobody had asked for, such as "100 Continue"; see what is on the way (${words})`;
   }
   return words;
 }

@@ -75,7 +75,7 @@ test.for([
   [
     "100 Continue that nobody asked for",
     "HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\n{}",
-    'it answered what nobody had asked for, such as "100 Continue"; see to what is on the way (',
+    'it answered what nobody had asked for, such as "100 Continue"; see what is on the way (',
   ],
 ] as const)(
   "P40: %s is retried with the same key, and told in plain words",
@@ -294,20 +294,23 @@ async function afterThree(): Promise<{
   lab: Lab;
   overrides: { apiUrl: string; upload: object };
   requests: readonly unknown[];
-  set(status: number): void;
+  set(...statuses: number[]): void;
 }> {
   const lab = await Lab.start();
   onTestFinished(() => lab[Symbol.asyncDispose]());
-  let status = 200;
+  let statuses: readonly number[] = [200];
   const server = await startFaultServer({
-    script: () => (status === 200 ? undefined : { kind: "status", status }),
+    script: ({ index }) => {
+      const status = statuses[index % statuses.length] ?? 200;
+      return status === 200 ? undefined : { kind: "status", status };
+    },
   });
   onTestFinished(() => server.close());
   for (const id of ["a", "b", "c"]) lab.session("main", id);
   const overrides = { apiUrl: server.url, upload: { concurrency: 1 } };
   expect((await lab.run(overrides)).outcome).toBe("done");
-  const set = (next: number): void => {
-    status = next;
+  const set = (...next: number[]): void => {
+    statuses = next;
   };
   return { lab, overrides, requests: server.requests, set };
 }
@@ -337,6 +340,17 @@ test.for([404, 405, 410])(
     expect(out + err).not.toContain("check apiUrl");
   },
 );
+
+test("P69: 404 beside 503, as from an API that is being deployed, is no session's", async () => {
+  const { lab, overrides, set } = await afterThree();
+  for (const id of ["x", "y"]) lab.session("main", id);
+  set(404, 503);
+  const report = await lab.run(overrides);
+  expect(report).toMatchObject({ outcome: "unreachable", failed: 0, left: { sessions: 2 } });
+  expect(report.reason).toBe("answered 503");
+  set(200);
+  expect(await lab.run(overrides)).toMatchObject({ outcome: "done", sent: { sessions: 2 } });
+});
 
 test.for([404, 405, 410])(
   "P69: %i to the first three of a run ends it also where the address took others before; none is blamed",
