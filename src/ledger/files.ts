@@ -6,6 +6,7 @@ import { NotAFileError, readRegular } from "../shared/open-file.ts";
 import { errnoOf, InfluxionError } from "../shared/problem.ts";
 import { renameOver, replaceFile, tempPrefix } from "../shared/replace-file.ts";
 import { fileMark } from "../stores/mark.ts";
+import { describeObstacle } from "./folder.ts";
 import { type LedgerFiles, ledgerPaths } from "./paths.ts";
 import {
   type LedgerData,
@@ -18,6 +19,8 @@ import {
 
 /** The ledger cannot be used; the message says why and what to do. Nothing is sent meanwhile. */
 export class LedgerError extends InfluxionError {}
+
+const UNREADABLE = "the record of what has been uploaded cannot be read";
 
 /** What stands in one ledger file. */
 export type LedgerFile =
@@ -40,6 +43,8 @@ export interface ReadLedger extends LedgerFiles<LedgerFile> {
  */
 export async function readLedgerFiles(stateDir: string): Promise<ReadLedger> {
   const paths = ledgerPaths(stateDir);
+  const obstacle = await describeObstacle(dirname(paths.primary));
+  if (obstacle !== null) throw new LedgerError("LEDGER_UNREADABLE", `${UNREADABLE}: ${obstacle}`);
   const token = await ledgerToken(paths.primary);
   const [primaryBytes, copyBytes, earlierBytes] = await Promise.all([
     bytesOf(paths.primary),
@@ -84,7 +89,7 @@ async function bytesOf(path: string): Promise<Buffer | null> {
   try {
     return await readRegular(path);
   } catch (error) {
-    if (errnoOf(error) === "ENOENT") return null;
+    if (errnoOf(error) === "ENOENT" || errnoOf(error) === "ENOTDIR") return null;
     throw unreadable(path, error);
   }
 }
@@ -94,11 +99,7 @@ function unreadable(path: string, error: unknown): LedgerError {
     error instanceof NotAFileError
       ? `${error.message}: move it away`
       : `(${errnoOf(error) || String(error)}): ${path}; give the user that runs OpenClaw access to it`;
-  return new LedgerError(
-    "LEDGER_UNREADABLE",
-    `the record of what has been uploaded cannot be read ${why}`,
-    { cause: error },
-  );
+  return new LedgerError("LEDGER_UNREADABLE", `${UNREADABLE} ${why}`, { cause: error });
 }
 
 function meaning(bytes: Buffer | null, path: string): LedgerFile {

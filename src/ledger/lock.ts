@@ -4,6 +4,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { type FileLock, isFileLocked, tryLockFile } from "../shared/file-lock.ts";
 import { InfluxionError } from "../shared/problem.ts";
 import { LedgerError, unwritable } from "./files.ts";
+import { describeObstacle } from "./folder.ts";
 import {
   describeOwner,
   type LockOwner,
@@ -131,8 +132,10 @@ async function tryLock(path: string): Promise<FileLock | null> {
     await mkdir(dirname(path), { recursive: true, mode: 0o700 });
     return await tryLockFile(path);
   } catch (error) {
-    if (!(error instanceof InfluxionError)) throw unwritable(what, path, error);
-    throw new LedgerError("LEDGER_UNWRITABLE", `${what}: ${error.message}`, { cause: error });
+    const known = error instanceof InfluxionError ? error.message : null;
+    const why = (await describeObstacle(dirname(path))) ?? known;
+    if (why === null) throw unwritable(what, path, error);
+    throw new LedgerError("LEDGER_UNWRITABLE", `${what}: ${why}`, { cause: error });
   }
 }
 

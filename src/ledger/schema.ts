@@ -27,6 +27,8 @@ const TargetSchema = v.object({
   notBefore: v.exactOptional(Count),
   /** The content coding the API said it takes besides gzip, or "gzip" when it refused that one. */
   coding: v.exactOptional(v.picklist(["zstd", "gzip"])),
+  /** Something has arrived there, so that the address is a good one. */
+  taken: v.exactOptional(v.literal(true)),
   /** Largest part the API has taken after it had refused a larger one, in source bytes. */
   partLimit: v.exactOptional(Count),
 });

@@ -76,6 +76,11 @@ export class TargetRecords {
     return this.#data.coding;
   }
 
+  /** Whether a part was ever confirmed. */
+  get hasTaken(): boolean {
+    return this.#data.taken === true;
+  }
+
   get partLimit(): number | undefined {
     return this.#data.partLimit;
   }
@@ -190,6 +195,7 @@ export class TargetRecords {
       ...(entry === undefined ? {} : { entry }),
     });
     this.replacePart(key, source, []);
+    this.#data.taken = true;
     delete session.tries;
     if (rejected > 0) session.rejected = (session.rejected ?? 0) + rejected;
     if (omitted > 0) session.omitted = (session.omitted ?? 0) + omitted;

@@ -81,13 +81,20 @@ export function hostProxyOf(
     proxy?: { enabled?: boolean; proxyUrl?: unknown; tls?: { caFile?: unknown } };
   };
   if (proxy?.enabled === false) return undefined;
-  const caFile = textOf(proxy?.tls?.caFile) ?? textOf(env.OPENCLAW_PROXY_CA_FILE);
+  const caFile =
+    settingOf(proxy?.tls?.caFile, "proxy.tls.caFile of openclaw.json") ??
+    settingOf(env.OPENCLAW_PROXY_CA_FILE, "OPENCLAW_PROXY_CA_FILE");
   const configured = textOf(proxy?.proxyUrl);
   if (configured !== undefined) {
     return { url: configured, source: "proxy.proxyUrl of openclaw.json", caFile };
   }
   const url = textOf(env.OPENCLAW_PROXY_URL);
   return url === undefined ? undefined : { url, source: "OPENCLAW_PROXY_URL", caFile };
+}
+
+function settingOf(value: unknown, source: string): HostProxy["caFile"] {
+  const path = textOf(value);
+  return path === undefined ? undefined : { path, source };
 }
 
 function textOf(value: unknown): string | undefined {

@@ -48,10 +48,11 @@ export interface OmittedPayload {
 }
 
 /** What makes an answer a receipt: every line sent is either accepted or rejected. */
-export const ReceiptSchema = v.object({ accepted: Count, rejected: Count, batchId: v.string() });
+export const ReceiptSchema = v.object({ accepted: Count, rejected: Count });
 
-/** The API's answer to one part. What it says beside the counts is for the user alone. */
+/** The API's answer to one part. What it says beside the counts is for people alone. */
 export interface Receipt extends v.InferOutput<typeof ReceiptSchema> {
+  batchId?: string;
   warnings?: string[];
   errors?: { lineIndex: number; reason: string }[];
 }

@@ -32,7 +32,7 @@ export interface PartRow {
   readonly generation: number;
   readonly firstLine: number;
   readonly lines: number;
-  readonly receipt: Receipt;
+  readonly receipt: Receipt & { readonly batchId: string };
   readonly wireBytes: number;
   readonly decodedBytes: number;
   /** ISO 8601. */

@@ -38,7 +38,7 @@ async function runLocked(options: RunOptions, lock: Lock): Promise<RunReport> {
   const startedAt = now();
   const ledger = await Ledger.open({ stateDir, now, lock });
   const target = ledger.target(config);
-  const tally = new Tally(startedAt, trigger, ledger.problems);
+  const tally = new Tally(startedAt, trigger, ledger.problems, target.hasTaken);
   const heldBack = ignoreHold ? null : reasonToHold(target, options);
   if (heldBack !== null) return tally.finish(heldBack, now(), false);
 

@@ -11,7 +11,7 @@ import { MAX_TOLD, type RunReport, type SessionNote } from "./report.ts";
 /** Sessions whose parts spent their retries in a row before the run gives up on the API. */
 const GIVE_UP_AFTER = 3;
 
-/** A session that was answered 404 or 405, and why it would be put aside. */
+/** A session that nothing takes at the address, and why it would be put aside. */
 interface NotFound {
   readonly session: SurveyedSession;
   readonly status: number;
@@ -28,8 +28,8 @@ export class Tally implements SessionTally {
   /** Set when the run cannot go on. */
   stop: SessionTally["stop"] = null;
 
-  /** Sessions that were answered 404 or 405. */
   readonly #notFound: NotFound[] = [];
+  readonly #hasTaken: boolean;
   readonly #startedAt: number;
   readonly #trigger: RunReport["trigger"];
   readonly #ledgerProblems: readonly Problem[];
@@ -48,12 +48,17 @@ export class Tally implements SessionTally {
   #spentInARow = 0;
   #left = { sessions: 0, bytes: 0, settling: 0 };
 
-  /** @param ledgerProblems those of the ledger, to which more may be added until the run has ended */
+  /**
+   * @param ledgerProblems those of the ledger, to which more may be added until the run has ended
+   * @param hasTaken whether the address has taken anything in an earlier run
+   */
   constructor(
     startedAt: number,
     trigger: RunReport["trigger"],
     ledgerProblems: readonly Problem[],
+    hasTaken: boolean,
   ) {
+    this.#hasTaken = hasTaken;
     this.#startedAt = startedAt;
     this.#trigger = trigger;
     this.#ledgerProblems = ledgerProblems;
@@ -114,7 +119,7 @@ export class Tally implements SessionTally {
     if (this.#spentInARow >= GIVE_UP_AFTER) this.stop ??= { kind: "unreachable", reason };
   }
 
-  /** Nothing takes the session at this address; the first ones of a run show that nothing takes any. */
+  /** Nothing takes the session at this address; the first ones of a run show that nothing takes any now. */
   notFound(session: SurveyedSession, answer: Omit<NotFound, "session">): void {
     this.#notFound.push({ ...answer, session });
     this.#lastAnswer = answer.reason;
@@ -123,23 +128,29 @@ export class Tally implements SessionTally {
 
   /**
    * Decides, when everything has been tried, about the sessions that were not found: others
-   * got through, so it is they; or none did, so it is the address.
+   * got through, now or, where these are few, in an earlier run, so it is they; or none did, so
+   * it is the address.
    *
    * @returns those to put aside
    */
   settleNotFound(): readonly NotFound[] {
-    this.#checkAddress();
+    if (!this.#hasTaken) this.#checkAddress();
+    const stop = this.stop ?? this.#neverArrived();
+    const isTheirs = this.parts > 0 || stop === null;
     for (const { session, reason } of this.#notFound) {
-      if (this.parts > 0) this.failed(session, reason);
-      else this.postponed(session, this.stop?.reason ?? reason);
+      if (isTheirs) this.failed(session, reason);
+      else this.postponed(session, stop?.reason ?? reason);
     }
-    return this.parts > 0 ? this.#notFound : [];
+    return isTheirs ? this.#notFound : [];
   }
 
   #checkAddress(): void {
     const last = this.#notFound.at(-1);
     if (last === undefined || this.parts > 0) return;
-    const reason = `answered ${last.status}: nothing takes uploads at this address; check apiUrl`;
+    const why = this.#hasTaken
+      ? "nothing takes uploads any more at this address, which did before; see whether the API is down or has moved"
+      : "nothing takes uploads at this address; check apiUrl";
+    const reason = `answered ${last.status}: ${why}`;
     this.stop ??= { kind: "unreachable", reason };
   }
 

@@ -83,7 +83,7 @@ export class Uploader implements AsyncDisposable {
     if (this.#client !== undefined) return this.#client;
     const { config, apiKey, proxy } = this.#options;
     const { createClient } = await import("../upload/client.ts");
-    this.#client = createClient({
+    this.#client = await createClient({
       apiUrl: config.apiUrl,
       apiKey,
       timeoutMs: config.upload.timeoutMs,

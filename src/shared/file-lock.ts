@@ -96,7 +96,9 @@ async function openLocked(path: string): Promise<DatabaseSync | null> {
   try {
     db = new (loadSqlite().DatabaseSync)(path, { timeout: 0 });
     // A journal in memory, since the one of an empty database is made before anything is written.
-    db.exec("PRAGMA journal_mode = MEMORY; BEGIN EXCLUSIVE");
+    // A file that may only be read is opened for that, and BEGIN takes a lock that others share; so
+    // a write is asked for, which then fails. It stays in memory, the transaction never being committed.
+    db.exec("PRAGMA journal_mode = MEMORY; BEGIN EXCLUSIVE; PRAGMA user_version = 0");
     return db;
   } catch (error) {
     db?.close();

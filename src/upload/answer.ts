@@ -1,10 +1,4 @@
-import {
-  brotliDecompressSync,
-  gunzipSync,
-  inflateRawSync,
-  inflateSync,
-  type ZlibOptions,
-} from "node:zlib";
+import * as zlib from "node:zlib";
 import type { Dispatcher } from "undici";
 import { MAX_ANSWER_BYTES } from "../protocol/wire.ts";
 import { errnoOf } from "../shared/problem.ts";
@@ -52,17 +46,25 @@ export async function readAnswer({
 }
 
 /** No coding is asked for; a proxy or a server that compresses everything is understood all the same. */
-const DECODERS = new Map<string, (bytes: Buffer, options: ZlibOptions) => Buffer>([
-  ["gzip", gunzipSync],
-  ["x-gzip", gunzipSync],
+const DECODERS = new Map<string, (bytes: Buffer, options: zlib.ZlibOptions) => Buffer>([
+  ["gzip", zlib.gunzipSync],
+  ["x-gzip", zlib.gunzipSync],
   ["deflate", inflateAnySync],
-  ["br", brotliDecompressSync],
+  ["br", zlib.brotliDecompressSync],
 ]);
+// Some runtimes that load plugins have no zstd.
+if ("zstdDecompressSync" in zlib) DECODERS.set("zstd", unzstdSync);
+
+/** Of a window above 8 MiB there is none (RFC 9659): it would be memory that an answer can ask for. */
+function unzstdSync(bytes: Buffer, { maxOutputLength }: zlib.ZlibOptions): Buffer {
+  const params = { [zlib.constants.ZSTD_d_windowLogMax]: 23 };
+  return zlib.zstdDecompressSync(bytes, { maxOutputLength, params });
+}
 
 /** With the frame of zlib (RFC 9110, 8.4.1.2), or without: some servers leave it out. */
-function inflateAnySync(bytes: Buffer, options: ZlibOptions): Buffer {
+function inflateAnySync(bytes: Buffer, options: zlib.ZlibOptions): Buffer {
   const isZlib = ((bytes[0] ?? 0) & 0x0f) === 8;
-  return isZlib ? inflateSync(bytes, options) : inflateRawSync(bytes, options);
+  return isZlib ? zlib.inflateSync(bytes, options) : zlib.inflateRawSync(bytes, options);
 }
 
 /**

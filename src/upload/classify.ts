@@ -1,8 +1,6 @@
 import { MAX_ANSWER_BYTES, type Receipt } from "../protocol/wire.ts";
-import { errnoOf } from "../shared/problem.ts";
 import type { Answer } from "./answer.ts";
-import { ProxyError } from "./proxy.ts";
-import { parseReceipt } from "./receipt.ts";
+import { isJson, parseReceipt } from "./receipt.ts";
 import { parseRetryAfter } from "./retry.ts";
 
 /** What follows from one attempt at a part. */
@@ -32,16 +30,15 @@ const ABOUT_THE_WAY: Readonly<Record<number, string>> = {
   431: "it finds the headers too large; check apiKey",
 };
 
+/** Answers of an API to a session, and of any other server to whoever has its address from somewhere. */
+const NOT_FOUND: ReadonlySet<number> = new Set([404, 405, 410]);
+
 /** What nginx, Apache and Go's servers say to http on a port for https. */
 const WANTS_HTTPS =
   /plain HTTP request was sent to HTTPS port|speaking plain HTTP to an SSL-enabled|HTTP request to an HTTPS server/i;
 
-/** Error codes of Node's and OpenSSL's certificate checks (node:tls, "X509 certificate error codes"). */
-const CERTIFICATE =
-  /^(CERT_|CRL_|DEPTH_ZERO_|SELF_SIGNED_|UNABLE_TO_|INVALID_(CA|PURPOSE)|HOSTNAME_MISMATCH|PATH_LENGTH_|ERR_TLS_CERT_)/;
-
 /** What may pass. An unknown status counts as its class, and an invalid one as 5xx (RFC 9110, 15). */
-function isTransient(status: number): boolean {
+export function isTransient(status: number): boolean {
   const isServerError = status < 100 || status >= 500;
   if (isServerError) return status !== 501 && status !== 505;
   return status === 408 || status === 425 || status === 429;
@@ -63,13 +60,13 @@ export function classifyAnswer(answer: Answer, sent: number, now: number): Outco
       reason: `answered ${status}, a redirect${to}; redirects are not followed: set apiUrl to the API's own address, or sign in to the network you are on`,
     };
   }
-  if (status === 401 || status === 403) {
+  const way = aboutTheWay(answer);
+  if (way !== null) return { kind: "unreachable", reason: `answered ${status}: ${way}` };
+  if (isRefusal(status)) {
     const reason = `answered ${status}: the API key is not accepted for this project; check apiKey and projectId`;
     return { kind: "refused", status, reason };
   }
   if (status === 413) return { kind: "too-large", reason: "answered 413: the part is too large" };
-  const way = aboutTheWay(answer);
-  if (way !== null) return { kind: "unreachable", reason: `answered ${status}: ${way}` };
   if (isTransient(status)) {
     const waitMs = parseRetryAfter(answer.retryAfter, now);
     const asked = waitMs === undefined ? "" : `, asking to wait ${Math.ceil(waitMs / 1000)} s`;
@@ -80,79 +77,28 @@ export function classifyAnswer(answer: Answer, sent: number, now: number): Outco
     status === 409
       ? "the API has other lines of this session than were sent from here, also after all of it was sent again; if another machine uses the same deploymentId, give each its own"
       : "the API does not take this session";
-  const kind = status === 404 || status === 405 ? "not-found" : "aside";
+  const kind = NOT_FOUND.has(status) ? "not-found" : "aside";
   return { kind, status, reason: `answered ${status}: ${why}` };
 }
 
+const isRefusal = (status: number): boolean => status === 401 || status === 403;
+
 /** What is wrong between here and the API according to an answer, or null. */
-function aboutTheWay({ status, contentType, body, proxy }: Answer): string | null {
+function aboutTheWay({ status, contentType = "", body, proxy }: Answer): string | null {
   if (status === 407) {
     const who = proxy === undefined ? "a proxy on the way" : `the proxy set by ${proxy}`;
     return `${who} wants a user and password that it accepts; set the proxy as http://user:password@host:port`;
   }
-  // Not what the API itself says: it may quote what was sent to it.
-  if (status === 400 && !/json/i.test(contentType ?? "") && WANTS_HTTPS.test(body)) {
-    return "https is spoken there; check apiUrl";
+  // What the API itself says is JSON, and may quote what was sent to it.
+  if (/json/i.test(contentType)) return ABOUT_THE_WAY[status] ?? null;
+  if (status === 400 && WANTS_HTTPS.test(body)) return "https is spoken there; check apiUrl";
+  if (isRefusal(status) && proxy !== undefined) {
+    return `the proxy set by ${proxy} refuses the upload, or what answers behind it is not the API; let uploads to apiUrl pass there, or check apiUrl and apiKey`;
+  }
+  if (isRefusal(status) && /html/i.test(contentType)) {
+    return "a web page refuses the upload, as a firewall on the way shows, or a network that wants you to sign in; let uploads to apiUrl pass there, or check apiUrl and apiKey";
   }
   return ABOUT_THE_WAY[status] ?? null;
-}
-
-/**
- * What follows from an attempt that ended without a whole answer.
- *
- * @param error what the transport threw
- */
-export function classifyFailure(error: unknown): Outcome {
-  if (error instanceof ProxyError) return classifyProxyFailure(error);
-  const certificate = certificateCodeOf(error);
-  if (certificate !== null) {
-    return {
-      kind: "unreachable",
-      reason: `TLS certificate not trusted (${certificate}); check apiUrl, the clock of this machine, or add your company's root with NODE_EXTRA_CA_CERTS`,
-    };
-  }
-  const failure = describeFailure(error);
-  if (isArgumentError(error)) {
-    return {
-      kind: "unreachable",
-      reason: `no request could be made, please report it: ${failure}`,
-    };
-  }
-  return { kind: "retry", reason: failure };
-}
-
-/** The transport was called in a way that it does not take: it would not take it again either. */
-function isArgumentError(error: unknown): boolean {
-  const code = errnoOf(error);
-  const isNodes = error instanceof TypeError || error instanceof RangeError;
-  return code === "UND_ERR_INVALID_ARG" || (isNodes && code.startsWith("ERR_"));
-}
-
-function classifyProxyFailure({ source, status, cause }: ProxyError): Outcome {
-  const proxy = `the proxy set by ${source}`;
-  if (status === undefined) {
-    const certificate = certificateCodeOf(cause);
-    if (certificate === null) {
-      return { kind: "retry", reason: `${proxy} cannot be reached: ${describeFailure(cause)}` };
-    }
-    const reason = `the TLS certificate of ${proxy} is not trusted (${certificate}); add its root with NODE_EXTRA_CA_CERTS`;
-    return { kind: "unreachable", reason };
-  }
-  if (status === 407) {
-    const reason = `${proxy} answered 407: it wants a user and password that it accepts; set it as http://user:password@host:port`;
-    return { kind: "unreachable", reason };
-  }
-  const reason = `${proxy} answered ${status} when asked for a connection to the API`;
-  if (isTransient(status)) return { kind: "retry", reason };
-  return { kind: "unreachable", reason: `${reason}; it must allow connections to that host` };
-}
-
-/** The code of a certificate's failure among the causes of `error`. */
-function certificateCodeOf(error: unknown): string | null {
-  for (let cause = error; cause instanceof Error; cause = cause.cause) {
-    if (CERTIFICATE.test(errnoOf(cause))) return errnoOf(cause);
-  }
-  return null;
 }
 
 function classifySuccess(answer: Answer, sent: number): Outcome {
@@ -163,10 +109,10 @@ function classifySuccess(answer: Answer, sent: number): Outcome {
   const receipt = parseReceipt(answer.body);
   if (receipt === null) {
     const type = answer.contentType?.split(";")[0] ?? "no content type";
-    return {
-      kind: "retry",
-      reason: `answered ${answer.status} without a receipt (${printable(type)}); is a captive portal or proxy answering for the API?`,
-    };
+    const why = isJson(answer.body)
+      ? ": its JSON does not count the lines as accepted and rejected; check apiUrl"
+      : ` (${printable(type)}); is a captive portal or proxy answering for the API?`;
+    return { kind: "retry", reason: `answered ${answer.status} without a receipt${why}` };
   }
   const counted = receipt.accepted + receipt.rejected;
   if (counted !== sent) {
@@ -175,18 +121,11 @@ function classifySuccess(answer: Answer, sent: number): Outcome {
   return { kind: "delivered", receipt };
 }
 
-/** The innermost message with its code; transport errors hold addresses, but neither headers nor content. */
-function describeFailure(error: unknown): string {
-  if (!(error instanceof Error)) return String(error);
-  const inner = error.cause instanceof Error ? error.cause : error;
-  return [errnoOf(inner), printable(inner.message)].filter((text) => text !== "").join(": ");
-}
-
 function originOf(location: string): string {
   return URL.parse(location)?.origin ?? "another path";
 }
 
 /** Short and without control characters: some of it was chosen by the other side. */
-function printable(text: string): string {
+export function printable(text: string): string {
   return text.replace(/[^\x20-\x7e]/g, "?").slice(0, 200);
 }

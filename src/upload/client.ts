@@ -3,7 +3,7 @@ import { FIRST_LINE_HEADER, GENERATION_HEADER, INGEST_PATH } from "../protocol/w
 import { InfluxionError } from "../shared/problem.ts";
 import { type Answer, readAnswer } from "./answer.ts";
 import type { Body } from "./body.ts";
-import { chooseProxy, type HostProxy, type HttpProxy } from "./proxy.ts";
+import { chooseProxy, type HostProxy, type HttpProxy, readRoots } from "./proxy.ts";
 import type { ConnectOptions } from "./tunnel.ts";
 import { Agent, type buildConnector, request } from "./undici.ts";
 
@@ -65,12 +65,13 @@ export interface Client {
 }
 
 /** @throws {InfluxionError} `PROXY_INVALID` when the proxy that applies cannot be used */
-export function createClient(options: ClientOptions): Client {
+export async function createClient(options: ClientOptions): Promise<Client> {
   const { apiUrl, apiKey, timeoutMs, version } = options;
   const url = new URL(`${apiUrl}${INGEST_PATH}`);
   const proxy = chooseProxy(apiUrl, options.proxy);
+  const roots = proxy === null ? {} : await readRoots(proxy);
   const closing = new AbortController();
-  const route = routeTo(url, proxy, { timeoutMs, signal: closing.signal });
+  const route = routeTo(url, proxy, { timeoutMs, roots, signal: closing.signal });
   const headers = {
     ...route.headers,
     authorization: `Bearer ${apiKey}`,

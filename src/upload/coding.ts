@@ -33,7 +33,7 @@ export class CodingChoice {
     this.#known = takesZstd(acceptEncoding) ? "zstd" : undefined;
   }
 
-  /** A part in zstd was refused. */
+  /** A part was refused in zstd, and then taken in gzip. */
   refused(): void {
     this.#known = "gzip";
   }

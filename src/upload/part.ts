@@ -6,9 +6,10 @@ import type { Coding, Receipt } from "../protocol/wire.ts";
 import { errnoOf, SourceChangedError } from "../shared/problem.ts";
 import type { Position, Reader } from "../stores/store.ts";
 import { type Body, createBody } from "./body.ts";
-import { classifyAnswer, classifyFailure, type Outcome } from "./classify.ts";
+import { classifyAnswer, type Outcome } from "./classify.ts";
 import type { Client } from "./client.ts";
 import type { CodingChoice } from "./coding.ts";
+import { classifyFailure } from "./failure.ts";
 import { backoffMs } from "./retry.ts";
 
 /** A wait longer than this ends the run instead; the sessions stay pending. In ms. */
@@ -70,6 +71,7 @@ const STALE = new Set(["ECONNRESET", "EPIPE", "UND_ERR_SOCKET"]);
 export async function sendPart(source: PartSource, options: SendOptions): Promise<PartResult> {
   const { client, pacer, codings, signal } = options;
   let coding = codings.next;
+  let isRefused = false;
   // A connection that was answered before may be one that the server has closed since: once per attempt that is no failure.
   let mayBeStale = true;
   for (let retry = 0; ; ) {
@@ -78,11 +80,13 @@ export async function sendPart(source: PartSource, options: SendOptions): Promis
     await using body = bodyOf(source, coding, options);
     const outcome = await attempt(source, body, options);
     if (outcome.kind === "delivered") {
+      if (isRefused) codings.refused();
       return { ...outcome, counts: body.counts, lastEntry: body.lastEntry() };
     }
-    if (outcome.kind === "aside" && coding === "zstd") {
+    const isSessions = outcome.kind === "aside" || outcome.kind === "not-found";
+    if (isSessions && coding === "zstd") {
       // It may be the coding, whatever the status says: not everything between here and the API knows zstd.
-      codings.refused();
+      isRefused = true;
       coding = "gzip";
       continue;
     }

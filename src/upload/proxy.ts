@@ -1,8 +1,16 @@
+import { X509Certificate } from "node:crypto";
 import { realpath } from "node:fs/promises";
 import { BlockList, isIP } from "node:net";
 import { isLoopbackUrl } from "../config/config.ts";
 import { readRegular } from "../shared/open-file.ts";
-import { InfluxionError } from "../shared/problem.ts";
+import { errnoOf, InfluxionError } from "../shared/problem.ts";
+
+/** A file with the roots that a proxy which speaks TLS is checked with, PEM. */
+export interface RootsFile {
+  readonly path: string;
+  /** What sets it, for people. */
+  readonly source: string;
+}
 
 /** A proxy that the host is configured with. */
 export interface HostProxy {
@@ -10,8 +18,7 @@ export interface HostProxy {
   readonly url: string;
   /** What sets it, for people. */
   readonly source: string;
-  /** File with the roots that an https proxy is checked with, PEM. */
-  readonly caFile?: string | undefined;
+  readonly caFile?: RootsFile | undefined;
 }
 
 /** A proxy that requests go through. */
@@ -22,25 +29,55 @@ export interface HttpProxy {
   readonly authorization?: string;
   /** What sets it: a variable of the environment, or an option of the host. */
   readonly source: string;
-  /** File with the roots that an https proxy is checked with, PEM; the default ones without it. */
-  readonly caFile?: string | undefined;
+  /** The default roots count without it. */
+  readonly caFile?: RootsFile | undefined;
 }
 
-/** As an option of TLS, the roots that an https proxy is checked with: those of its file alone, else the default ones. */
-export async function rootsOf({ url, caFile }: HttpProxy): Promise<{ ca?: Buffer }> {
+/** As options of TLS, the roots that a proxy is checked with: those of its file alone, else the default ones. */
+export type Roots = Readonly<{ ca?: Buffer }>;
+
+/** @throws {InfluxionError} `PROXY_INVALID` when the file that applies cannot be used */
+export async function readRoots({ url, caFile }: HttpProxy): Promise<Roots> {
   if (caFile === undefined || url.protocol !== "https:") return {};
-  return { ca: await readRegular(await realpath(caFile)) };
+  try {
+    const ca = await readRegular(await realpath(caFile.path));
+    assertRoots(ca);
+    return { ca };
+  } catch (error) {
+    const why = error instanceof InfluxionError ? error.message : errnoOf(error);
+    throw new InfluxionError(
+      "PROXY_INVALID",
+      `${caFile.source} does not name a file with the roots of the proxy (${why}); expected one with certificates in PEM, which OpenClaw can read`,
+      { cause: error },
+    );
+  }
+}
+
+/** TLS takes whatever is no certificate in PEM for an empty list of roots. */
+function assertRoots(pem: Buffer): void {
+  try {
+    if (pem.includes("-----BEGIN ")) return void new X509Certificate(pem);
+  } catch {
+    // OpenSSL says it in its own words.
+  }
+  throw new InfluxionError("NO_CERTIFICATE", "it holds no certificate in PEM");
 }
 
 /** The way through the proxy failed: its answer to CONNECT, or, as `cause`, why there was none. */
 export class ProxyError extends InfluxionError {
   /** What sets the proxy. */
   readonly source: string;
+  /** What sets the roots that it is checked with, if not the default ones. */
+  readonly rootsSource: string | undefined;
   readonly status: number | undefined;
 
-  constructor(source: string, { status, cause }: { status?: number; cause?: unknown }) {
+  constructor(
+    { source, caFile }: HttpProxy,
+    { status, cause }: { status?: number; cause?: unknown },
+  ) {
     super("PROXY_FAILED", `the proxy set by ${source} failed`, { cause });
     this.source = source;
+    this.rootsSource = caFile?.source;
     this.status = status;
   }
 }

@@ -7,16 +7,24 @@ import { type Receipt, ReceiptSchema } from "../protocol/wire.ts";
  * for none would have them sent again.
  */
 export function parseReceipt(body: string): Receipt | null {
-  let value: unknown;
-  try {
-    value = JSON.parse(body);
-  } catch {
-    return null;
-  }
+  const value = parseJson(body);
   const counts = v.safeParse(ReceiptSchema, value);
   if (!counts.success) return null;
   const { warnings, errors } = value as Readonly<Record<string, unknown>>;
   return { ...counts.output, ...readNotes(warnings, errors) };
+}
+
+/** Whether it is JSON, of whatever kind. */
+export function isJson(body: string): boolean {
+  return parseJson(body) !== undefined;
+}
+
+function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
 }
 
 /** What the API says about lines; where it is not of the documented form, that it is not. */

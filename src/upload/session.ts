@@ -159,6 +159,10 @@ async function settle(
       }
       return putAside(result.reason, inFlight, context);
     case "not-found":
+      // It was told apart from the address before, when it was put aside.
+      if (target.session(session.key)?.aside !== undefined) {
+        return putAside(result.reason, inFlight, context);
+      }
       tally.notFound(session, result);
       return "later";
     case "spent":

@@ -1,12 +1,14 @@
 import { once } from "node:events";
 import * as http from "node:http";
 import * as https from "node:https";
-import { isIPv6, type Socket } from "node:net";
+import { isIP, isIPv6, type Socket } from "node:net";
 import type { buildConnector as Connectors } from "undici";
-import { type HttpProxy, ProxyError, rootsOf } from "./proxy.ts";
+import { type HttpProxy, ProxyError, type Roots } from "./proxy.ts";
 import { buildConnector } from "./undici.ts";
 
 export interface ConnectOptions {
+  /** Of the proxy. */
+  readonly roots: Roots;
   /** For the answer of the proxy, and again for TLS with the API behind it, in ms. */
   readonly timeoutMs: number;
   /** Gives up what is being connected. */
@@ -31,20 +33,15 @@ export function tunnelConnector(proxy: HttpProxy, options: ConnectOptions): Conn
 }
 
 /** Connects to the proxy itself, which is then asked for an http API by its whole URL (RFC 9112, 3.2.2). */
-export function proxyConnector(proxy: HttpProxy, { timeoutMs }: ConnectOptions): Connector {
+export function proxyConnector(proxy: HttpProxy, { timeoutMs, roots }: ConnectOptions): Connector {
+  const connect = buildConnector({ timeout: timeoutMs, allowH2: false, ...roots });
   return (target, callback) => {
-    const fail = (error: Error): void => callback(proxyError(proxy, error), null);
     // TLS is with the proxy; undici would name the API, after the Host header.
     const { servername: _, ...proxyTarget } = target;
-    rootsOf(proxy)
-      .then((roots) => {
-        const connect = buildConnector({ timeout: timeoutMs, allowH2: false, ...roots });
-        connect(proxyTarget, (error, socket) => {
-          if (error === null) callback(null, socket);
-          else fail(error);
-        });
-      })
-      .catch(fail);
+    connect(proxyTarget, (error, socket) => {
+      if (error === null) callback(null, socket);
+      else callback(proxyError(proxy, error), null);
+    });
   };
 }
 
@@ -52,13 +49,14 @@ export function proxyConnector(proxy: HttpProxy, { timeoutMs }: ConnectOptions):
 async function openTunnel(
   proxy: HttpProxy,
   authority: string,
-  { timeoutMs, signal }: ConnectOptions,
+  { timeoutMs, roots, signal }: ConnectOptions,
 ): Promise<Socket> {
-  const { url, authorization, source } = proxy;
+  const { url, authorization } = proxy;
   try {
     const { request } = url.protocol === "https:" ? https : http;
     const connect = request(url, {
-      ...(await rootsOf(proxy)),
+      ...roots,
+      servername: serverNameOf(url),
       method: "CONNECT",
       path: authority,
       headers: {
@@ -76,7 +74,7 @@ async function openTunnel(
     const { statusCode: status = 0 } = response;
     if (status < 200 || status > 299) {
       socket.destroy();
-      throw new ProxyError(source, { status });
+      throw new ProxyError(proxy, { status });
     }
     if (head.length > 0) socket.unshift(head);
     return socket;
@@ -85,6 +83,11 @@ async function openTunnel(
   }
 }
 
-function proxyError({ source }: HttpProxy, cause: unknown): ProxyError {
-  return cause instanceof ProxyError ? cause : new ProxyError(source, { cause });
+/** TLS is with the proxy; Node would name the API, after the Host header. An address is no server name (RFC 6066, 3). */
+function serverNameOf({ hostname }: URL): string {
+  return isIP(hostname.replace(/^\[|\]$/g, "")) === 0 ? hostname : "";
+}
+
+function proxyError(proxy: HttpProxy, cause: unknown): ProxyError {
+  return cause instanceof ProxyError ? cause : new ProxyError(proxy, { cause });
 }

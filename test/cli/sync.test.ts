@@ -161,7 +161,7 @@ test("exit code 1 when the lock cannot be made, in words that say what to do", a
   const { code, out, err } = await lab.sync();
   expect({ code, out }).toEqual({ code: 1, out: "" });
   expect(err).toMatch(
-    /^Nothing was uploaded: the lock that keeps two uploads apart cannot be made \(EEXIST\); .+move it away: \S+uploads\.lock\.sqlite\n$/,
+    /^Nothing was uploaded: the lock that keeps two uploads apart cannot be made: \S+influxion is no folder; move it away\n$/,
   );
   const json = await lab.sync({ json: true });
   expect(json.code).toBe(1);

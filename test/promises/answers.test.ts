@@ -4,7 +4,7 @@ import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { setTimeout as sleep } from "node:timers/promises";
 import { gzipSync } from "node:zlib";
-import { expect, test, vi } from "vitest";
+import { expect, onTestFinished, test, vi } from "vitest";
 import { noLines } from "../../src/lines/entry.ts";
 import { openJsonl } from "../../src/stores/jsonl/reader.ts";
 import { START } from "../../src/stores/store.ts";
@@ -32,6 +32,8 @@ async function against(
   await lab[Symbol.asyncDispose]();
   return { report, requests: server.requests, stored: server.stored, elapsed, lab };
 }
+
+const HOUR = 3_600_000;
 
 const keysOf = (requests: readonly { idempotencyKey: string }[]): number =>
   new Set(requests.map(({ idempotencyKey }) => idempotencyKey)).size;
@@ -62,6 +64,31 @@ for (const behaviour of [
     expect(keysOf(requests)).toBe(1);
   });
 }
+
+const NOT_HTTP = "what answered does not speak HTTP; check apiUrl, and what is on the way (";
+
+test.for([
+  ["another protocol", "SSH-2.0-OpenSSH\r\n", NOT_HTTP],
+  ["a status of four digits", "HTTP/1.1 1000 No\r\n\r\n", NOT_HTTP],
+  ["status 000", "HTTP/1.1 000 No\r\n\r\n", `${NOT_HTTP}its status is below 100)`],
+  ["status 099", "HTTP/1.1 099 No\r\n\r\n", `${NOT_HTTP}its status is below 100)`],
+  [
+    "100 Continue that nobody asked for",
+    "HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\n{}",
+    'it answered what nobody had asked for, such as "100 Continue"; see what is on the way (',
+  ],
+] as const)(
+  "P40: %s is retried with the same key, and told in plain words",
+  async ([, bytes, words]) => {
+    const garbage = { kind: "garbage", bytes } as const;
+    const { report, requests } = await against([garbage]);
+    expect(report).toMatchObject({ outcome: "done", sent: { lines: 5 } });
+    expect(keysOf(requests)).toBe(1);
+    const { reason } = (await against([garbage], { retryAttempts: 0 })).report;
+    expect(reason?.startsWith(words)).toBe(true);
+    expect(reason).not.toMatch(/assert|\?/i);
+  },
+);
 
 for (const status of [401, 403]) {
   test(`P40, P42: ${status} stops the run, and nothing is sent on the interval until credentials change`, async () => {
@@ -178,7 +205,44 @@ test("P69: a proxy that passes http on and wants credentials is named", async ()
   expect(report.reason).toContain("answered 407: the proxy set by http_proxy wants a user");
 });
 
-for (const status of [404, 405]) {
+for (const status of [401, 403]) {
+  test(`P42, P69: ${status} of a firewall is not the key's: the next interval tries again`, async () => {
+    await using lab = await Lab.start();
+    lab.session("main", "abc");
+    const page = { headers: { "content-type": "text/html" }, body: "<h1>Access denied</h1>" };
+    const server = await startFaultServer({
+      script: ({ index }) => (index === 0 ? { kind: "status", status, ...page } : undefined),
+    });
+    const overrides = { apiUrl: server.url, upload: { retryAttempts: 3 } };
+    const report = await lab.run(overrides);
+    expect(server.requests).toHaveLength(1);
+    expect(report).toMatchObject({ outcome: "unreachable", failed: 0, left: { sessions: 1 } });
+    expect(report.reason).toContain("a firewall on the way");
+    expect((await lab.status({ overrides })).out).not.toContain("refuses the credentials");
+    expect(await lab.run(overrides)).toMatchObject({ outcome: "done", sent: { sessions: 1 } });
+    await server.close();
+  });
+
+  test(`P42, P69: ${status} of a proxy that passes http on names the proxy; the next interval tries again`, async () => {
+    await using lab = await Lab.start();
+    lab.session("main", "abc");
+    const api = await startFaultServer();
+    await using proxy = await startProxyServer({
+      port: api.port,
+      script: (index) => (index === 0 ? { kind: "answer", status } : undefined),
+    });
+    vi.stubEnv("http_proxy", proxy.url);
+    const overrides = { apiUrl: "http://api.test", allowInsecureHttp: true };
+    const report = await lab.run(overrides);
+    expect(report).toMatchObject({ outcome: "unreachable", failed: 0, left: { sessions: 1 } });
+    expect(report.reason).toContain(`answered ${status}: the proxy set by http_proxy refuses`);
+    expect(await lab.run(overrides)).toMatchObject({ outcome: "done", sent: { sessions: 1 } });
+    vi.unstubAllEnvs();
+    await api.close();
+  });
+}
+
+for (const status of [404, 405, 410]) {
   for (const sessions of [1, 2, 3, 9]) {
     test(`P69: ${status} for the first of ${sessions} sessions ends the run: check apiUrl, once`, async () => {
       await using lab = await Lab.start();
@@ -224,6 +288,84 @@ for (const status of [404, 405]) {
     });
   }
 }
+
+/** A lab whose API has taken three sessions, and answers with what is set from then on. */
+async function afterThree(): Promise<{
+  lab: Lab;
+  overrides: { apiUrl: string; upload: object };
+  requests: readonly unknown[];
+  set(...statuses: number[]): void;
+}> {
+  const lab = await Lab.start();
+  onTestFinished(() => lab[Symbol.asyncDispose]());
+  let statuses: readonly number[] = [200];
+  const server = await startFaultServer({
+    script: ({ index }) => {
+      const status = statuses[index % statuses.length] ?? 200;
+      return status === 200 ? undefined : { kind: "status", status };
+    },
+  });
+  onTestFinished(() => server.close());
+  for (const id of ["a", "b", "c"]) lab.session("main", id);
+  const overrides = { apiUrl: server.url, upload: { concurrency: 1 } };
+  expect((await lab.run(overrides)).outcome).toBe("done");
+  const set = (...next: number[]): void => {
+    statuses = next;
+  };
+  return { lab, overrides, requests: server.requests, set };
+}
+
+test.for([404, 405, 410])(
+  "P34, P69: %i to a session alone is its own where the address took others before, and stays so",
+  async (status) => {
+    const { lab, overrides, requests, set } = await afterThree();
+    lab.session("main", "bad");
+    set(status);
+    let asked = requests.length;
+    for (const hours of [0, 1.1, 3.2]) {
+      lab.clockOffset = hours * HOUR;
+      const report = await lab.run(overrides);
+      expect(report).toMatchObject({ outcome: "partial", failed: 1 });
+      expect(report.failures[0]?.reason).toBe(
+        `answered ${status}: the API does not take this session`,
+      );
+      expect((await lab.status({ overrides })).out).toMatch(/failing {5}1/);
+      expect(requests).toHaveLength(++asked);
+      lab.clockOffset = (hours + 0.9) * HOUR;
+      expect((await lab.run(overrides)).failed).toBe(1);
+      expect(requests).toHaveLength(asked);
+    }
+    const { code, out, err } = await lab.sync({ overrides });
+    expect(code).toBe(2);
+    expect(out + err).not.toContain("check apiUrl");
+  },
+);
+
+test("P69: 404 beside 503, as from an API that is being deployed, is no session's", async () => {
+  const { lab, overrides, set } = await afterThree();
+  for (const id of ["x", "y"]) lab.session("main", id);
+  set(404, 503);
+  const report = await lab.run(overrides);
+  expect(report).toMatchObject({ outcome: "unreachable", failed: 0, left: { sessions: 2 } });
+  expect(report.reason).toBe("answered 503");
+  set(200);
+  expect(await lab.run(overrides)).toMatchObject({ outcome: "done", sent: { sessions: 2 } });
+});
+
+test.for([404, 405, 410])(
+  "P69: %i to the first three of a run ends it also where the address took others before; none is blamed",
+  async (status) => {
+    const { lab, overrides, requests, set } = await afterThree();
+    for (let n = 0; n < 5; n++) lab.session("main", `s${n}`);
+    set(status);
+    const report = await lab.run(overrides);
+    expect(requests).toHaveLength(6);
+    expect(report).toMatchObject({ outcome: "unreachable", failed: 0, left: { sessions: 5 } });
+    expect(report.reason).toContain("see whether the API is down or has moved");
+    set(200);
+    expect(await lab.run(overrides)).toMatchObject({ outcome: "done", sent: { sessions: 5 } });
+  },
+);
 
 for (const status of [301, 302, 303, 307, 308] as const) {
   test(`P40, P49: a ${status} is not followed; the key stays with its origin`, async () => {
@@ -444,7 +586,7 @@ const bodyOf = (chunks: AsyncIterable<Buffer>): Body => ({
 
 test("P46: slow progress is not a failure", async () => {
   const server = await startFaultServer();
-  const client = createClient({
+  const client = await createClient({
     apiUrl: server.url,
     apiKey: API_KEY,
     timeoutMs: 400,
@@ -479,7 +621,7 @@ test("P46: nor is a server that reads slowly, while what the kernel holds is on 
   const server = await startFaultServer({
     default: { kind: "slow-read", bytes: 65_536, everyMs: 50 },
   });
-  const client = createClient({
+  const client = await createClient({
     apiUrl: server.url,
     apiKey: API_KEY,
     timeoutMs: 1000,
@@ -508,7 +650,7 @@ test("P46: nor is a server that reads slowly, while what the kernel holds is on 
 
 test("P46: a source that stalls is given up by the idle limit", async () => {
   const server = await startFaultServer();
-  const client = createClient({
+  const client = await createClient({
     apiUrl: server.url,
     apiKey: API_KEY,
     timeoutMs: 200,

@@ -1,6 +1,8 @@
 import { type ChildProcess, execFileSync, spawn, spawnSync } from "node:child_process";
 import { once } from "node:events";
 import {
+  chmodSync,
+  chownSync,
   cpSync,
   existsSync,
   mkdirSync,
@@ -438,10 +440,35 @@ test.skipIf(!isLinuxRoot)(
   },
 );
 
+test.skipIf(process.platform === "win32")(
+  "P8, P9: a lock file that this user may only read is no lock, with what to do",
+  async () => {
+    const stateDir = tempState();
+    mkdirSync(join(stateDir, "influxion"));
+    writeFileSync(lockFile(stateDir), "");
+    chmodSync(lockFile(stateDir), 0o444);
+    const nobody = 65_534;
+    // Root may write everything; its file is another user's for everybody else.
+    const wrap = isLinuxRoot
+      ? ["setpriv", `--reuid=${nobody}`, `--regid=${nobody}`, "--clear-groups"]
+      : [];
+    if (isLinuxRoot) {
+      for (const dir of [stateDir, join(stateDir, "influxion")]) chownSync(dir, nobody, nobody);
+    }
+    expect(await ask(stateDir, wrap)).toEqual({
+      owner: null,
+      taken: {
+        code: "LEDGER_UNWRITABLE",
+        message: `the lock that keeps two uploads apart cannot be made (EACCES); give the user that runs OpenClaw write access: ${lockFile(stateDir)}`,
+      },
+    });
+  },
+);
+
 test("P8: a lock that cannot be made because something is in the way says so", async () => {
   const stateDir = tempState();
   writeFileSync(join(stateDir, "influxion"), "");
   await expect(take(stateDir)).rejects.toThrow(
-    "the lock that keeps two uploads apart cannot be made (EEXIST); something else is where its file or one of its folders should be",
+    `the lock that keeps two uploads apart cannot be made: ${join(stateDir, "influxion")} is no folder; move it away`,
   );
 });

@@ -50,6 +50,53 @@ test.skipIf(process.platform !== "linux")(
   },
 );
 
+const OBSTACLES: Record<string, { make: (path: string) => void; words: string }> = {
+  "a file": { make: (path) => write(path, ""), words: "is no folder; move it away" },
+  "a link that leads nowhere": {
+    make: (path) => symlinkSync("/nowhere/influxion", path),
+    words: "is a link that leads nowhere; bring back what it leads to, or remove the link",
+  },
+  "a link in a circle": {
+    make: (path) => symlinkSync(path, path),
+    words: "is a link that leads nowhere; bring back what it leads to, or remove the link",
+  },
+  "a link to a file": {
+    make: (path) => {
+      write(`${path}.txt`, "");
+      symlinkSync(`${path}.txt`, path);
+    },
+    words: "is a link to what is no folder; remove the link",
+  },
+};
+
+test.for(Object.keys(OBSTACLES))(
+  "P71: %s where the plugin's folder should be is told as that, and nothing is sent",
+  async (what) => {
+    await using lab = await Lab.start();
+    lab.session("main", "abc");
+    const path = join(lab.stateDir, "influxion");
+    OBSTACLES[what]?.make(path);
+    const status = await lab.status();
+    const { code, err } = await lab.sync();
+    const dry = await lab.sync({ dryRun: true });
+    expect([status.code, code, dry.code]).toEqual([1, 1, 1]);
+    for (const said of [status.out, err, dry.err]) {
+      expect(said).toContain(`: ${path} ${OBSTACLES[what]?.words}\n`);
+    }
+    expect(lab.receiver.stats().parts).toBe(0);
+  },
+);
+
+test("P71: nor is a link to a folder in the way, or a file where an earlier version had its folder", async () => {
+  await using lab = await Lab.start();
+  lab.session("main", "abc");
+  mkdirSync(join(lab.dir, "elsewhere"));
+  symlinkSync(join(lab.dir, "elsewhere"), join(lab.stateDir, "influxion"));
+  write(join(lab.stateDir, "extensions"), "");
+  expect(await lab.run()).toMatchObject({ outcome: "done", sent: { sessions: 1 } });
+  expect((await lab.status()).code).toBe(0);
+});
+
 test.skipIf(process.platform === "win32")(
   "P71: a folder that can be listed and not entered is one failure, not one for each file",
   async () => {

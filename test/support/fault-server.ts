@@ -49,8 +49,8 @@ export type Behaviour =
   | { readonly kind: "stop-reading"; readonly afterBytes: number }
   /** Reads at most `bytes` every `everyMs`, then accepts. */
   | { readonly kind: "slow-read"; readonly bytes: number; readonly everyMs: number }
-  /** An answer that is not HTTP. */
-  | { readonly kind: "garbage" }
+  /** An answer that is not HTTP, or whatever else these bytes are. */
+  | { readonly kind: "garbage"; readonly bytes?: string }
   /** 200 with a page, as a captive portal answers. */
   | { readonly kind: "html" }
   /** 200 with a body that never ends. */
@@ -261,7 +261,7 @@ async function play(behaviour: Behaviour, scene: Scene): Promise<void> {
         body: "<!doctype html><title>Welcome</title><p>Please sign in to this network.",
       });
     case "garbage":
-      req.socket.end("\u0000\u0001 this is not HTTP\r\n\r\n");
+      req.socket.end(behaviour.bytes ?? "\u0000\u0001 this is not HTTP\r\n\r\n");
       return;
     case "endless":
       return sendForever(res);

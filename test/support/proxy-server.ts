@@ -21,8 +21,8 @@ export type ProxyBehaviour =
   | { readonly kind: "silent" }
   /** Closes the connection instead of answering. */
   | { readonly kind: "hang-up" }
-  /** Answers with something that is not HTTP. */
-  | { readonly kind: "garbage" }
+  /** Answers with something that is not HTTP, or whatever else these bytes are. */
+  | { readonly kind: "garbage"; readonly bytes?: string }
   /** Connects, and cuts both sides once so many bytes have come from the client. */
   | { readonly kind: "cut"; readonly afterBytes: number };
 
@@ -122,7 +122,7 @@ function play(behaviour: ProxyBehaviour, client: Socket, open: () => Socket): vo
       client.destroy();
       return;
     case "garbage":
-      client.end("SSH-2.0-OpenSSH\r\n");
+      client.end(behaviour.bytes ?? "SSH-2.0-OpenSSH\r\n");
       return;
   }
   const target = open();

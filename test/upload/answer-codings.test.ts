@@ -8,6 +8,7 @@ import {
   deflateSync,
   gunzipSync,
   gzipSync,
+  zstdCompressSync,
 } from "node:zlib";
 import { expect, onTestFinished, test } from "vitest";
 import type { RunReport } from "../../src/run/report.ts";
@@ -51,6 +52,7 @@ test.for([
   ["deflate", deflateSync(RECEIPT), "deflate"],
   ["deflate without the frame of zlib", deflateRawSync(RECEIPT), "deflate"],
   ["br", brotliCompressSync(RECEIPT), "br"],
+  ["zstd", zstdCompressSync(RECEIPT), "zstd"],
   ["identity", RECEIPT, "identity"],
   ["gzip of br", gzipSync(brotliCompressSync(RECEIPT)), "br, gzip"],
   ["no coding, with a byte order mark", Buffer.concat([BOM, RECEIPT]), undefined],
@@ -65,6 +67,7 @@ test.for([
 test.for([
   ["is cut", gzipSync(RECEIPT).subarray(0, 30), "gzip"],
   ["is of another coding", brotliCompressSync(RECEIPT), "gzip"],
+  ["is zstd and cut", zstdCompressSync(RECEIPT).subarray(0, 15), "zstd"],
   ["is empty", Buffer.alloc(0), "gzip"],
   ["has a coding that nobody knows", gzipSync(RECEIPT), "compress"],
 ] as const)("P1: one that %s is none", async ([, body, coding]) => {
@@ -81,6 +84,7 @@ test.for([
     (bytes: Buffer) =>
       brotliCompressSync(bytes, { params: { [constants.BROTLI_PARAM_QUALITY]: 1 } }),
   ],
+  ["zstd", (bytes: Buffer) => zstdCompressSync(bytes)],
 ] as const)("P47: what is decoded of an answer in %s is bounded, too", async ([coding, encode]) => {
   const body = encode(Buffer.concat([RECEIPT, Buffer.alloc(100_000_000, " ")]));
   expect(body.length).toBeLessThan(1_000_000);

@@ -98,7 +98,7 @@ test.for([401, 403])("P40: %i stops the run", async (code) => {
   expect(requests).toHaveLength(1);
 });
 
-test.for([400, 402, 406, 410, 415, 418, 422, 451, 499, 501, 505])(
+test.for([400, 402, 406, 415, 418, 422, 451, 499, 501, 505])(
   "P40: %i puts the session aside",
   async (code) => {
     const { report, requests } = await against([status(code)]);

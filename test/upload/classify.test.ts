@@ -17,7 +17,7 @@ const TABLE: readonly [from: number, to: number, kind: Outcome["kind"], others: 
     "aside",
     {
       refused: [401, 403],
-      "not-found": [404, 405],
+      "not-found": [404, 405, 410],
       unreachable: [407, 411, 414, 417, 421, 426, 431],
       "too-large": [413],
       retry: [408, 425, 429],
@@ -41,6 +41,26 @@ test("P41, P69: Retry-After is heard with every status that is retried", () => {
     expect(outcomeOf(status, { retryAfter: "7" })).toMatchObject({ kind: "retry", waitMs: 7000 });
   }
 });
+
+test.for([401, 403])(
+  "P42, P69: %i is about the key when the API says so, and else about the way",
+  (status) => {
+    const kindOf = (contentType?: string, proxy?: string) =>
+      outcomeOf(status, { contentType, proxy }).kind;
+    const json = "application/problem+json; charset=utf-8";
+    for (const type of [json, "text/plain", undefined]) expect(kindOf(type)).toBe("refused");
+    expect(kindOf(json, "http_proxy")).toBe("refused");
+    for (const type of ["text/html", "Application/XHTML+xml"]) {
+      expect(kindOf(type)).toBe("unreachable");
+    }
+    for (const type of ["text/html", "text/plain", undefined]) {
+      expect(outcomeOf(status, { contentType: type, proxy: "http_proxy" })).toMatchObject({
+        kind: "unreachable",
+        reason: expect.stringContaining("the proxy set by http_proxy"),
+      });
+    }
+  },
+);
 
 test("P69: 511 says to sign in to the network", () => {
   expect(outcomeOf(511)).toMatchObject({ reason: expect.stringContaining("sign in") });

@@ -80,7 +80,7 @@ test("an API that names zstd no more gets gzip again", async () => {
   expect(codings(requests)).toEqual(["gzip", "zstd", "gzip"]);
 });
 
-test.for([415, 400])(
+test.for([415, 400, 404, 405, 410, 501])(
   "P31: when zstd is refused with %d although a receipt named it, the same part goes as gzip at once, under the same key, and none is tried as zstd again",
   async (status) => {
     const requests = await threeRuns({
@@ -92,6 +92,23 @@ test.for([415, 400])(
     const [, refused, again] = requests;
     expect(again?.idempotencyKey).toBe(refused?.idempotencyKey);
     expect(again?.decodedSha256).toBe(refused?.decodedSha256);
+  },
+);
+
+test.for([404, 422])(
+  "P31: a part that is answered %d in gzip, too, was not refused for its coding",
+  async (status) => {
+    await using lab = await Lab.start();
+    let answer: Behaviour | undefined;
+    const server = await startFaultServer({ ...ZSTD, script: () => answer });
+    for (const [id, next] of [["one"], ["two", { kind: "status", status }], ["three"]] as const) {
+      answer = next;
+      lab.session("main", id);
+      await lab.run({ apiUrl: server.url });
+    }
+    await server.close();
+    expect(codings(server.requests).slice(0, 3)).toEqual(["gzip", "zstd", "gzip"]);
+    expect(server.requests.at(-1)).toMatchObject({ contentEncoding: "zstd", complete: true });
   },
 );
 

@@ -1,5 +1,5 @@
 import { randomBytes } from "node:crypto";
-import { mkdtempSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
@@ -11,7 +11,7 @@ import { hostProxyOf } from "../../src/openclaw/host.ts";
 import { runInWorker } from "../../src/run/worker-runner.ts";
 import type { Body } from "../../src/upload/body.ts";
 import { createClient } from "../../src/upload/client.ts";
-import { testRoot } from "../support/certificate.ts";
+import { apiCertificate, proxyCertificate } from "../support/certificate.ts";
 import { type Behaviour, type FaultServer, startFaultServer } from "../support/fault-server.ts";
 import { API_KEY, Lab } from "../support/lab.ts";
 import {
@@ -21,7 +21,7 @@ import {
 } from "../support/proxy-server.ts";
 import { header, message } from "../support/transcripts.ts";
 
-tls.setDefaultCACertificates([...tls.getCACertificates("default"), testRoot.cert]);
+tls.setDefaultCACertificates([apiCertificate.cert, proxyCertificate.cert]);
 
 const VARIABLES = ["http_proxy", "https_proxy", "all_proxy", "no_proxy", "openclaw_proxy_url"];
 for (const name of VARIABLES) {
@@ -49,7 +49,7 @@ async function startWay(
   lab.session("main", "abc");
   const api = await startFaultServer({
     default: behaviour,
-    ...(plain ? {} : { tls: testRoot }),
+    ...(plain ? {} : { tls: apiCertificate }),
   });
   const proxy = await startProxyServer({ port: api.port, ...proxyOptions });
   return {
@@ -146,42 +146,125 @@ test.for(["NO_PROXY", "no_proxy"])("P63: %s is respected", async (name) => {
 });
 
 test("P63: this machine is reached without a proxy", async () => {
-  await using way = await startWay();
-  vi.stubEnv("HTTPS_PROXY", "http://127.0.0.1:9");
+  await using way = await startWay({ plain: true });
+  vi.stubEnv("HTTP_PROXY", "http://127.0.0.1:9");
   expect(await way.lab.run({ apiUrl: way.api.url })).toMatchObject({ outcome: "done" });
 });
 
-test("P63: a proxy that speaks TLS", async () => {
-  await using way = await startWay({ tls: testRoot, credentials: "user:secret" });
-  vi.stubEnv("HTTPS_PROXY", way.proxy.url.replace("//", "//user:secret@"));
-  expect(await way.lab.run({ apiUrl })).toMatchObject({ outcome: "done", sent: { lines: 5 } });
-  expect(way.proxy.requests).toHaveLength(1);
+test.for(["127.0.0.1", "localhost", "LOCALHOST"])(
+  "P63: a proxy that speaks TLS has a certificate of its own, for its own name: %s",
+  async (host) => {
+    await using way = await startWay({ tls: proxyCertificate, credentials: "user:secret" });
+    const { port } = new URL(way.proxy.url);
+    vi.stubEnv("HTTPS_PROXY", `https://user:secret@${host}:${port}`);
+    expect(await way.lab.run({ apiUrl })).toMatchObject({ outcome: "done", sent: { lines: 5 } });
+    expect(way.proxy.requests).toHaveLength(1);
+  },
+);
+
+test.for([
+  ["https://api.test", { tls: apiCertificate }],
+  ["http://api.test", { tls: apiCertificate, plain: true }],
+] as const)(
+  "P49, P63: a proxy that shows the API's certificate is refused, and the sentence says why (%s)",
+  async ([url, options]) => {
+    await using way = await startWay(options);
+    vi.stubEnv("HTTPS_PROXY", way.proxy.url);
+    vi.stubEnv("HTTP_PROXY", way.proxy.url);
+    const upload = { retryAttempts: 3 };
+    const report = await way.lab.run({ apiUrl: url, allowInsecureHttp: true, upload });
+    expect(report).toMatchObject({ outcome: "unreachable", failed: 0, left: { sessions: 1 } });
+    expect(report.reason).toMatch(
+      /^the TLS certificate of the proxy set by HTTPS?_PROXY is for other names \(ERR_TLS_CERT_ALTNAME_INVALID\); /,
+    );
+    expect(report.reason).not.toContain("root");
+    expect(way.proxy.requests).toEqual([]);
+  },
+);
+
+test("P49: an API whose certificate is for other names is refused, and the sentence says why", async () => {
+  await using way = await startWay();
+  vi.stubEnv("HTTPS_PROXY", way.proxy.url);
+  const report = await way.lab.run({ apiUrl: "https://other.test" });
+  expect(report).toMatchObject({ outcome: "unreachable", failed: 0 });
+  expect(report.reason).toMatch(/^the TLS certificate is for other names .*check apiUrl/);
+  expect(report.reason).not.toContain("root");
+  expect(way.api.requests).toEqual([]);
 });
 
-test("P63: a proxy that speaks TLS with a root of its own", async () => {
+test("P63: a proxy that speaks TLS with a root of its own, which the API is not checked with", async () => {
   const dir = mkdtempSync(join(tmpdir(), "influxion-roots-"));
-  writeFileSync(join(dir, "root.pem"), testRoot.cert);
+  writeFileSync(join(dir, "root.pem"), proxyCertificate.cert);
   symlinkSync("root.pem", join(dir, "link.pem"));
-  await using way = await startWay({ tls: testRoot });
+  await using way = await startWay({ tls: proxyCertificate });
   const before = tls.getCACertificates("default");
   try {
-    tls.setDefaultCACertificates(before.filter((root) => root.trim() !== testRoot.cert.trim()));
+    tls.setDefaultCACertificates([apiCertificate.cert]);
     const hostProxy = { proxyUrl: way.proxy.url, tls: { caFile: join(dir, "link.pem") } };
     const run = (proxy: object) =>
       way.lab.run({ apiUrl }, { proxy: hostProxyOf({ proxy } as never) });
-    // The API's own certificate is not trusted here: that is what is found behind the proxy's.
-    expect(await run(hostProxy)).toMatchObject({
-      outcome: "unreachable",
-      reason: expect.stringContaining("TLS certificate not trusted"),
-    });
-    expect(way.proxy.requests).toHaveLength(1);
     expect((await run({ proxyUrl: way.proxy.url })).reason).toContain(
       "the TLS certificate of the proxy set by proxy.proxyUrl of openclaw.json is not trusted",
     );
+    expect(await run(hostProxy)).toMatchObject({ outcome: "done", sent: { lines: 5 } });
+    tls.setDefaultCACertificates([]);
+    way.lab.session("main", "def");
+    expect((await run(hostProxy)).reason).toContain("TLS certificate not trusted");
   } finally {
     tls.setDefaultCACertificates(before);
     rmSync(dir, { recursive: true });
   }
+});
+
+const unusable: [what: string, why: string, make: (path: string) => void][] = [
+  ["missing", "ENOENT", () => undefined],
+  ["a folder", "is a folder, and only a regular file is read", (path) => mkdirSync(path)],
+  ["empty", "it holds no certificate in PEM", (path) => writeFileSync(path, "")],
+  ["a key", "it holds no certificate in PEM", (path) => writeFileSync(path, proxyCertificate.key)],
+  ["damaged", "it holds no certificate in PEM", (path) => writeFileSync(path, DAMAGED)],
+];
+const DAMAGED = proxyCertificate.cert.replace("MII", "AAA");
+
+test.for(unusable)(
+  "P63: a file of roots that is %s: a sentence that names the option, exit code 1",
+  async ([, why, make]) => {
+    await using way = await startWay({ tls: proxyCertificate });
+    const path = join(way.lab.dir, "roots.pem");
+    make(path);
+    vi.stubEnv("OPENCLAW_PROXY_CA_FILE", path);
+    for (const [caFile, source] of [
+      [path, "proxy.tls.caFile of openclaw.json"],
+      [undefined, "OPENCLAW_PROXY_CA_FILE"],
+    ] as const) {
+      const config = { proxy: { proxyUrl: way.proxy.url, tls: { caFile } } };
+      const { code, out, err } = await way.lab.sync({
+        overrides: { apiUrl, upload: { retryAttempts: 3 } },
+        proxy: hostProxyOf(config as never),
+        run: runIsolated,
+      });
+      expect(code).toBe(1);
+      expect(out + err).toContain(
+        `Nothing was uploaded: ${source} does not name a file with the roots of the proxy (`,
+      );
+      expect(out + err).toContain(why);
+    }
+    expect(way.proxy.requests).toEqual([]);
+    // A proxy that does not speak TLS needs none.
+    const plain = { proxyUrl: "http://127.0.0.1:9", tls: { caFile: path } };
+    const options = { proxy: hostProxyOf({ proxy: plain } as never) };
+    expect((await way.lab.run({ apiUrl }, options)).reason).toContain("ECONNREFUSED");
+  },
+);
+
+test("P63: where a file of roots is set, an untrusted proxy's root belongs into it", async () => {
+  await using way = await startWay({ tls: proxyCertificate });
+  const path = join(way.lab.dir, "roots.pem");
+  writeFileSync(path, `The roots of others\n${apiCertificate.cert}`);
+  vi.stubEnv("OPENCLAW_PROXY_CA_FILE", path);
+  const proxy = hostProxyOf({ proxy: { proxyUrl: way.proxy.url } } as never);
+  const { reason } = await way.lab.run({ apiUrl }, { proxy });
+  expect(reason).toContain("is not trusted (DEPTH_ZERO_SELF_SIGNED_CERT); ");
+  expect(reason).toContain("add its root to the file of OPENCLAW_PROXY_CA_FILE");
 });
 
 test("P63: bodies of megabytes, and one connection for many parts", async () => {
@@ -220,7 +303,7 @@ test("P63: a plain http API, where that is allowed, goes through the proxy of HT
 });
 
 test("P63: a plain http API through a proxy that speaks TLS", async () => {
-  await using way = await startWay({ plain: true, tls: testRoot });
+  await using way = await startWay({ plain: true, tls: proxyCertificate });
   vi.stubEnv("HTTP_PROXY", way.proxy.url);
   const report = await way.lab.run({ apiUrl: "http://other.test", allowInsecureHttp: true });
   expect(report).toMatchObject({ outcome: "done", sent: { lines: 5 } });
@@ -258,6 +341,21 @@ test.for([407, 403, 404, 405, 302, 501])(
     expect(report).toMatchObject({ outcome: "unreachable", failed: 0, left: { sessions: 1 } });
     expect(report.reason).toContain(`the proxy set by HTTPS_PROXY answered ${status}`);
     expect(report.reason).not.toMatch(/secret|user:s/);
+  },
+);
+
+test.for([100, 102])(
+  "P63, P69: a proxy that answers %i before its answer to CONNECT is not understood, by curl neither",
+  async (status) => {
+    const bytes = `HTTP/1.1 ${status} Soon\r\n\r\nHTTP/1.1 200 OK\r\n\r\n`;
+    await using way = await startWay({ script: () => ({ kind: "garbage", bytes }) });
+    vi.stubEnv("HTTPS_PROXY", way.proxy.url);
+    const report = await way.lab.run({ apiUrl, upload: { retryAttempts: 3 } });
+    expect(report).toMatchObject({ outcome: "unreachable", failed: 0, left: { sessions: 1 } });
+    expect(report.reason).toBe(
+      `the proxy set by HTTPS_PROXY answered ${status} when asked for a connection to the API, which is no answer; it must answer 2xx at once`,
+    );
+    expect(way.proxy.requests).toHaveLength(1);
   },
 );
 
@@ -338,7 +436,7 @@ test("P51, P63: a run ends at once while a proxy does not answer", async () => {
 test("P46, P63: a tunnel lives on when more time than the idle limit has passed", async () => {
   await using way = await startWay();
   vi.stubEnv("HTTPS_PROXY", way.proxy.url);
-  const client = createClient({ apiUrl, apiKey: API_KEY, timeoutMs: 300, version: "0.0.0" });
+  const client = await createClient({ apiUrl, apiKey: API_KEY, timeoutMs: 300, version: "0.0.0" });
   const gzipped = gzipSync('{"lineIndex":0}\n');
   const body: Body = {
     coding: "gzip",

@@ -48,6 +48,7 @@ test.for([
     ',"errors":[{"lineIndex":2}]',
     ["main/abc line 2 was rejected: the reason is not text"],
   ],
+  ["a batchId that is a number", ',"batchId":7', []],
   ["members that nobody knows", `,"more":${deep(100_000)},"__proto__":{"accepted":9}`, []],
 ] as const)("P1: a receipt is one whatever else it says: %s", async ([, rest, warnings]) => {
   const { report, again, requests } = await answered(receipt(rest));
@@ -57,8 +58,6 @@ test.for([
 });
 
 test.for([
-  ["a batchId that is a number", '{"accepted":5,"rejected":0,"batchId":7}'],
-  ["no batchId", '{"accepted":5,"rejected":0}'],
   ["a negative count", '{"accepted":6,"rejected":-1,"batchId":"b"}'],
   ["fractions", '{"accepted":4.5,"rejected":0.5,"batchId":"b"}'],
   ["a deep count", `{"accepted":${deep(150_000)},"rejected":0,"batchId":"b"}`],
@@ -68,5 +67,17 @@ test.for([
 ] as const)("P1: what does not count the lines is none: %s", async ([, body]) => {
   const { report } = await answered(body);
   expect(report).toMatchObject({ outcome: "unreachable", sent: { lines: 0 } });
-  expect(report.reason).toContain("without a receipt");
+  expect(report.reason).toBe(
+    "answered 200 without a receipt: its JSON does not count the lines as accepted and rejected; check apiUrl",
+  );
+});
+
+test.for([
+  ["no batchId", '{"accepted":5,"rejected":0}'],
+  ["a batchId that is an object, behind other counts", '{"batchId":{},"rejected":2,"accepted":3}'],
+] as const)("P1: the counts alone make a receipt: %s", async ([, body]) => {
+  const { report, again, requests } = await answered(body);
+  expect(report.sent.lines).toBe(5);
+  expect(again).toMatchObject({ outcome: "done", sent: { lines: 0 } });
+  expect(requests).toBe(1);
 });

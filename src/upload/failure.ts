@@ -1,0 +1,97 @@
+import { errnoOf } from "../shared/problem.ts";
+import { isTransient, type Outcome, printable } from "./classify.ts";
+import { ProxyError } from "./proxy.ts";
+
+/** Error codes of Node's and OpenSSL's certificate checks (node:tls, "X509 certificate error codes"). */
+const CERTIFICATE =
+  /^(CERT_|CRL_|DEPTH_ZERO_|SELF_SIGNED_|UNABLE_TO_|INVALID_(CA|PURPOSE)|HOSTNAME_MISMATCH|PATH_LENGTH_|ERR_TLS_CERT_)/;
+
+/** The certificate may be a trusted one, of somebody else. */
+const OTHER_NAMES = "ERR_TLS_CERT_ALTNAME_INVALID";
+
+const NOT_HTTP = "what answered does not speak HTTP; check apiUrl, and what is on the way";
+
+/**
+ * What follows from an attempt that ended without a whole answer.
+ *
+ * @param error what the transport threw
+ */
+export function classifyFailure(error: unknown): Outcome {
+  if (error instanceof ProxyError) return classifyProxyFailure(error);
+  const certificate = certificateCodeOf(error);
+  if (certificate !== null) {
+    const reason =
+      certificate === OTHER_NAMES
+        ? `the TLS certificate is for other names (${certificate}); check apiUrl, or sign in to the network you are on`
+        : `TLS certificate not trusted (${certificate}); check apiUrl, the clock of this machine, or add your company's root with NODE_EXTRA_CA_CERTS`;
+    return { kind: "unreachable", reason };
+  }
+  const failure = describeFailure(error);
+  if (isArgumentError(error)) {
+    return {
+      kind: "unreachable",
+      reason: `no request could be made, please report it: ${failure}`,
+    };
+  }
+  return { kind: "retry", reason: failure };
+}
+
+/** The transport was called in a way that it does not take: it would not take it again either. */
+function isArgumentError(error: unknown): boolean {
+  const code = errnoOf(error);
+  const isNodes = error instanceof TypeError || error instanceof RangeError;
+  return code === "UND_ERR_INVALID_ARG" || (isNodes && code.startsWith("ERR_"));
+}
+
+function classifyProxyFailure({ source, rootsSource, status, cause }: ProxyError): Outcome {
+  const proxy = `the proxy set by ${source}`;
+  if (status === undefined) {
+    const certificate = certificateCodeOf(cause);
+    if (certificate === null) {
+      return { kind: "retry", reason: `${proxy} cannot be reached: ${describeFailure(cause)}` };
+    }
+    const reason =
+      certificate === OTHER_NAMES
+        ? `the TLS certificate of ${proxy} is for other names (${certificate}); set the proxy by a name that is in its certificate`
+        : `the TLS certificate of ${proxy} is not trusted (${certificate}); check the clock of this machine, or add its root ${rootsSource === undefined ? "with NODE_EXTRA_CA_CERTS" : `to the file of ${rootsSource}`}`;
+    return { kind: "unreachable", reason };
+  }
+  if (status === 407) {
+    const reason = `${proxy} answered 407: it wants a user and password that it accepts; set it as http://user:password@host:port`;
+    return { kind: "unreachable", reason };
+  }
+  const reason = `${proxy} answered ${status} when asked for a connection to the API`;
+  if (status >= 100 && status < 200) {
+    // Node takes it for the answer, as curl does: what comes behind it is not read any more.
+    return {
+      kind: "unreachable",
+      reason: `${reason}, which is no answer; it must answer 2xx at once`,
+    };
+  }
+  if (isTransient(status)) return { kind: "retry", reason };
+  return { kind: "unreachable", reason: `${reason}; it must allow connections to that host` };
+}
+
+/** The code of a certificate's failure among the causes of `error`. */
+function certificateCodeOf(error: unknown): string | null {
+  for (let cause = error; cause instanceof Error; cause = cause.cause) {
+    if (CERTIFICATE.test(errnoOf(cause))) return errnoOf(cause);
+  }
+  return null;
+}
+
+/** The innermost message with its code; transport errors hold addresses, but neither headers nor content. */
+function describeFailure(error: unknown): string {
+  if (!(error instanceof Error)) return String(error);
+  const inner = error.cause instanceof Error ? error.cause : error;
+  const code = errnoOf(inner);
+  const words = [code, printable(inner.message)].filter((text) => text !== "").join(": ");
+  if (code === "ERR_ASSERTION" && inner.message.includes("statusCode >= 100")) {
+    return `${NOT_HTTP} (its status is below 100)`;
+  }
+  if (inner.name === "HTTPParserError" || code.startsWith("HPE_")) return `${NOT_HTTP} (${words})`;
+  if (code === "UND_ERR_SOCKET" && /^bad (response|upgrade)$/.test(inner.message)) {
+    return `it answered what nobody had asked for, such as "100 Continue"; see what is on the way (${words})`;
+  }
+  return words;
+}
