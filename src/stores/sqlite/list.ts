@@ -1,6 +1,7 @@
 import { isUtf8 } from "node:buffer";
 import { setImmediate } from "node:timers/promises";
 import type { Problem } from "../../shared/problem.ts";
+import { isSessionId } from "../../shared/session-id.ts";
 import { count } from "../../shared/text.ts";
 import { namesOfKey } from "../jsonl/session-index.ts";
 import type { Listing, Stream } from "../store.ts";
@@ -22,7 +23,7 @@ const SLICE_MS = 5;
  */
 const INCOGNITO = /^agent:[^:]+:[a-z-]+:incognito-/i;
 
-/** Longest id of a session; the host's have at most 128 characters. */
+/** A longer id than any is not made a string to find that out. */
 const MAX_ID_BYTES = 512;
 
 /** The size of a session as it was when it had this signature, if that is known. */
@@ -138,14 +139,11 @@ function namesOf({ sessionKey, names }: SessionRow): Pick<Stream, "names" | "nam
   return { names: known, namesUnknown };
 }
 
-/**
- * An id as hosts give them: letters, digits, dots, dashes and underscores. What could lead
- * elsewhere as part of a path, or cannot be shown, is none; null then.
- */
+/** Null for what is no id that a host gives. */
 function idOf(bytes: Uint8Array): string | null {
   if (bytes.length > MAX_ID_BYTES || !isUtf8(bytes)) return null;
   const id = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString("utf8");
-  return /^\.|[/\\]|[\p{C}\p{Zl}\p{Zp}]/u.test(id) ? null : id;
+  return isSessionId(id) ? id : null;
 }
 
 async function bytesOf(

@@ -44,9 +44,6 @@ const NODES = "session_nodes";
 const NODE_NAMES = ["label", "display_name", "entry_json"];
 const WINDOW_NAMES = ["display_name"];
 
-/** A database with one of these tables is an agent's; of another, older hosts only used the name. */
-const OWN_TABLES = [EVENTS, "session_windows", NODES];
-
 /**
  * Looks at tables and columns, never at a version number: the schema went from 1
  * to 23 within months, mostly without touching what is read here.
@@ -91,9 +88,17 @@ export function probeShape(connection: Connection): Shape {
   };
 }
 
-/** Older hosts give the same file name to a database that holds no transcripts. */
+/**
+ * Whether a database has, or may have, transcripts: tables or views named like those a host
+ * keeps them in, also a newer one. 2026.7.35 gives the same file name to a database with
+ * credentials, caches, a memory index and `schema_meta`, which has none of these.
+ */
 export function holdsTranscripts(connection: Connection): boolean {
-  return columnsOf(connection, OWN_TABLES).size > 0;
+  const row = connection.get(
+    `SELECT 1 FROM sqlite_master WHERE type IN ('table', 'view')
+     AND (name LIKE 'transcript%' OR name LIKE 'session%' OR name LIKE 'conversation%') LIMIT 1`,
+  );
+  return row !== undefined;
 }
 
 /** Columns by table, for those of `tables` that exist. */
