@@ -1,7 +1,8 @@
 import type { Filter, UnmatchedPattern } from "../config/filter.ts";
 import { describeReadFailure, type Problem } from "../shared/problem.ts";
 import type { Agent } from "../stores/agents.ts";
-import type { Store } from "../stores/store.ts";
+import { addRelatedNames } from "../stores/related.ts";
+import type { RelatedNames, Store } from "../stores/store.ts";
 import { type ExamineOptions, examine, type FoundStream, type SurveyedSession } from "./examine.ts";
 
 export interface Survey {
@@ -59,6 +60,11 @@ interface AgentListing {
   readonly failures: readonly Problem[];
 }
 
+const UNREAD: RelatedNames = {
+  names: new Map(),
+  unknown: "the database of its agent, which may name it, cannot be read",
+};
+
 async function listAgent(
   { agentId, stores, failures: known }: Agent,
   signal: AbortSignal | undefined,
@@ -67,11 +73,15 @@ async function listAgent(
   const filled: Store[] = [];
   const problems: Problem[] = [];
   const failures = [...known];
+  // A database that cannot be read may name what lies in files.
+  const isUnread = known.some(({ code }) => code.startsWith("DB_"));
+  const related = new Map<Store | null, RelatedNames>(isUnread ? [[null, UNREAD]] : []);
   for (const store of stores) {
     try {
       const listing = await store.list(signal);
       problems.push(...listing.problems);
       failures.push(...listing.failures);
+      if (listing.related !== undefined) related.set(store, listing.related);
       if (listing.streams.length > 0) filled.push(store);
       for (const stream of listing.streams) {
         const streams = sessions.get(stream.sessionId);
@@ -81,8 +91,10 @@ async function listAgent(
     } catch (error) {
       signal?.throwIfAborted();
       failures.push({ ...describeReadFailure(error), agentId });
+      if (store.kind === "sqlite") related.set(store, UNREAD);
     }
   }
+  for (const [store, names] of related) addRelatedNames(sessions, store, names);
   return { sessions, filled, problems, failures };
 }
 

@@ -84,6 +84,78 @@ test.for(["agent:main:tmp-x", "agent:*:TMP-*", "tmp-x", "salary talks", "Salary*
 );
 
 test.for([
+  ["label", '"label":"open","label":"private notes"'],
+  ["label", '"label":"private notes","label":"open"'],
+  ["label of its origin", '"origin":{"label":"open","label":"private notes"}'],
+])("P67: a %s that is there twice denies by either: %s", async ([, members]) => {
+  await using lab = await Lab.start();
+  const agent = databaseOf(lab, "main");
+  agent.addSession("s", conversation("s", 5), "agent:main:s");
+  agent.addSession("open", conversation("open", 5), "agent:main:open");
+  agent.db
+    .prepare("UPDATE session_nodes SET entry_json = ? WHERE session_key = 'agent:main:s'")
+    .run(`{"sessionId":"s",${members}}`);
+  await lab.run(denySessions("private*"));
+  expect(lab.receivedSessions()).toEqual(["main/open"]);
+});
+
+test.for([
+  ["in files only", "old1"],
+  ["by a topic of it", "old1-topic-7"],
+  ["as what a compaction began anew", "2026-11-22T10-07-24-663Z_old1"],
+])(
+  "P67: what the database names as an earlier part of a session is denied with it, %s",
+  async ([, id]) => {
+    await using lab = await Lab.start();
+    const agent = databaseOf(lab, "main");
+    agent.addSession("new", conversation("new", 5), "agent:main:tmp-x");
+    agent.addSession("old2", conversation("old2", 5), "agent:main:other");
+    const entry = { sessionId: "new", usageFamilySessionIds: ["old1", "old2", "new"] };
+    agent.addNode("agent:main:tmp-x", entry);
+    // Nothing of this one is in the database.
+    const compactionCheckpoints = [{ preCompaction: { sessionFile: "/x/old3.jsonl" } }];
+    agent.addNode("agent:main:tmp-y", { sessionId: "none", compactionCheckpoints });
+    const from = lab.session("main", "open");
+    for (const name of [id, "old3"]) {
+      const archive = sessionPath(
+        lab.stateDir,
+        "main",
+        `${name}.jsonl.reset.2026-11-22T09-56-39.719Z`,
+      );
+      cpSync(from, archive, { preserveTimestamps: true });
+    }
+    const report = await lab.run(denySessions("tmp-*"));
+    expect(report.failed).toBe(0);
+    expect(lab.receivedSessions()).toEqual(["main/open"]);
+  },
+);
+
+test.for([
+  ["a database that is damaged", undefined],
+  ["an entry that is damaged", "UPDATE session_nodes SET entry_json = '{'"],
+  ["a database that is not understood", "ALTER TABLE transcript_events RENAME TO events"],
+])("P67: beside %s no file leaves that a filter might deny", async ([, sql]) => {
+  await using lab = await Lab.start();
+  const agent = databaseOf(lab, "main");
+  agent.addSession("s", conversation("s", 5), "agent:main:s");
+  if (sql !== undefined) agent.db.exec(sql);
+  agent.close();
+  if (sql === undefined) write(agent.path, "damaged".repeat(1000));
+  lab.session("main", "file");
+  lab.session("other", "file");
+  const report = await lab.run(denySessions("tmp-*"));
+  expect(lab.receivedSessions()).toEqual(["other/file"]);
+  expect(report.failures).toContainEqual(
+    expect.objectContaining({
+      sessionId: "file",
+      reason: expect.stringMatching(/^not sent, because filter.sessions.deny cannot be decided/),
+    }),
+  );
+  await lab.run();
+  expect(lab.receivedSessions()).toContain("main/file");
+});
+
+test.for([
   ["a topic of a chat", `${ID}-topic-9.jsonl`, { sessionId: ID }],
   [
     "a file of another name",

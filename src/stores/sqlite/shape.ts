@@ -11,10 +11,10 @@ export interface Shape {
   readonly cold: boolean;
   /** Deleted sessions are kept as archives. */
   readonly archives: boolean;
-  /** Columns of `session_nodes` that say what a session is called; none without that table. */
-  readonly nodeNames: readonly string[];
-  /** The same of `session_windows`. */
-  readonly windowNames: readonly string[];
+  /** Columns of `session_nodes` that say what a session is called, besides its key and entry; null without these. */
+  readonly nodeNames: readonly string[] | null;
+  /** Windows have titles. */
+  readonly windowTitles: boolean;
 }
 
 const EVENTS = "transcript_events";
@@ -39,10 +39,9 @@ const REQUIRED: Readonly<Record<string, readonly string[]>> = {
 };
 const MANDATORY = [EVENTS, "session_windows"];
 
-/** Where hosts keep what a session is called besides its key; any of it may be absent. */
+/** Where hosts keep what a session is called besides its key. */
 const NODES = "session_nodes";
-const NODE_NAMES = ["label", "display_name", "entry_json"];
-const WINDOW_NAMES = ["display_name"];
+const NODE_NAMES = ["label", "display_name"];
 
 /**
  * Looks at tables and columns, never at a version number: the schema went from 1
@@ -76,15 +75,17 @@ export function probeShape(connection: Connection): Shape {
       `${connection.label} lacks ${missing.join(", ")}. This version of influxion knows the agent databases of OpenClaw 2026.8.1 to 2026.9.6 (schema 19 to 23); nothing of this agent is sent until influxion is updated`,
     );
   }
+  const nodes = tables.get(NODES);
   return {
     zstd,
     watermarks: tables.has("transcript_rewrite_watermarks"),
     cold: tables.has("session_transcript_cold_archives"),
     archives: tables.has("session_transcript_archives"),
-    nodeNames: tables.get(NODES)?.has("session_key")
-      ? NODE_NAMES.filter((column) => tables.get(NODES)?.has(column))
-      : [],
-    windowNames: WINDOW_NAMES.filter((column) => tables.get("session_windows")?.has(column)),
+    nodeNames:
+      nodes?.has("session_key") && nodes.has("entry_json")
+        ? NODE_NAMES.filter((column) => nodes.has(column))
+        : null,
+    windowTitles: tables.get("session_windows")?.has("display_name") === true,
   };
 }
 
