@@ -1,9 +1,16 @@
-import type { Filter, UnmatchedPattern } from "../config/filter.ts";
+import type { Filter, NameVerdict, UnmatchedPattern } from "../config/filter.ts";
+import { sessionKey } from "../ledger/ledger.ts";
 import { describeReadFailure, type Problem } from "../shared/problem.ts";
 import type { Agent } from "../stores/agents.ts";
 import { addRelatedNames } from "../stores/related.ts";
 import type { RelatedNames, Store } from "../stores/store.ts";
-import { type ExamineOptions, examine, type FoundStream, type SurveyedSession } from "./examine.ts";
+import {
+  type ExamineOptions,
+  examine,
+  type FoundStream,
+  namesOf,
+  type SurveyedSession,
+} from "./examine.ts";
 
 export interface Survey {
   readonly sessions: SurveyedSession[];
@@ -51,6 +58,23 @@ export async function survey(options: SurveyOptions): Promise<Survey> {
     }
   }
   return { sessions, problems, listed, filled, failedAgents };
+}
+
+/** What the filter says of each session there is, by what it is called now; no transcript is read. */
+export async function askByName({
+  agents,
+  filter,
+  signal,
+}: Pick<SurveyOptions, "agents" | "filter" | "signal">): Promise<Map<string, NameVerdict>> {
+  const verdicts = new Map<string, NameVerdict>();
+  for (const agent of agents) {
+    const { sessions } = await listAgent(agent, signal);
+    for (const [sessionId, streams] of sessions) {
+      const verdict = filter.byName(agent.names, namesOf(sessionId, streams));
+      verdicts.set(sessionKey(agent.agentId, sessionId), verdict);
+    }
+  }
+  return verdicts;
 }
 
 interface AgentListing {

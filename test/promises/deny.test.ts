@@ -1,6 +1,7 @@
 import { cpSync, mkdirSync, renameSync, symlinkSync } from "node:fs";
 import { join } from "node:path";
 import { expect, onTestFinished, test } from "vitest";
+import type { RunReport } from "../../src/run/report.ts";
 import { AgentDb, conversation } from "../support/agent-db.ts";
 import { Lab } from "../support/lab.ts";
 import { sessionPath, write } from "../support/transcripts.ts";
@@ -434,4 +435,57 @@ test("P67: an agent that exists without a session is no typing error", async () 
   expect((await lab.status({ overrides: denyAgents("later", "configured") })).out).not.toContain(
     "matches no",
   );
+});
+
+/** Does something when the first round of an upload is planned, and then sends all there is, one session a round. */
+async function syncAll(lab: Lab, pattern: string, meanwhile: () => void): Promise<RunReport> {
+  let rounds = 0;
+  return lab.run(
+    { ...denySessions(pattern), upload: { maxFilesPerRun: 1 } },
+    { all: true, events: { onPlan: () => rounds++ === 0 && meanwhile() } },
+  );
+}
+
+const NAMED = ["u0", "u1", "u2", "u3"];
+
+test("P67: a label that is set while sync --all runs is heeded from the next round on", async () => {
+  await using lab = await Lab.start();
+  const agent = databaseOf(lab, "ops");
+  for (const id of NAMED) {
+    lab.session("main", id);
+    agent.addSession(id, conversation(id, 5), `agent:ops:${id}`);
+  }
+  lab.session("main", "open");
+  const entriesOf = (label?: string) =>
+    Object.fromEntries(NAMED.map((id) => [`agent:main:${id}`, { sessionId: id, label }]));
+  sessionsJson(lab, "main", entriesOf());
+  const report = await syncAll(lab, "private*", () => {
+    sessionsJson(lab, "main", entriesOf("Private"));
+    for (const id of NAMED) agent.addNode(`agent:ops:${id}`, { sessionId: id, label: "Private" });
+  });
+  // The session of the first round is on its way when the labels are set.
+  const sent = lab.receivedSessions();
+  expect(sent).toHaveLength(2);
+  expect(sent).toContain("main/open");
+  expect(report).toMatchObject({ outcome: "done", left: { sessions: 0 } });
+});
+
+test("P67: a list of sessions that is damaged while sync --all runs lets nothing more leave", async () => {
+  await using lab = await Lab.start();
+  for (const id of NAMED) lab.session("main", id);
+  sessionsJson(lab, "main", {});
+  const path = sessionPath(lab.stateDir, "main", "sessions.json");
+  const report = await syncAll(lab, "private*", () => write(path, "{"));
+  expect(lab.receivedSessions()).toHaveLength(1);
+  expect(report).toMatchObject({ outcome: "partial", failed: 3, left: { sessions: 0 } });
+});
+
+test("P67: a session whose folder cannot be found while sync --all runs is pending until the next run", async () => {
+  await using lab = await Lab.start();
+  for (const id of NAMED) lab.session("main", id);
+  lab.session("ops", "open");
+  const folder = join(lab.stateDir, "agents/main");
+  const report = await syncAll(lab, "private*", () => renameSync(folder, join(lab.dir, "gone")));
+  expect(lab.receivedSessions().length).toBeLessThan(3);
+  expect(report.left.sessions).toBeGreaterThan(2);
 });
