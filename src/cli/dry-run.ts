@@ -3,6 +3,7 @@ import type { PlannedPart } from "../ledger/records.ts";
 import type { PlannedSession, PlannedStream } from "../planning/parts.ts";
 import type { SessionNote } from "../run/report.ts";
 import { dryRun } from "../run/run.ts";
+import { describeReadFailure, SourceChangedError } from "../shared/problem.ts";
 import { bytes, count, plain } from "../shared/text.ts";
 import { EXIT } from "./exit.ts";
 import { describeUnmatched, failureLines, noSessions, noteLines } from "./sync-words.ts";
@@ -18,8 +19,10 @@ export async function showPlan(
   // White space alone is passed over, not sent.
   const plan = planned.filter(({ streams }) => streams.some(({ parts }) => parts.length > 0));
   const totalBytes = plan.reduce((sum, session) => sum + session.bytes, 0);
-  const waiting = survey.sessions.filter((session) => session.state.kind === "pending").length;
-  const failures = failuresOf(survey);
+  const failed = planned.filter(isFailed);
+  const failures = failuresOf(survey, failed);
+  const pending = survey.sessions.filter((session) => session.state.kind === "pending").length;
+  const waiting = pending - failed.filter((one) => !plan.includes(one)).length;
   const exitCode = failures.length > 0 ? EXIT.partial : EXIT.done;
   if (json) {
     const sessions = plan.map(toJson);
@@ -41,8 +44,15 @@ export async function showPlan(
   return exitCode;
 }
 
+/** What is rewritten just now is looked at again later. */
+const isFailed = ({ error }: PlannedSession): boolean =>
+  error !== undefined && !(error instanceof SourceChangedError);
+
 /** What cannot be read, which a run would report as failed. */
-function failuresOf({ sessions, failedAgents }: Survey): SessionNote[] {
+function failuresOf(
+  { sessions, failedAgents }: Survey,
+  failed: readonly PlannedSession[],
+): SessionNote[] {
   const failing = sessions.flatMap(({ agentId, sessionId, state }) =>
     state.kind === "failing" ? [{ agentId, sessionId, reason: state.reason }] : [],
   );
@@ -51,7 +61,10 @@ function failuresOf({ sessions, failedAgents }: Survey): SessionNote[] {
     sessionId: "",
     reason: message,
   }));
-  return [...failing, ...agents];
+  const behindParts = failed.map(({ session: { agentId, sessionId }, error }) => {
+    return { agentId, sessionId, reason: describeReadFailure(error).message };
+  });
+  return [...failing, ...behindParts, ...agents];
 }
 
 /** The parts that go in this run. */

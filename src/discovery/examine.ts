@@ -1,4 +1,4 @@
-import type { Filter, FilterName, SessionNames } from "../config/filter.ts";
+import type { Filter, FilterName, NameVerdict, SessionNames } from "../config/filter.ts";
 import { type Ledger, sessionKey } from "../ledger/ledger.ts";
 import type { SessionRecord, StreamRecord } from "../ledger/records.ts";
 import { MAX_ASIDE_MS, newestSent, type TargetRecords } from "../ledger/target.ts";
@@ -141,9 +141,8 @@ function stateBeforeReading(
 ): SessionState | null {
   const key = sessionKey(agent.agentId, sessionId);
   target.found(key);
-  const byName = filter.byName(agent.names, namesOf(sessionId, streams));
-  if (byName.kind === "excluded") return { kind: "skipped", filter: byName.filter };
-  if (byName.kind === "undecidable") return { kind: "failing", reason: byName.reason };
+  const byName = stateByName(filter.byName(agent.names, namesOf(sessionId, streams)));
+  if (byName !== null) return byName;
   const known = target.session(key);
   const aside = known?.aside;
   if (aside !== undefined && isAhead(aside.retryAt, now(), MAX_ASIDE_MS) && !retryAside) {
@@ -296,8 +295,20 @@ function neverFinished({ agentId, sessionId, source }: Stream, bytes: number): P
   return { code: "LINE_CUT_OFF", agentId, sessionId, message };
 }
 
+/** The state that a session's names alone decide; null when they let it pass. */
+export function stateByName(verdict: NameVerdict): SessionState | null {
+  switch (verdict.kind) {
+    case "passes":
+      return null;
+    case "excluded":
+      return { kind: "skipped", filter: verdict.filter };
+    case "undecidable":
+      return { kind: "failing", reason: verdict.reason };
+  }
+}
+
 /** All that a session is called by any of its streams. */
-function namesOf(sessionId: string, found: readonly FoundStream[]): SessionNames {
+export function namesOf(sessionId: string, found: readonly FoundStream[]): SessionNames {
   const streams = found.map(({ stream }) => stream);
   return {
     sessionId,

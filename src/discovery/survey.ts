@@ -1,8 +1,16 @@
-import type { Filter, UnmatchedPattern } from "../config/filter.ts";
+import type { Filter, NameVerdict, UnmatchedPattern } from "../config/filter.ts";
+import { sessionKey } from "../ledger/ledger.ts";
 import { describeReadFailure, type Problem } from "../shared/problem.ts";
 import type { Agent } from "../stores/agents.ts";
-import type { Store } from "../stores/store.ts";
-import { type ExamineOptions, examine, type FoundStream, type SurveyedSession } from "./examine.ts";
+import { addRelatedNames } from "../stores/related.ts";
+import type { RelatedNames, Store } from "../stores/store.ts";
+import {
+  type ExamineOptions,
+  examine,
+  type FoundStream,
+  namesOf,
+  type SurveyedSession,
+} from "./examine.ts";
 
 export interface Survey {
   readonly sessions: SurveyedSession[];
@@ -52,12 +60,34 @@ export async function survey(options: SurveyOptions): Promise<Survey> {
   return { sessions, problems, listed, filled, failedAgents };
 }
 
+/** What the filter says of each session there is, by what it is called now; no transcript is read. */
+export async function askByName({
+  agents,
+  filter,
+  signal,
+}: Pick<SurveyOptions, "agents" | "filter" | "signal">): Promise<Map<string, NameVerdict>> {
+  const verdicts = new Map<string, NameVerdict>();
+  for (const agent of agents) {
+    const { sessions } = await listAgent(agent, signal);
+    for (const [sessionId, streams] of sessions) {
+      const verdict = filter.byName(agent.names, namesOf(sessionId, streams));
+      verdicts.set(sessionKey(agent.agentId, sessionId), verdict);
+    }
+  }
+  return verdicts;
+}
+
 interface AgentListing {
   readonly sessions: ReadonlyMap<string, FoundStream[]>;
   readonly filled: readonly Store[];
   readonly problems: readonly Problem[];
   readonly failures: readonly Problem[];
 }
+
+const UNREAD: RelatedNames = {
+  names: new Map(),
+  unknown: "the database of its agent, which may name it, cannot be read",
+};
 
 async function listAgent(
   { agentId, stores, failures: known }: Agent,
@@ -67,11 +97,15 @@ async function listAgent(
   const filled: Store[] = [];
   const problems: Problem[] = [];
   const failures = [...known];
+  // A database that cannot be read may name what lies in files.
+  const isUnread = known.some(({ code }) => code.startsWith("DB_"));
+  const related = new Map<Store | null, RelatedNames>(isUnread ? [[null, UNREAD]] : []);
   for (const store of stores) {
     try {
       const listing = await store.list(signal);
       problems.push(...listing.problems);
       failures.push(...listing.failures);
+      if (listing.related !== undefined) related.set(store, listing.related);
       if (listing.streams.length > 0) filled.push(store);
       for (const stream of listing.streams) {
         const streams = sessions.get(stream.sessionId);
@@ -81,8 +115,10 @@ async function listAgent(
     } catch (error) {
       signal?.throwIfAborted();
       failures.push({ ...describeReadFailure(error), agentId });
+      if (store.kind === "sqlite") related.set(store, UNREAD);
     }
   }
+  for (const [store, names] of related) addRelatedNames(sessions, store, names);
   return { sessions, filled, problems, failures };
 }
 

@@ -40,6 +40,8 @@ export interface PlannedSession {
   readonly bytes: number;
   /** Nothing that was found of the session waits for a later run. */
   readonly complete: boolean;
+  /** Thrown when what follows the parts was looked at: it is told once these have arrived. */
+  readonly error?: unknown;
 }
 
 export interface PlanOptions {
@@ -64,7 +66,7 @@ interface PendingSession extends Candidate {
 /**
  * Chooses what this run sends, as parts with their ranges and keys. Nothing is sent,
  * nothing is written down. The sum of all parts stays within the budget, except that one entry, or one part of an earlier
- * plan, which is larger than the whole budget goes alone.
+ * plan, which is larger than the whole budget goes alone. Each session in the plan gets further by it, or has an error.
  */
 export async function planParts(options: PlanOptions): Promise<PlannedSession[]> {
   const { sessions, records, limits } = options;
@@ -94,7 +96,8 @@ export async function planParts(options: PlanOptions): Promise<PlannedSession[]>
     const part = await planSession(options, next.session, bytes);
     if (typeof part !== "number") planned.push(part);
   }
-  return planned;
+  // One that has nothing any more, or was given too little, waits: taking its turn would not get it further.
+  return planned.filter(({ streams, error }) => streams.length > 0 || error !== undefined);
 }
 
 /** The session's parts within `budget`, or the size of its first one when that is larger. */
@@ -107,36 +110,23 @@ async function planSession(
     return planAgain(session, budget);
   }
   let bytes = 0;
-  let complete = true;
   const streams: PlannedStream[] = [];
+  const planned = (complete: boolean, error?: unknown): PlannedSession => {
+    return { session, streams, bytes, complete, error };
+  };
   for (const pending of session.pending) {
-    complete = false;
-    const reader = await orNull(options, pending.store.open(pending.stream, options.signal));
-    if (reader === null) break;
-    try {
-      const cut = await orNull(
-        options,
-        cutStream(options, session, pending, reader, budget - bytes),
-      );
-      if (cut === null) break;
-      if (typeof cut === "number") {
-        if (streams.length === 0 && cut > budget) return cut;
-        break;
-      }
-      bytes += cut.bytes;
-      const { start, parts } = cut;
-      const { store, stream, record } = pending;
-      if (parts.length > 0 || start !== record.position) {
-        const until = parts.at(-1)?.end ?? start.offset;
-        streams.push({ store, stream, record, start, parts, until, whole: cut.end === "rest" });
-      }
-      if (cut.end === "more") break;
-      complete = true;
-    } finally {
-      await reader.close();
+    const cut = await cutStream(options, session, pending, budget - bytes);
+    if (typeof cut === "number") return streams.length === 0 ? cut : planned(false);
+    bytes += cut.bytes;
+    const { start, parts, end, error } = cut;
+    const { store, stream, record } = pending;
+    if (parts.length > 0 || start !== record.position) {
+      const until = parts.at(-1)?.end ?? start.offset;
+      streams.push({ store, stream, record, start, parts, until, whole: end === "rest" });
     }
+    if (end === "more") return planned(false, error);
   }
-  return { session, streams, bytes, complete };
+  return planned(true);
 }
 
 /** As many of the parts of an earlier plan, as they are, as fit into `budget`; or the size of the first one. */
@@ -163,68 +153,81 @@ function planAgain(session: SurveyedSession, budget: number): PlannedSession | n
 }
 
 interface CutStream {
-  readonly start: Position;
-  readonly parts: readonly PlannedPart[];
-  readonly bytes: number;
+  start: Position;
+  readonly parts: PlannedPart[];
+  bytes: number;
   /** What follows: more to send, a line that is still being written, or nothing. */
-  readonly end: "more" | "torn" | "rest";
+  end: "more" | "torn" | "rest";
+  /** Why the stream cannot be read further. */
+  error?: unknown;
 }
 
+/** What of a stream fits into `budget`, as far as it can be read; or the size of its first part when that is larger. */
 async function cutStream(
-  { limits, destination, capturedAt, signal }: PlanOptions,
+  options: PlanOptions,
   session: SurveyedSession,
-  { record }: PendingStream,
-  reader: Reader,
+  { store, stream, record }: PendingStream,
   budget: number,
 ): Promise<CutStream | number> {
-  const parts: PlannedPart[] = [];
-  let start: Position = record.position;
-  let from = start.offset;
-  let bytes = 0;
-  const cutUp = (end: CutStream["end"]): CutStream => ({ start, parts, bytes, end });
-  for (;;) {
+  const found: CutStream = { start: record.position, parts: [], bytes: 0, end: "more" };
+  try {
+    const reader = await store.open(stream, options.signal);
+    try {
+      const end = await cutParts(options, session, record, reader, budget, found);
+      if (typeof end === "number") return end;
+      found.end = end;
+    } finally {
+      await reader.close();
+    }
+  } catch (error) {
+    options.signal.throwIfAborted();
+    found.error = error;
+  }
+  return found;
+}
+
+/** Adds part after part to `found`; returns its new end, or the size of the first part when that is too large. */
+async function cutParts(
+  { limits, destination, capturedAt, signal }: PlanOptions,
+  session: SurveyedSession,
+  record: StreamRecord,
+  reader: Reader,
+  budget: number,
+  found: CutStream,
+): Promise<CutStream["end"] | number> {
+  const { parts } = found;
+  for (let from = found.start.offset; ; ) {
     signal.throwIfAborted();
-    const maxBytes = Math.min(limits.maxPartBytes, MAX_PART_BYTES, budget - bytes);
-    if (maxBytes <= 0) return cutUp("more");
+    const left = budget - found.bytes;
+    const maxBytes = Math.min(limits.maxPartBytes, MAX_PART_BYTES, left);
+    if (maxBytes <= 0) return "more";
     let cut = await reader.cut(from, { maxBytes, signal, searched: record.searched });
-    if (cut.kind === "over" && cut.bytes <= budget - bytes) {
+    if (cut.kind === "over" && cut.bytes <= left) {
       // A line above the API's part limit is tried alone before it is left out.
       cut = await reader.cut(from, { maxBytes: cut.bytes, signal });
     }
     // What was cut off is scanned again, so that it is reported each time.
-    if (cut.kind === "end") {
-      return cutUp(cut.torn || cut.cutOff !== undefined ? "torn" : "rest");
-    }
-    if (cut.kind === "unfinished") return cutUp("more");
-    if (cut.kind === "over") return parts.length > 0 ? cutUp("more") : cut.bytes;
-    if (cut.blank === true && parts.length === 0) {
-      start = { ...start, offset: cut.end, fingerprint: cut.fingerprint };
-    } else if (cut.blank !== true) {
+    if (cut.kind === "end") return cut.torn || cut.cutOff !== undefined ? "torn" : "rest";
+    if (cut.kind === "unfinished") return "more";
+    if (cut.kind === "over") return parts.length > 0 ? "more" : cut.bytes;
+    // Blank lines behind a part wait for what follows them.
+    if (cut.blank === true && parts.length > 0) return "more";
+    if (cut.blank === true) {
+      found.start = { ...found.start, offset: cut.end, fingerprint: cut.fingerprint };
+    } else {
       const name = [session.agentId, session.sessionId, record.generation, from, cut.end];
+      const bytes = cut.omitted ? OMITTED_BYTES : cut.bytes;
       parts.push({
         end: cut.end,
-        bytes: cut.omitted ? OMITTED_BYTES : cut.bytes,
+        bytes,
         fingerprint: cut.fingerprint,
         idempotencyKey: digest([...destination, ...name, capturedAt, cut.omitted]),
         capturedAt,
         ...(cut.omitted ? { omitted: cut.bytes - 1 } : {}),
       });
-      bytes += cut.omitted ? OMITTED_BYTES : cut.bytes;
-    } else {
-      // Blank lines behind a part wait for what follows them.
-      return cutUp("more");
+      found.bytes += bytes;
     }
     from = cut.end;
-  }
-}
-
-/** A stream that cannot be read any more is left for the next run, which tells why. */
-async function orNull<T>({ signal }: PlanOptions, work: Promise<T>): Promise<T | null> {
-  try {
-    return await work;
-  } catch {
-    signal.throwIfAborted();
-    return null;
   }
 }
 

@@ -1,5 +1,6 @@
 import type { Config } from "../config/config.ts";
-import { examine, type SurveyedSession } from "../discovery/examine.ts";
+import type { NameVerdict } from "../config/filter.ts";
+import { examine, type SurveyedSession, stateByName } from "../discovery/examine.ts";
 import type { Survey, SurveyOptions } from "../discovery/survey.ts";
 import type { TargetRecords } from "../ledger/target.ts";
 import {
@@ -21,12 +22,14 @@ import { Uploader, type UploaderOptions } from "./uploader.ts";
  * before: the ledger is written as a whole, so rounds of equal size would make the cost
  * grow with the square of what is waiting.
  *
+ * @param askByName what the filter says now of each session, by its key: a label that was set since is heeded
  * @returns the sessions of the survey, with what has become of them
  */
 export async function upload(
   options: UploaderOptions,
   surveyOptions: SurveyOptions,
   { sessions }: Survey,
+  askByName: () => Promise<ReadonlyMap<string, NameVerdict>>,
 ): Promise<SurveyedSession[]> {
   const { config, target, ledger, tally, all = false, events } = options;
   const current = new Map(sessions.map((session) => [session.key, session]));
@@ -47,10 +50,31 @@ export async function upload(
     if (!all && again.length === 0) break;
     const sent = new Set(plan.map(({ session }) => session.key));
     waiting = all ? [...waiting.filter(({ key }) => !sent.has(key)), ...again] : again;
+    if (surveyOptions.filter.needsNames) {
+      waiting = stillAllowed(waiting, await askByName(), current);
+    }
     limits = all ? doubled(limits) : remaining(limits, plan);
   }
   await ledger.save();
   return [...current.values()];
+}
+
+/** Those that may go by what they are called now; `current` is told of the others. */
+function stillAllowed(
+  waiting: readonly SurveyedSession[],
+  verdicts: ReadonlyMap<string, NameVerdict>,
+  current: Map<string, SurveyedSession>,
+): SurveyedSession[] {
+  return waiting.filter((session) => {
+    if (session.state.kind !== "pending") return false;
+    const verdict = verdicts.get(session.key);
+    // One that is not there any more, or cannot be listed now, is pending until the next run looks at it.
+    if (verdict === undefined) return false;
+    const state = stateByName(verdict);
+    if (state === null) return true;
+    current.set(session.key, { ...session, state, pending: [], streams: [] });
+    return false;
+  });
 }
 
 /** Nothing is sent before the plan is on disk. */

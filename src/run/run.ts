@@ -1,7 +1,19 @@
 import { createHash } from "node:crypto";
-import { createFilter, type Filter, isNamed, type UnmatchedPattern } from "../config/filter.ts";
+import {
+  createFilter,
+  type Filter,
+  isNamed,
+  type NameVerdict,
+  type UnmatchedPattern,
+} from "../config/filter.ts";
 import { prune } from "../discovery/prune.ts";
-import { type Survey, type SurveyOptions, survey, unmatchedPatterns } from "../discovery/survey.ts";
+import {
+  askByName,
+  type Survey,
+  type SurveyOptions,
+  survey,
+  unmatchedPatterns,
+} from "../discovery/survey.ts";
 import { knownBytes, Ledger } from "../ledger/ledger.ts";
 import type { Lock } from "../ledger/lock.ts";
 import type { TargetRecords } from "../ledger/target.ts";
@@ -51,7 +63,9 @@ async function runLocked(options: RunOptions, lock: Lock): Promise<RunReport> {
   // Whoever asked for another try has it, whatever there is to send.
   if (ignoreHold) target.setRefused(undefined);
 
-  const sessions = await upload({ ...options, ledger, target, tally }, surveyOptions, found);
+  const sessions = await upload({ ...options, ledger, target, tally }, surveyOptions, found, () =>
+    askAgain(options, filter),
+  );
   signal.throwIfAborted();
   settleSpent(target, {
     notFound: tally.settleNotFound(),
@@ -69,6 +83,12 @@ async function runLocked(options: RunOptions, lock: Lock): Promise<RunReport> {
   const settled =
     tally.parts === 0 && ledger.problems.length === 0 && isSettled(found, target, startedAt);
   return { ...tally.finish(null, now(), settled), ...foundIn(agents, found) };
+}
+
+/** What the filter says of each session now; the host's lists are read again, and their sizes are not asked for. */
+async function askAgain(options: RunOptions, filter: Filter): Promise<Map<string, NameVerdict>> {
+  await using agents = await findAgents({ ...options, filter, knownBytes: () => 0 });
+  return await askByName(surveyOf(options, filter, agents));
 }
 
 /** How many sessions there are; nothing of agents that are excluded is counted, so without others it is not known. */

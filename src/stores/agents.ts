@@ -1,5 +1,6 @@
 import { lstat } from "node:fs/promises";
 import type { Filter, FilterName } from "../config/filter.ts";
+import { isAgentId } from "../shared/agent-id.ts";
 import { describeReadFailure, type Problem } from "../shared/problem.ts";
 import { groupClaims, nameGroup } from "./groups.ts";
 import { NOT_ASKED, readFacts } from "./jsonl/facts.ts";
@@ -130,13 +131,15 @@ function isEmpty({ sessions, shared, databases, failures }: Found): boolean {
 
 async function storesOf(
   agentId: string,
-  { sessions, shared, databases, failures: known }: Found,
+  found: Found,
   options: FindOptions & { readonly isExcluded: boolean },
 ): Promise<Stores> {
+  const { sessions, shared, databases, failures: known } = found;
   const { now, filter, isExcluded } = options;
   const needsNames = filter.needsNames && !isExcluded;
   const stores: Store[] = [];
   const failures = [...known];
+  if (!isAgentId(agentId)) return { stores, failures: [...failures, ...misnamed(agentId, found)] };
   const own = sessions.map(async ({ dir, index }) => ({
     dir,
     factsOf: needsNames ? await readFacts(dir, index, agentId) : NOT_ASKED,
@@ -161,6 +164,13 @@ async function storesOf(
   }
   if (store !== undefined) stores.push(store);
   return { stores, failures };
+}
+
+/** The host gives no agent such an id, so it would lead elsewhere, or be another one's, on the other side. */
+function misnamed(agentId: string, { sessions, databases }: Found): Problem[] {
+  if (sessions.length + databases.length === 0) return [];
+  const message = `${JSON.stringify(agentId)} is no name that OpenClaw gives to the folder of an agent, so nothing in it is sent; rename it, or move it out of agents/`;
+  return [{ code: "AGENT_NAME", agentId, message }];
 }
 
 /** Whatever it is, it is the failure of this agent alone. */

@@ -50,6 +50,14 @@ export interface Stream {
   readonly file?: { readonly path: string; readonly inode: number };
 }
 
+/** What a store says of sessions that may be in another one, or be listed there under an earlier id. */
+export interface RelatedNames {
+  /** Further names, by id. */
+  readonly names: ReadonlyMap<string, readonly string[]>;
+  /** Why any session that the store does not have may have more, as a clause. */
+  unknown?: string;
+}
+
 /** What one look at an agent found. */
 export interface Listing {
   readonly streams: Stream[];
@@ -57,6 +65,8 @@ export interface Listing {
   readonly problems: Problem[];
   /** What could not be looked at, so that the listing is not all there is. */
   readonly failures: Problem[];
+  /** Only where names were asked for. */
+  readonly related?: RelatedNames;
 }
 
 /** A range of a stream that becomes one part, or why there is none. */

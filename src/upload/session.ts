@@ -68,7 +68,7 @@ export type SessionResult = "done" | "failed" | "later" | "restart";
  * @throws the signal's reason
  */
 export async function uploadSession(
-  { session, streams, complete }: PlannedSession,
+  { session, streams, complete, error: behind }: PlannedSession,
   context: UploadContext,
 ): Promise<SessionResult> {
   const { target, tally } = context;
@@ -77,6 +77,7 @@ export async function uploadSession(
       const result = await uploadStream(session, planned, context);
       if (result !== "done") return result;
     }
+    if (behind !== undefined) throw behind;
   } catch (error) {
     if (context.send.signal.aborted || error instanceof LedgerError) throw error;
     const { message } = describeReadFailure(error);

@@ -1,6 +1,7 @@
 import { cpSync, mkdirSync, renameSync, symlinkSync } from "node:fs";
 import { join } from "node:path";
 import { expect, onTestFinished, test } from "vitest";
+import type { RunReport } from "../../src/run/report.ts";
 import { AgentDb, conversation } from "../support/agent-db.ts";
 import { Lab } from "../support/lab.ts";
 import { sessionPath, write } from "../support/transcripts.ts";
@@ -82,6 +83,78 @@ test.for(["agent:main:tmp-x", "agent:*:TMP-*", "tmp-x", "salary talks", "Salary*
     expect(lab.receivedSessions()).toEqual(["main/open", "ops/open"]);
   },
 );
+
+test.for([
+  ["label", '"label":"open","label":"private notes"'],
+  ["label", '"label":"private notes","label":"open"'],
+  ["label of its origin", '"origin":{"label":"open","label":"private notes"}'],
+])("P67: a %s that is there twice denies by either: %s", async ([, members]) => {
+  await using lab = await Lab.start();
+  const agent = databaseOf(lab, "main");
+  agent.addSession("s", conversation("s", 5), "agent:main:s");
+  agent.addSession("open", conversation("open", 5), "agent:main:open");
+  agent.db
+    .prepare("UPDATE session_nodes SET entry_json = ? WHERE session_key = 'agent:main:s'")
+    .run(`{"sessionId":"s",${members}}`);
+  await lab.run(denySessions("private*"));
+  expect(lab.receivedSessions()).toEqual(["main/open"]);
+});
+
+test.for([
+  ["in files only", "old1"],
+  ["by a topic of it", "old1-topic-7"],
+  ["as what a compaction began anew", "2026-11-22T10-07-24-663Z_old1"],
+])(
+  "P67: what the database names as an earlier part of a session is denied with it, %s",
+  async ([, id]) => {
+    await using lab = await Lab.start();
+    const agent = databaseOf(lab, "main");
+    agent.addSession("new", conversation("new", 5), "agent:main:tmp-x");
+    agent.addSession("old2", conversation("old2", 5), "agent:main:other");
+    const entry = { sessionId: "new", usageFamilySessionIds: ["old1", "old2", "new"] };
+    agent.addNode("agent:main:tmp-x", entry);
+    // Nothing of this one is in the database.
+    const compactionCheckpoints = [{ preCompaction: { sessionFile: "/x/old3.jsonl" } }];
+    agent.addNode("agent:main:tmp-y", { sessionId: "none", compactionCheckpoints });
+    const from = lab.session("main", "open");
+    for (const name of [id, "old3"]) {
+      const archive = sessionPath(
+        lab.stateDir,
+        "main",
+        `${name}.jsonl.reset.2026-11-22T09-56-39.719Z`,
+      );
+      cpSync(from, archive, { preserveTimestamps: true });
+    }
+    const report = await lab.run(denySessions("tmp-*"));
+    expect(report.failed).toBe(0);
+    expect(lab.receivedSessions()).toEqual(["main/open"]);
+  },
+);
+
+test.for([
+  ["a database that is damaged", undefined],
+  ["an entry that is damaged", "UPDATE session_nodes SET entry_json = '{'"],
+  ["a database that is not understood", "ALTER TABLE transcript_events RENAME TO events"],
+])("P67: beside %s no file leaves that a filter might deny", async ([, sql]) => {
+  await using lab = await Lab.start();
+  const agent = databaseOf(lab, "main");
+  agent.addSession("s", conversation("s", 5), "agent:main:s");
+  if (sql !== undefined) agent.db.exec(sql);
+  agent.close();
+  if (sql === undefined) write(agent.path, "damaged".repeat(1000));
+  lab.session("main", "file");
+  lab.session("other", "file");
+  const report = await lab.run(denySessions("tmp-*"));
+  expect(lab.receivedSessions()).toEqual(["other/file"]);
+  expect(report.failures).toContainEqual(
+    expect.objectContaining({
+      sessionId: "file",
+      reason: expect.stringMatching(/^not sent, because filter.sessions.deny cannot be decided/),
+    }),
+  );
+  await lab.run();
+  expect(lab.receivedSessions()).toContain("main/file");
+});
 
 test.for([
   ["a topic of a chat", `${ID}-topic-9.jsonl`, { sessionId: ID }],
@@ -362,4 +435,57 @@ test("P67: an agent that exists without a session is no typing error", async () 
   expect((await lab.status({ overrides: denyAgents("later", "configured") })).out).not.toContain(
     "matches no",
   );
+});
+
+/** Does something when the first round of an upload is planned, and then sends all there is, one session a round. */
+async function syncAll(lab: Lab, pattern: string, meanwhile: () => void): Promise<RunReport> {
+  let rounds = 0;
+  return lab.run(
+    { ...denySessions(pattern), upload: { maxFilesPerRun: 1 } },
+    { all: true, events: { onPlan: () => rounds++ === 0 && meanwhile() } },
+  );
+}
+
+const NAMED = ["u0", "u1", "u2", "u3"];
+
+test("P67: a label that is set while sync --all runs is heeded from the next round on", async () => {
+  await using lab = await Lab.start();
+  const agent = databaseOf(lab, "ops");
+  for (const id of NAMED) {
+    lab.session("main", id);
+    agent.addSession(id, conversation(id, 5), `agent:ops:${id}`);
+  }
+  lab.session("main", "open");
+  const entriesOf = (label?: string) =>
+    Object.fromEntries(NAMED.map((id) => [`agent:main:${id}`, { sessionId: id, label }]));
+  sessionsJson(lab, "main", entriesOf());
+  const report = await syncAll(lab, "private*", () => {
+    sessionsJson(lab, "main", entriesOf("Private"));
+    for (const id of NAMED) agent.addNode(`agent:ops:${id}`, { sessionId: id, label: "Private" });
+  });
+  // The session of the first round is on its way when the labels are set.
+  const sent = lab.receivedSessions();
+  expect(sent).toHaveLength(2);
+  expect(sent).toContain("main/open");
+  expect(report).toMatchObject({ outcome: "done", left: { sessions: 0 } });
+});
+
+test("P67: a list of sessions that is damaged while sync --all runs lets nothing more leave", async () => {
+  await using lab = await Lab.start();
+  for (const id of NAMED) lab.session("main", id);
+  sessionsJson(lab, "main", {});
+  const path = sessionPath(lab.stateDir, "main", "sessions.json");
+  const report = await syncAll(lab, "private*", () => write(path, "{"));
+  expect(lab.receivedSessions()).toHaveLength(1);
+  expect(report).toMatchObject({ outcome: "partial", failed: 3, left: { sessions: 0 } });
+});
+
+test("P67: a session whose folder cannot be found while sync --all runs is pending until the next run", async () => {
+  await using lab = await Lab.start();
+  for (const id of NAMED) lab.session("main", id);
+  lab.session("ops", "open");
+  const folder = join(lab.stateDir, "agents/main");
+  const report = await syncAll(lab, "private*", () => renameSync(folder, join(lab.dir, "gone")));
+  expect(lab.receivedSessions().length).toBeLessThan(3);
+  expect(report.left.sessions).toBeGreaterThan(2);
 });

@@ -142,7 +142,7 @@ test("P17: a file that a reset set aside before version 1 saw its successor take
   expect(await sentBy(lab)).toEqual({ abc: [0, 1, 2, 3, 4, 5, 6, 0, 1, 2, 3, 4] });
 });
 
-test.each(["abc", "a.b ü topic"])(
+test.each(["abc", "a.b_ü-topic"])(
   "P19: session %j that version 1 uploaded and an upgrade moved into SQLite continues",
   async (sessionId) => {
     await using lab = await Lab.start();

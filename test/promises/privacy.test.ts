@@ -301,14 +301,16 @@ test("P59: nor does the document of --json, which says the same in escaped form"
   await server.close();
   for (const { out } of said) {
     expect(out.replaceAll("\n", "")).not.toMatch(/[\p{C}\p{Zl}\p{Zp}]/u);
-    expect(JSON.stringify(JSON.parse(out))).toContain(JSON.stringify(evil).slice(1, -1));
+    const name = JSON.stringify(`${evil}.jsonl`);
+    expect(JSON.stringify(JSON.parse(out))).toContain(JSON.stringify(name).slice(1, -1));
   }
 });
 
-test("P59: neither does anything in the Gateway's log, which names the session", async () => {
+test("P59: neither does anything in the Gateway's log, which names agent and session", async () => {
   await using lab = await Lab.start();
   lab.session("main", "a\u001b[2J\u0007\u202eb");
-  write(join(lab.stateDir, "agents", "dev\u001b[2J", "sessions"), "not a folder");
+  lab.session("main", "good");
+  lab.session("dev\u001b[2J", "abc");
   const server = await startFaultServer({ default: { kind: "status", status: 422 } });
   const logged = await lab.serve({ apiUrl: server.url });
   write(join(lab.stateDir, "influxion", "state.json"), '{"schemaVersion":3}');
@@ -316,9 +318,9 @@ test("P59: neither does anything in the Gateway's log, which names the session",
   await server.close();
   expect(logged.join("")).not.toMatch(/\p{C}/u);
   expect(logged).toContain(
-    "influxion: failing: main/a[2Jb: answered 422: the API does not take this session",
+    "influxion: failing: main/good: answered 422: the API does not take this session",
   );
-  expect(logged.filter((line) => /dev\[2J: .+cannot be read/.test(line))).toHaveLength(1);
+  expect(logged.filter((line) => /dev\[2J: .+so nothing in it is sent/.test(line))).toHaveLength(1);
 });
 
 test("P60, P65: a symlink in a sessions folder is not followed, wherever it leads, and told", async () => {

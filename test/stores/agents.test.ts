@@ -1,4 +1,4 @@
-import { mkdirSync, symlinkSync, writeFileSync } from "node:fs";
+import { mkdirSync, readFileSync, symlinkSync, truncateSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { expect, onTestFinished, test } from "vitest";
@@ -98,8 +98,31 @@ test("a database of that name without transcripts, as older hosts have it, is no
   const stateDir = newStateDir();
   mkdirSync(join(stateDir, "agents", "main", "agent"), { recursive: true });
   const db = new DatabaseSync(join(stateDir, "agents", "main", "agent", "openclaw-agent.sqlite"));
-  db.exec("CREATE TABLE auth_profile_store (store_key TEXT)");
+  // All that 2026.7.35 keeps there.
+  const tables = "schema_meta cache_entries auth_profile_store auth_profile_state";
+  const memory = "memory_embedding_cache memory_index_chunks memory_index_meta memory_index_state";
+  for (const table of `${tables} ${memory}`.split(" ")) db.exec(`CREATE TABLE ${table} (key TEXT)`);
   db.close();
+  expect(await look(stateDir)).toMatchObject({ sessions: [], failures: {}, others: [] });
+});
+
+test.for([
+  ["events of another name", "CREATE TABLE transcript_events_v2 (session_id, seq, event)"],
+  ["events as a view", "CREATE VIEW transcript_events AS SELECT 'a' AS session_id"],
+  ["sessions and no events", "CREATE TABLE session_records (id)"],
+  ["conversations only", "CREATE TABLE conversations (id)"],
+])("P22 P71: a database as a newer host may have it, with %s, is told", async ([, sql]) => {
+  const stateDir = newStateDir();
+  mkdirSync(join(stateDir, "agents", "main", "agent"), { recursive: true });
+  const db = new DatabaseSync(join(stateDir, "agents", "main", "agent", "openclaw-agent.sqlite"));
+  db.exec(`CREATE TABLE schema_meta (meta_key, schema_version); ${sql}`);
+  db.close();
+  await expect(look(stateDir)).rejects.toMatchObject({ code: "DB_SHAPE" });
+});
+
+test("a new database of the host's, without any session yet, is nothing to tell", async () => {
+  const stateDir = newStateDir();
+  new AgentDb(stateDir).close();
   expect(await look(stateDir)).toMatchObject({ sessions: [], failures: {}, others: [] });
 });
 
@@ -126,15 +149,20 @@ test("P71: what is named like a database and is none is a failure", async () => 
   });
 });
 
-test("P71: a database of zero bytes, as a power failure leaves it, is a failure", async () => {
-  const stateDir = newStateDir();
-  write(join(stateDir, "agents/main/agent/openclaw-agent.sqlite"), "");
-  write(join(stateDir, "state/openclaw.sqlite"), "");
-  expect(await look(stateDir)).toMatchObject({
-    failures: { main: ["DB_EMPTY"] },
-    others: ["REGISTRY_UNREADABLE"],
-  });
-});
+test.for([0, 1, 99, 511])(
+  "P71: a database of %i bytes, as a power failure leaves it, is a failure",
+  async (bytes) => {
+    const stateDir = newStateDir();
+    const agent = database(stateDir, "main", "a");
+    agent.close();
+    truncateSync(agent.path, bytes);
+    write(join(stateDir, "state/openclaw.sqlite"), readFileSync(agent.path));
+    expect(await look(stateDir)).toMatchObject({
+      failures: { main: ["DB_EMPTY"] },
+      others: ["REGISTRY_UNREADABLE"],
+    });
+  },
+);
 
 test.for([
   ["no id", null],
@@ -267,14 +295,32 @@ test.skipIf(process.platform !== "linux")(
   },
 );
 
-test("a name with a replacement character in it is UTF-8", async () => {
-  const stateDir = newStateDir();
-  write(sessionPath(stateDir, "a\ufffdb", "c\ufffd.jsonl"), lines(session("c")));
-  expect(await look(stateDir)).toMatchObject({
-    sessions: ["a\ufffdb/c\ufffd jsonl"],
-    failures: {},
-  });
-});
+test.for([
+  ".git",
+  "..x",
+  "a:b",
+  "a\\b",
+  "a\nb",
+  "a\u001b[2Jb",
+  "a\u202eb",
+  "a\ufffdb",
+  "a b",
+  "é",
+  "-a",
+])(
+  "P71: a folder %j among the agents is no agent, and told if sessions are in it",
+  async (name) => {
+    const stateDir = newStateDir();
+    mkdirSync(join(stateDir, "agents", name, "objects"), { recursive: true });
+    write(sessionPath(stateDir, "good", "a.jsonl"), lines(session("a")));
+    expect(await look(stateDir)).toMatchObject({ sessions: ["good/a jsonl"], failures: {} });
+    write(sessionPath(stateDir, name, "b.jsonl"), lines(session("b")));
+    expect(await look(stateDir)).toMatchObject({
+      sessions: ["good/a jsonl"],
+      failures: { [name]: ["AGENT_NAME"] },
+    });
+  },
+);
 
 test("what is excluded is not opened", async () => {
   const stateDir = newStateDir();

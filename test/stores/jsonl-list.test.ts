@@ -99,3 +99,49 @@ test("P71: what is left out of a folder is told, and why", async () => {
     "link.jsonl: a symlink, which is not followed",
   ]);
 });
+
+/** Ids that no host gives, which would lead elsewhere as a part of a path, or cannot be shown. */
+const NO_IDS = ["a\nb", "a\\b", "a\u001b[2J", "a\u202eb", "a:b", "a b", "~a", "_a", "-a", "a%2fb"];
+
+test("P59 P71: what is named like a session, but not as the host names one, is told and not sent", async () => {
+  const dir = newStateDir();
+  const names = [
+    ...NO_IDS.flatMap((id) => [`${id}.jsonl`, `${id}.jsonl${ARCHIVED}`]),
+    "X.JSONL",
+    `X.JSONL${ARCHIVED}`,
+    `X.jsonl${ARCHIVED}.1`,
+    `X.jsonl${ARCHIVED}.4e4942b1d305419f83ae9224c1acb6d0.zst`,
+    "X.jsonl.reset.yesterday",
+  ];
+  for (const name of names) writeFileSync(join(dir, name), lines(session("x")));
+  const { streams, problems, failures } = await storeOf(dir).list();
+  expect(streams).toEqual([]);
+  expect(failures).toEqual([]);
+  expect(problems.map(({ message }) => message.replace(/ is not named .+/s, "")).sort()).toEqual(
+    names.map((name) => JSON.stringify(name)).sort(),
+  );
+});
+
+test("P56: names that a host gives are sessions, and what else it writes is not told", async () => {
+  const dir = newStateDir();
+  const ids = [
+    "my.custom_id-01",
+    "Ünïcödé",
+    "会话-1",
+    "x-topic-caf%C3%A9(1)",
+    "2026-11-22T10-07-24-663Z_x",
+  ];
+  for (const id of ids) writeFileSync(join(dir, `${id}.jsonl`), lines(session("x")));
+  const others = [
+    "x.trajectory.jsonl",
+    `x.trajectory.jsonl${ARCHIVED}`,
+    "x.jsonl.lock",
+    "x.jsonl.bak",
+    "x.jsonl.deleted.2026-11-22T09-56-39.719Z",
+    "._x.jsonl",
+  ];
+  for (const name of others) writeFileSync(join(dir, name), "x");
+  const { streams, problems } = await storeOf(dir).list();
+  expect(streams.map(({ sessionId }) => sessionId).sort()).toEqual(ids.sort());
+  expect(problems).toEqual([]);
+});

@@ -121,6 +121,8 @@ const BAD_IDS: [string, SQLInputValue][] = [
   ["a dot", "."],
   ["two dots", ".."],
   ["a hidden name", ".x"],
+  ["a stream of a file on Windows", "a:b"],
+  ["two words", "a b"],
   ["a NUL", "a\u0000b"],
   ["a line break", "a\nb"],
   ["an escape", "a\u001b[2J"],
@@ -222,6 +224,66 @@ test("P67: a session that the metadata names twice is called both", async () => 
   );
 });
 
+const entry = (entry_json: SQLInputValue) => ({ session_nodes: { entry_json } });
+
+test.each([
+  ["a label that is an object", entry('{"label":{"a":1}}')],
+  ["a label that is a list", entry('{"label":["x"]}')],
+  ["a second label that is a list", entry('{"label":"x","label":["x"]}')],
+  ["a name that is a number", entry('{"displayName":7}')],
+  ["an origin whose label is a list", entry('{"origin":{"label":["x"]}}')],
+  ["an origin that is a list", entry('{"origin":[]}')],
+  ["an entry that is a list", entry("[]")],
+  ["an entry that is no JSON", entry("{")],
+  ["an entry of bytes", entry(Buffer.from("{}"))],
+  ["no entry", entry(null)],
+  ["a label of bytes", { session_nodes: { label: Buffer.from("x") } }],
+  ["a label of bytes that are not UTF-8", { session_nodes: { label: new Uint8Array([0xff]) } }],
+  ["a label that is a number", { session_nodes: { label: 7 } }],
+  ["a window whose title is a number", { session_windows: { display_name: 7 } }],
+  [
+    "a key of no text",
+    { session_windows: { session_key: "" }, session_nodes: { session_key: "" } },
+  ],
+  [
+    "a key that is a number",
+    { session_windows: { session_key: 7 }, session_nodes: { session_key: 7 } },
+  ],
+  ["a key of bytes", { session_windows: { session_key: Buffer.from("agent:main:s") } }],
+  ["a key that the host keeps nothing under", { session_windows: { session_key: "agent:main:x" } }],
+] as [string, Record<string, Record<string, SQLInputValue>>][])(
+  "P67: what a session with %s is called is not known, and what another one is called is",
+  async (_what, over) => {
+    const made = loose();
+    addSession(made, "s", over);
+    addSession(made, "t");
+    const { streams } = await made.store.list();
+    expect(streams.map(({ namesUnknown }) => typeof namesUnknown)).toEqual(["string", "undefined"]);
+  },
+);
+
+test("P67: a label of text that is not UTF-8 is not known", async () => {
+  const made = loose();
+  addSession(made, "s");
+  made.db.exec("UPDATE session_nodes SET label = CAST(x'61ff' AS TEXT)");
+  expect((await made.store.list()).streams[0]?.namesUnknown).toMatch(/damaged/);
+});
+
+test("P67: what any of a thousand sessions is called is known", async () => {
+  const made = loose();
+  made.db.exec("BEGIN");
+  for (let n = 0; n < 1000; n++) {
+    addSession(made, `s${n}`, { session_nodes: { label: `label ${n}` } });
+  }
+  made.db.exec("COMMIT; CREATE INDEX w ON session_windows (session_id)");
+  const { streams } = await made.store.list();
+  expect(streams).toHaveLength(1000);
+  for (const { sessionId, names, namesUnknown } of streams) {
+    expect(namesUnknown).toBeUndefined();
+    expect(names).toContain(`label ${sessionId.slice(1)}`);
+  }
+});
+
 test.each([0, 1])(
   "P56: a session that one of its two rows of metadata calls incognito does not leave (row %i)",
   async (at) => {
@@ -317,7 +379,7 @@ test("P64: whatever values a database holds, good sessions are listed and read, 
       fc.boolean(),
       async (rows, needsNames) => {
         const made = loose(needsNames);
-        addSession(made, "~good");
+        addSession(made, "zz-good");
         for (const [table, [first, values]] of rows) {
           const columns = TABLES[table] ?? [];
           const all = [first, ...values].slice(0, columns.length);
@@ -325,11 +387,11 @@ test("P64: whatever values a database holds, good sessions are listed and read, 
             columns.map((name, at) => [name, all[at] as SQLInputValue]),
           );
           // The good session's own rows stay as they are.
-          if (!Object.values(record).includes("~good")) made.insert(table, record);
+          if (!Object.values(record).includes("zz-good")) made.insert(table, record);
         }
         const listing = await made.store.list();
-        expect(ids(listing)).toContain("~good");
-        expect(await readAll(made.store, "~good")).toBe(5);
+        expect(ids(listing)).toContain("zz-good");
+        expect(await readAll(made.store, "zz-good")).toBe(5);
         for (const stream of listing.streams) {
           expect(stream.sessionId).toMatch(/^[^./\\\p{C}][^/\\\p{C}]*$/u);
           expect(Number.isSafeInteger(stream.bytes) && Number.isSafeInteger(stream.changedAt)).toBe(

@@ -144,9 +144,13 @@ export class AgentDb {
   /** A session with these events under the numbers 0, 1, … */
   addSession(sessionId: string, events: readonly unknown[], sessionKey?: string): void {
     const at = this.#tick();
+    const key = sessionKey ?? `agent:${this.agentId}:main`;
+    this.db
+      .prepare("INSERT OR IGNORE INTO session_nodes VALUES (?, ?, '{}', 0, NULL, NULL)")
+      .run(key, sessionId);
     this.db
       .prepare("INSERT INTO session_windows VALUES (?, ?, NULL, ?, ?, ?)")
-      .run(sessionId, sessionKey ?? `agent:${this.agentId}:main`, at, at, at);
+      .run(sessionId, key, at, at, at);
     this.db
       .prepare("INSERT INTO transcript_rewrite_watermarks VALUES (?, ?, ?)")
       .run(sessionId, newGeneration(), at);

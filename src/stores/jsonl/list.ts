@@ -39,7 +39,10 @@ export async function listFolder(options: FolderOptions): Promise<Listing> {
     if (paused !== undefined) await paused;
     const facts = factsOf(kind.sessionId);
     if (!facts.isOurs) continue;
-    if ("ino" in look) {
+    if (kind.kind === "misnamed") {
+      const message = `${JSON.stringify(name)} is not named as OpenClaw names a session, and is not sent; rename it, or move it out of the sessions folder`;
+      listing.problems.push({ code: "ENTRY_SKIPPED", agentId, message });
+    } else if ("ino" in look) {
       listing.streams.push(streamOf(agentId, `${dir}${sep}${name}`, name, kind, look, facts));
     } else {
       const message = `${name}: ${look.reason}`;
@@ -70,7 +73,7 @@ function streamOf(
   agentId: string,
   path: string,
   source: string,
-  kind: SessionName,
+  kind: Exclude<SessionName, { kind: "misnamed" }>,
   { ino, size, mtimeMs }: Seen,
   { names, namesUnknown, agentUnknown }: FileFacts,
 ): Stream {

@@ -8,7 +8,7 @@ import type { Cut, CutOptions, Position, Reader, Searched, Stream, Verdict } fro
 import { isJsonObject, isSeparatedByReturns, looksLikeSession } from "./content.ts";
 import { LIVE_RANK } from "./list.ts";
 
-/** Most bytes of a line that one cut searches for its end, beyond those it may have. */
+/** Most bytes of a line that one cut searches for its end, beyond those that any part may have. */
 export const MAX_SEARCH_BYTES = 64 * 1024 * 1024;
 
 const NEWLINE = 0x0a;
@@ -161,7 +161,8 @@ export class JsonlReader implements Reader {
     }
 
     const start = Math.max(limit, await this.#searchedTo(from, searched));
-    const end = Math.min(this.#size, start + MAX_SEARCH_BYTES);
+    // However little the range may have: what one cut finds the end of, every other one does.
+    const end = Math.min(this.#size, Math.max(start, from + MAX_PART_BYTES) + MAX_SEARCH_BYTES);
     const lineEnd = await this.#nextNewline(start, end, signal);
     if (lineEnd !== -1) {
       const bytes = lineEnd + 1 - from;

@@ -12,6 +12,9 @@ const SQLITE_CORRUPT = 11;
 const SQLITE_PROTOCOL = 15;
 const SQLITE_NOTADB = 26;
 
+/** The smallest page of a database; there is none without one. */
+const MIN_BYTES = 512n;
+
 /** Files that SQLite opens beside a database, if they are there. */
 const BESIDE = ["-wal", "-shm", "-journal"];
 
@@ -34,10 +37,12 @@ export class Connection {
     if (stats === null) {
       throw new StoreError("DB_MISSING", `${label} is gone: ${path}`);
     }
-    if (stats.size === 0n) {
+    // SQLite itself takes such a file for an empty database.
+    if (stats.size < MIN_BYTES) {
+      const size = stats.size === 0n ? "zero bytes" : "fewer bytes than any database";
       throw new StoreError(
         "DB_EMPTY",
-        `${label} has zero bytes, as a power failure leaves it: ${path}; restore it from a backup, or remove it if nothing was in it`,
+        `${label} has ${size}, as a power failure leaves it: ${path}; restore it from a backup, or remove it if nothing was in it`,
       );
     }
     // SQLite would wait for the other end of a FIFO, and with it whoever called it.

@@ -1,14 +1,15 @@
 import { isUtf8 } from "node:buffer";
 import { setImmediate } from "node:timers/promises";
 import type { Problem } from "../../shared/problem.ts";
+import { isSessionId } from "../../shared/session-id.ts";
 import { count } from "../../shared/text.ts";
-import { namesOfKey } from "../jsonl/session-index.ts";
 import type { Listing, Stream } from "../store.ts";
 import type { Connection } from "./connection.ts";
 import { totalsOf } from "./live.ts";
+import { type Kept, KeyNames } from "./names.ts";
 import { sourceBytes } from "./reader.ts";
 import type { Shape } from "./shape.ts";
-import { changedAtSql, changedTextSql, countSql } from "./values.ts";
+import { changedAtSql, changedTextSql, countSql, rawTextSql } from "./values.ts";
 
 /** Sessions one statement lists, about 2 ms. */
 const PAGE_SESSIONS = 200;
@@ -22,7 +23,7 @@ const SLICE_MS = 5;
  */
 const INCOGNITO = /^agent:[^:]+:[a-z-]+:incognito-/i;
 
-/** Longest id of a session; the host's have at most 128 characters. */
+/** A longer id than any is not made a string to find that out. */
 const MAX_ID_BYTES = 512;
 
 /** The size of a session as it was when it had this signature, if that is known. */
@@ -41,7 +42,7 @@ export interface ListOptions {
   readonly signal?: AbortSignal | undefined;
 }
 
-interface SessionRow {
+interface SessionRow extends Kept {
   /** The session's id, as bytes: text may hold what no string does. */
   readonly id: Uint8Array;
   /** Numbers as text, whatever they are. */
@@ -49,11 +50,10 @@ interface SessionRow {
   readonly coldLastSeq: string | null;
   readonly coldBytes: number | null;
   readonly generation: string | null;
-  readonly sessionKey: string | null;
+  /** The key as text, whatever it is. */
+  readonly keyText: string | null;
   readonly changedAt: number;
   readonly changedText: string;
-  /** A list of texts and of lists of them, as JSON; null when what holds it is damaged. */
-  readonly names: string | null;
 }
 
 /**
@@ -63,22 +63,45 @@ interface SessionRow {
  */
 export async function listSessions(database: OpenDatabase, options: ListOptions): Promise<Listing> {
   const { connection, shape } = database;
-  const { agentId, knownBytes, signal } = options;
-  const streams = new Map<string, Stream>();
-  const incognito = new Set<string>();
-  const listing = (badIds: number): Listing => ({
+  const { agentId, needsNames, signal } = options;
+  const { streams, kept, badIds } = await listStreams(database, options);
+  const listing: Listing = {
     streams: [...streams.values()],
     problems: archivedByReset(agentId, connection, shape),
     failures: badIds === 0 ? [] : [unknownIds(agentId, badIds)],
-  });
-  const sql = pageSql(shape, options.needsNames);
+  };
+  if (!needsNames) return listing;
+  // After the sessions, so that each of these was kept under its key before.
+  const names = await KeyNames.read(connection, shape, signal);
+  const named = listing.streams.map((stream) => ({
+    ...stream,
+    ...names.of(kept.get(stream.sessionId)),
+  }));
+  return { ...listing, streams: named, related: names.related };
+}
+
+interface ListedStreams {
+  readonly streams: ReadonlyMap<string, Stream>;
+  /** What the rows of metadata say of each session. */
+  readonly kept: ReadonlyMap<string, readonly Kept[]>;
+  /** Sessions whose ids are not understood. */
+  readonly badIds: number;
+}
+
+async function listStreams(database: OpenDatabase, options: ListOptions): Promise<ListedStreams> {
+  const { connection, shape } = database;
+  const { needsNames, signal } = options;
+  const streams = new Map<string, Stream>();
+  const kept = new Map<string, Kept[]>();
+  const incognito = new Set<string>();
+  const sql = pageSql(shape);
   let badIds = countOtherIds(connection, shape);
   let slice = performance.now();
   for (let after: Uint8Array = new Uint8Array(); ; ) {
     signal?.throwIfAborted();
     const page = connection.all<SessionRow>(sql, after);
     const last = page.at(-1);
-    if (last === undefined) return listing(badIds);
+    if (last === undefined) return { streams, kept, badIds };
     after = last.id;
     for (const row of page) {
       if (performance.now() - slice > SLICE_MS) {
@@ -91,61 +114,51 @@ export async function listSessions(database: OpenDatabase, options: ListOptions)
         badIds++;
         continue;
       }
-      if (INCOGNITO.test(row.sessionKey ?? "")) incognito.add(sessionId);
+      if (INCOGNITO.test(row.keyText ?? "")) incognito.add(sessionId);
       if (incognito.has(sessionId)) {
         streams.delete(sessionId);
         continue;
       }
-      const known = streams.get(sessionId);
-      const names = options.needsNames ? namesOf(row) : NO_NAMES;
-      if (known !== undefined) {
-        // Two rows of metadata for one session: whatever either says, it is called.
-        streams.set(sessionId, { ...known, names: [...known.names, ...names.names] });
-        continue;
+      if (needsNames) {
+        const { key, title } = row;
+        kept.set(sessionId, [...(kept.get(sessionId) ?? []), { key, title }]);
       }
-      const seq = row.coldLastSeq ?? row.lastSeq;
-      // Equal before and after a move to cold storage. The host advances the time with every write.
-      const signature = `${row.generation ?? ""}:${seq}:${row.changedText}`;
-      streams.set(sessionId, {
-        agentId,
-        sessionId,
-        source: "sqlite",
-        rank: "~sqlite",
-        bytes:
-          knownBytes(sessionId, signature) ?? (await bytesOf(sessionId, row, database, signal)),
-        changedAt: row.changedAt,
-        signature,
-        ...names,
-      });
+      // Two rows of metadata for one session: it is called what either says.
+      if (streams.has(sessionId)) continue;
+      streams.set(sessionId, await streamOf(sessionId, row, database, options));
     }
   }
 }
 
-const NO_NAMES = { names: [], namesUnknown: undefined };
-
-function namesOf({ sessionKey, names }: SessionRow): Pick<Stream, "names" | "namesUnknown"> {
-  const titles = names === null ? [] : (JSON.parse(names) as unknown[]).flat();
-  const known = [
-    ...(sessionKey === null ? [] : namesOfKey(sessionKey)),
-    ...titles.filter((title) => typeof title === "string"),
-  ];
-  const namesUnknown =
-    sessionKey === null
-      ? "the database does not say under which key it is kept"
-      : names === null
-        ? "what the database says about it is damaged"
-        : undefined;
-  return { names: known, namesUnknown };
+async function streamOf(
+  sessionId: string,
+  row: SessionRow,
+  database: OpenDatabase,
+  { agentId, knownBytes, signal }: ListOptions,
+): Promise<Stream> {
+  const seq = row.coldLastSeq ?? row.lastSeq;
+  // Equal before and after a move to cold storage. The host advances the time with every write.
+  const signature = `${row.generation ?? ""}:${seq}:${row.changedText}`;
+  const bytes =
+    knownBytes(sessionId, signature) ?? (await bytesOf(sessionId, row, database, signal));
+  const { changedAt } = row;
+  return {
+    agentId,
+    sessionId,
+    source: "sqlite",
+    rank: "~sqlite",
+    bytes,
+    changedAt,
+    signature,
+    names: [],
+  };
 }
 
-/**
- * An id as hosts give them: letters, digits, dots, dashes and underscores. What could lead
- * elsewhere as part of a path, or cannot be shown, is none; null then.
- */
+/** Null for what is no id that a host gives. */
 function idOf(bytes: Uint8Array): string | null {
   if (bytes.length > MAX_ID_BYTES || !isUtf8(bytes)) return null;
   const id = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString("utf8");
-  return /^\.|[/\\]|[\p{C}\p{Zl}\p{Zp}]/u.test(id) ? null : id;
+  return isSessionId(id) ? id : null;
 }
 
 async function bytesOf(
@@ -179,8 +192,7 @@ function countOtherIds(connection: Connection, { cold }: Shape): number {
  * costs two seeks a session however many events it has. Live and cold sessions are
  * taken from one statement, so that one on its way between the two is never missed.
  */
-function pageSql(shape: Shape, needsNames: boolean): string {
-  const { cold, watermarks } = shape;
+function pageSql({ cold, watermarks, windowTitles }: Shape): string {
   const after = "session_id > ids.id AND session_id < x''";
   const next = cold
     ? `SELECT min(id) FROM (
@@ -200,35 +212,16 @@ function pageSql(shape: Shape, needsNames: boolean): string {
            ${cold ? "CAST(c.last_seq AS TEXT)" : "NULL"} AS coldLastSeq,
            ${cold ? countSql("c.raw_bytes") : "NULL"} AS coldBytes,
            ${watermarks ? "CAST(g.generation AS TEXT)" : "NULL"} AS generation,
-           CAST(w.session_key AS TEXT) AS sessionKey,
+           CAST(w.session_key AS TEXT) AS keyText,
+           ${rawTextSql("w.session_key")} AS key,
+           ${windowTitles ? rawTextSql("w.display_name") : "NULL"} AS title,
            ${changedAtSql("w")} AS changedAt,
-           ${changedTextSql("w")} AS changedText,
-           ${needsNames ? namesSql(shape) : "NULL"} AS names
+           ${changedTextSql("w")} AS changedText
     FROM ids
     LEFT JOIN session_windows AS w ON w.session_id = ids.id
-    ${needsNames && shape.nodeNames.length > 0 ? "LEFT JOIN session_nodes AS n ON n.session_key = w.session_key" : ""}
     ${watermarks ? "LEFT JOIN transcript_rewrite_watermarks AS g ON g.session_id = ids.id" : ""}
     ${cold ? "LEFT JOIN session_transcript_cold_archives AS c ON c.session_id = ids.id" : ""}
     WHERE ids.id IS NOT NULL`;
-}
-
-/** Where the host keeps titles within the JSON of a session's entry. */
-const TITLES = ["label", "displayName", "subject", "groupChannel", "space", "origin.label"]
-  .map((path) => `'$.${path}'`)
-  .join(", ");
-
-function namesSql({ nodeNames, windowNames }: Shape): string {
-  const columns = [
-    ...windowNames.map((column) => `w.${column}`),
-    ...nodeNames.filter((column) => column !== "entry_json").map((column) => `n.${column}`),
-  ];
-  const texts = `json_array(${columns.map((column) => `CAST(${column} AS TEXT)`).join(", ")})`;
-  if (!nodeNames.includes("entry_json")) return texts;
-  return `CASE
-    WHEN n.entry_json IS NULL THEN ${texts}
-    WHEN typeof(n.entry_json) = 'text' AND json_valid(n.entry_json)
-      THEN json_array(${[...columns.map((column) => `CAST(${column} AS TEXT)`), `json_extract(n.entry_json, ${TITLES})`].join(", ")})
-    END`;
 }
 
 function unknownIds(agentId: string, bad: number): Problem {

@@ -11,10 +11,10 @@ export interface Shape {
   readonly cold: boolean;
   /** Deleted sessions are kept as archives. */
   readonly archives: boolean;
-  /** Columns of `session_nodes` that say what a session is called; none without that table. */
-  readonly nodeNames: readonly string[];
-  /** The same of `session_windows`. */
-  readonly windowNames: readonly string[];
+  /** Columns of `session_nodes` that say what a session is called, besides its key and entry; null without these. */
+  readonly nodeNames: readonly string[] | null;
+  /** Windows have titles. */
+  readonly windowTitles: boolean;
 }
 
 const EVENTS = "transcript_events";
@@ -39,13 +39,9 @@ const REQUIRED: Readonly<Record<string, readonly string[]>> = {
 };
 const MANDATORY = [EVENTS, "session_windows"];
 
-/** Where hosts keep what a session is called besides its key; any of it may be absent. */
+/** Where hosts keep what a session is called besides its key. */
 const NODES = "session_nodes";
-const NODE_NAMES = ["label", "display_name", "entry_json"];
-const WINDOW_NAMES = ["display_name"];
-
-/** A database with one of these tables is an agent's; of another, older hosts only used the name. */
-const OWN_TABLES = [EVENTS, "session_windows", NODES];
+const NODE_NAMES = ["label", "display_name"];
 
 /**
  * Looks at tables and columns, never at a version number: the schema went from 1
@@ -79,21 +75,31 @@ export function probeShape(connection: Connection): Shape {
       `${connection.label} lacks ${missing.join(", ")}. This version of influxion knows the agent databases of OpenClaw 2026.8.1 to 2026.9.6 (schema 19 to 23); nothing of this agent is sent until influxion is updated`,
     );
   }
+  const nodes = tables.get(NODES);
   return {
     zstd,
     watermarks: tables.has("transcript_rewrite_watermarks"),
     cold: tables.has("session_transcript_cold_archives"),
     archives: tables.has("session_transcript_archives"),
-    nodeNames: tables.get(NODES)?.has("session_key")
-      ? NODE_NAMES.filter((column) => tables.get(NODES)?.has(column))
-      : [],
-    windowNames: WINDOW_NAMES.filter((column) => tables.get("session_windows")?.has(column)),
+    nodeNames:
+      nodes?.has("session_key") && nodes.has("entry_json")
+        ? NODE_NAMES.filter((column) => nodes.has(column))
+        : null,
+    windowTitles: tables.get("session_windows")?.has("display_name") === true,
   };
 }
 
-/** Older hosts give the same file name to a database that holds no transcripts. */
+/**
+ * Whether a database has, or may have, transcripts: tables or views named like those a host
+ * keeps them in, also a newer one. 2026.7.35 gives the same file name to a database with
+ * credentials, caches, a memory index and `schema_meta`, which has none of these.
+ */
 export function holdsTranscripts(connection: Connection): boolean {
-  return columnsOf(connection, OWN_TABLES).size > 0;
+  const row = connection.get(
+    `SELECT 1 FROM sqlite_master WHERE type IN ('table', 'view')
+     AND (name LIKE 'transcript%' OR name LIKE 'session%' OR name LIKE 'conversation%') LIMIT 1`,
+  );
+  return row !== undefined;
 }
 
 /** Columns by table, for those of `tables` that exist. */

@@ -36,6 +36,14 @@ export function textSql(value: string): string {
   return `CASE typeof(${value}) WHEN 'text' THEN ${value} END`;
 }
 
+/** The bytes of a text, which need not be UTF-8; 0 where something else stands than a text. */
+export type RawText = Uint8Array | 0 | null;
+
+/** A {@link RawText}. */
+export function rawTextSql(value: string): string {
+  return `CASE typeof(${value}) WHEN 'text' THEN CAST(${value} AS BLOB) WHEN 'null' THEN NULL ELSE 0 END`;
+}
+
 /** Whether the session ?1 has numbers that are no sequence numbers. Three seeks, however many there are. */
 export const BAD_SEQ_SQL = `
   SELECT EXISTS(SELECT 1 FROM transcript_events WHERE session_id = ?1 AND seq < 0)

@@ -1,0 +1,155 @@
+import { isUtf8 } from "node:buffer";
+import { basename } from "node:path";
+import { setImmediate } from "node:timers/promises";
+import { namesOfKey } from "../jsonl/session-index.ts";
+import type { RelatedNames, Stream } from "../store.ts";
+import type { Connection } from "./connection.ts";
+import type { Shape } from "./shape.ts";
+import { type RawText, rawTextSql } from "./values.ts";
+
+/** Keys one statement reads, about 2 ms. */
+const PAGE_KEYS = 100;
+
+const NO_KEY = "the database does not say under which key it is kept";
+const DAMAGED = "what the database says about it is damaged";
+const OTHER_DAMAGED =
+  "what the database says about another session, which it may be a part of, is damaged";
+
+/** What a session is called, and why that may not be all. */
+type Called = Pick<Stream, "names" | "namesUnknown">;
+
+/** What a row of metadata says of a session: the key it is kept under, and a title. */
+export interface Kept {
+  readonly key: RawText;
+  readonly title: RawText;
+}
+
+interface NodeRow {
+  readonly key: Uint8Array;
+  readonly label: RawText;
+  readonly displayName: RawText;
+  /** List of `[what, type, value]`, as JSON; null when it is kept in no form that is known. */
+  readonly facts: Uint8Array | null;
+}
+
+type Fact = readonly ["title" | "holder" | "id", string, unknown];
+
+/** What the host says of the sessions that it keeps under keys. */
+export class KeyNames {
+  readonly related: RelatedNames & { names: Map<string, string[]> } = { names: new Map() };
+  readonly #byKey = new Map<string, Called>();
+
+  /** Reads all of it, in short reads. */
+  static async read(
+    connection: Connection,
+    { nodeNames }: Shape,
+    signal?: AbortSignal,
+  ): Promise<KeyNames> {
+    const all = new KeyNames();
+    if (nodeNames === null) return all;
+    const sql = pageSql(nodeNames);
+    for (let after: Uint8Array = new Uint8Array(); ; await setImmediate()) {
+      signal?.throwIfAborted();
+      const page = connection.all<NodeRow>(sql, after);
+      for (const row of page) all.#add(row);
+      const last = page.at(-1);
+      if (last === undefined) return all;
+      after = last.key;
+    }
+  }
+
+  /** What a session is called by the rows that say where it is kept. */
+  of(rows: readonly Kept[] = []): Called {
+    if (rows.length === 0) return { names: [], namesUnknown: NO_KEY };
+    const called = rows.map(({ key, title }): Called => {
+      const text = textOf(key);
+      if (typeof text !== "string" || text === "") return { names: [], namesUnknown: NO_KEY };
+      const kept = this.#byKey.get(text) ?? { names: [], namesUnknown: DAMAGED };
+      return merged([{ names: namesOfKey(text) }, kept, titled(title)]);
+    });
+    return merged(called);
+  }
+
+  #add({ key, label, displayName, facts }: NodeRow): void {
+    const text = textOf(key);
+    if (typeof text !== "string") return;
+    const { called, ids } = readFacts(facts);
+    const kept = merged([called, titled(label), titled(displayName)]);
+    const before = this.#byKey.get(text);
+    this.#byKey.set(text, before === undefined ? kept : merged([before, kept]));
+    if (kept.namesUnknown !== undefined) this.related.unknown = OTHER_DAMAGED;
+    for (const id of ids) {
+      const known = this.related.names.get(id) ?? [];
+      this.related.names.set(id, [...known, ...namesOfKey(text), ...kept.names]);
+    }
+  }
+}
+
+function merged(called: readonly Called[]): Called {
+  return {
+    names: called.flatMap(({ names }) => names),
+    namesUnknown: called.find(({ namesUnknown }) => namesUnknown !== undefined)?.namesUnknown,
+  };
+}
+
+function titled(title: RawText): Called {
+  const text = textOf(title);
+  if (text === undefined) return { names: [], namesUnknown: DAMAGED };
+  return { names: text === null ? [] : [text] };
+}
+
+/** Undefined for what is no text. */
+function textOf(raw: RawText): string | null | undefined {
+  if (raw === null) return null;
+  return raw === 0 || !isUtf8(raw) ? undefined : Buffer.from(raw).toString("utf8");
+}
+
+/** Titles, and ids of the sessions that this one was before. */
+function readFacts(facts: Uint8Array | null): { called: Called; ids: Set<string> } {
+  const json = textOf(facts);
+  if (typeof json !== "string")
+    return { called: { names: [], namesUnknown: DAMAGED }, ids: new Set() };
+  const names: string[] = [];
+  const ids = new Set<string>();
+  let namesUnknown: string | undefined;
+  for (const [what, type, value] of JSON.parse(json) as Fact[]) {
+    if (what === "id") ids.add(basename(String(value).replaceAll("\\", "/"), ".jsonl"));
+    else if (what === "title" && type === "text") names.push(String(value));
+    else if (type !== "null" && !(what === "holder" && type === "object")) namesUnknown = DAMAGED;
+  }
+  return { called: { names, namesUnknown }, ids };
+}
+
+/**
+ * Where the host keeps titles, and ids of earlier sessions, within the JSON of an entry. Of a
+ * member that is there twice both are taken: the host's statements read the first, its code the last.
+ */
+const FACTS_SQL = `
+  SELECT json_group_array(json_array(what, type, atom)) FROM (
+    SELECT t.type, t.atom, CASE
+        WHEN e.key IN ('label', 'displayName', 'subject', 'groupChannel', 'space')
+          THEN CASE WHEN t.fullkey = '$' THEN 'title' END
+        WHEN e.key = 'origin' AND t.fullkey = '$' THEN 'holder'
+        WHEN e.key = 'origin' AND t.path = '$' AND t.key = 'label' THEN 'title'
+        WHEN e.key = 'origin' OR t.type <> 'text' THEN NULL
+        WHEN e.key <> 'compactionCheckpoints' OR t.key IN ('sessionId', 'sessionFile') THEN 'id'
+      END AS what
+    FROM json_each(n.entry_json) AS e,
+         json_tree(CASE WHEN e.type IN ('array', 'object') THEN e.value ELSE json_quote(e.value) END) AS t
+    WHERE e.key IN ('label', 'displayName', 'subject', 'groupChannel', 'space', 'origin', 'sessionId',
+      'sessionFile', 'previousSessionId', 'usageFamilySessionIds', 'compactionCheckpoints'))
+  WHERE what IS NOT NULL`;
+
+/** Key after key, as the primary key has them. What is no text comes before or behind all text, and is no key. */
+function pageSql(nodeNames: readonly string[]): string {
+  const column = (name: string): string =>
+    nodeNames.includes(name) ? rawTextSql(`n.${name}`) : "NULL";
+  return `
+    SELECT CAST(n.session_key AS BLOB) AS key,
+           ${column("label")} AS label, ${column("display_name")} AS displayName,
+           CASE WHEN typeof(n.entry_json) = 'text' AND json_valid(n.entry_json)
+             THEN CASE json_type(n.entry_json) WHEN 'object' THEN CAST((${FACTS_SQL}) AS BLOB) END
+           END AS facts
+    FROM session_nodes AS n WHERE session_key > CAST(? AS TEXT) AND session_key < x''
+    ORDER BY session_key LIMIT ${PAGE_KEYS}`;
+}
