@@ -240,7 +240,7 @@ test.for(unusable)(
       const { code, out, err } = await way.lab.sync({
         overrides: { apiUrl, upload: { retryAttempts: 3 } },
         proxy: hostProxyOf(config as never),
-        run: runIsolated,
+        run: runInWorker,
       });
       expect(code).toBe(1);
       expect(out + err).toContain(
