@@ -2,7 +2,8 @@ import type { Filter, UnmatchedPattern } from "../config/filter.ts";
 import { describeReadFailure, type Problem } from "../shared/problem.ts";
 import type { Agent } from "../stores/agents.ts";
 import type { Store } from "../stores/store.ts";
-import { type ExamineOptions, examine, type FoundStream, type SurveyedSession } from "./examine.ts";
+import { type ExamineOptions, examine, type SurveyedSession } from "./examine.ts";
+import type { FoundStream } from "./scan-streams.ts";
 
 export interface Survey {
   readonly sessions: SurveyedSession[];

@@ -302,8 +302,7 @@ function isBegun({ streams, servedAt, aside }: SessionData): boolean {
 }
 
 /** The newest generation of a session that a server can hold; -1 when nothing was planned. */
-export function newestSent({ sessions }: Pick<TargetRecords, "sessions">, key: string): number {
-  const { sent, streams = {} } = sessions[key] ?? {};
+export function newestSent({ sent, streams }: SessionRecord): number {
   if (sent !== undefined) return sent;
   // Ledgers of 2.0.0 do not say: it was the highest one.
   const begun = Object.values(streams).filter(

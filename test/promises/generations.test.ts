@@ -3,9 +3,10 @@ import { dirname } from "node:path";
 import { expect, test } from "vitest";
 import { FIRST_LINE_HEADER, GENERATION_HEADER } from "../../src/protocol/wire.ts";
 import { Ingest } from "../model/ingest.ts";
+import { AgentDb, conversation } from "../support/agent-db.ts";
 import { type FaultServer, startFaultServer } from "../support/fault-server.ts";
 import { Lab } from "../support/lab.ts";
-import { lines, message, rest, session, write } from "../support/transcripts.ts";
+import { lines, message, rest, session, sessionPath, write } from "../support/transcripts.ts";
 
 const RESET = ".reset.2026-11-19T10-00-00.000Z";
 
@@ -91,6 +92,52 @@ test("P74: so is a past that was missed because it was renamed while the names w
   expect(lab.received("main", "abc")).toBe(readFileSync(path, "utf8"));
   const held = lab.receiver.sessions().map(({ file }) => readFileSync(file, "utf8"));
   expect(held).toContain(readFileSync(path + RESET, "utf8"));
+});
+
+test("P74: the present goes behind a past that comes to light beside a database, too", async () => {
+  await using lab = await Lab.start();
+  const events = conversation("abc", 5);
+  const host = new AgentDb(lab.stateDir);
+  host.addSession("abc", events);
+  await lab.run();
+  write(sessionPath(lab.stateDir, "main", `abc.jsonl${RESET}`), lines(session("before", 3)));
+  host.append("abc", [{ type: "message", id: "last" }]);
+  const report = await lab.run();
+  expect(report).toMatchObject({ outcome: "done", sent: { lines: 10 }, left: { sessions: 0 } });
+  expect(lab.received("main", "abc")).toBe(lines(host.texts("abc")));
+  expect((await lab.run()).sent.parts).toBe(0);
+  host.close();
+});
+
+test("P74: a past that came to light while the present was away does not stay the newest", async () => {
+  await using lab = await Lab.start();
+  const path = lab.session("main", "abc");
+  await lab.run();
+  renameSync(path, `${lab.dir}/away`);
+  write(path + RESET, lines(session("before", 3)));
+  await lab.run();
+  renameSync(`${lab.dir}/away`, path);
+  await lab.run();
+  expect(lab.received("main", "abc")).toBe(readFileSync(path, "utf8"));
+  // Away once more, there is nothing newer to tell, nor when it is back.
+  renameSync(path, `${lab.dir}/away`);
+  expect((await lab.run()).sent.parts).toBe(0);
+  renameSync(`${lab.dir}/away`, path);
+  expect((await lab.run()).sent.parts).toBe(0);
+});
+
+test("P74: of what was sent behind a past, only the present is sent once more", async () => {
+  await using lab = await Lab.start();
+  const path = lab.session("main", "abc", session("abc", 2));
+  for (const second of [4, 5, 6]) {
+    write(`${path}.reset.2026-11-19T10-00-0${second}.000Z`, lines(session(`${second}`, second)));
+  }
+  await lab.run();
+  write(path + RESET, lines(session("before", 20)));
+  const report = await lab.run();
+  expect(report.sent.lines).toBe(21 + 3);
+  expect(lab.received("main", "abc")).toBe(readFileSync(path, "utf8"));
+  expect((await lab.run()).sent.parts).toBe(0);
 });
 
 test("P74: a past that cannot be sent yet does not let the present be taken for newer", async () => {
