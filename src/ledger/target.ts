@@ -19,7 +19,7 @@ import type { Target, TargetData } from "./schema.ts";
 export const MISSING_TIMES = 4;
 export const MISSING_EVERY_MS = 8 * 3_600_000;
 
-/** Least time between two restarts of a session whose lines the API has otherwise, in ms: each sends all of it again. */
+/** Least time between two restarts of a session for the same reason, in ms: each sends all of it again. */
 const RESTART_EVERY_MS = 7 * 24 * 3_600_000;
 
 /** First and longest time until a session that was put aside is tried again, in ms. */
@@ -213,15 +213,26 @@ export class TargetRecords {
     moveTo(record, { ...record.position, offset, fingerprint });
   }
 
-  /** Whether the session may begin anew because the API has other lines of it. */
-  mayRestart(key: string): boolean {
-    const at = this.#data.sessions[key]?.restartedAt;
+  /** Whether the session may begin anew because the API has something else of it: other lines, or a newer generation. */
+  mayRestart(key: string, since: "restartedAt" | "overtakenAt"): boolean {
+    const at = this.#data.sessions[key]?.[since];
     return at === undefined || Math.abs(this.#now() - at) >= RESTART_EVERY_MS;
   }
 
   restart(key: string, source: string, start: Position): void {
     this.#session(key).restartedAt = this.#now();
     this.begin(key, source, this.#stream(key, source).store, start);
+  }
+
+  /**
+   * The API holds a generation that nobody remembers here: what the session is now is behind
+   * it until it begins anew, above it.
+   */
+  restartAbove(key: string, newest: number): void {
+    const session = this.#session(key);
+    session.overtakenAt = this.#now();
+    session.generations = Math.max(session.generations, newest + 1);
+    session.sent = newest;
   }
 
   /** Leaves the session alone for a while: each time it fails again, for twice as long. */
