@@ -23,6 +23,8 @@ export class LedgerError extends InfluxionError {}
 export type LedgerFile =
   | { readonly kind: "missing" }
   | { readonly kind: "damaged"; readonly why: string }
+  /** It is there, and what is in it cannot be known. */
+  | { readonly kind: "unreadable"; readonly why: string }
   | { readonly kind: "legacy"; readonly records: Record<string, LegacyRecord> }
   | { readonly kind: "good"; readonly data: LedgerData };
 
@@ -35,7 +37,7 @@ export interface ReadLedger extends LedgerFiles<LedgerFile> {
 }
 
 /**
- * Reads them all. Usually ledger and copy are equal, and then only one of them is parsed.
+ * Reads them all. A copy that cannot be read matters only where the ledger is not good. Usually ledger and copy are equal, and then only one of them is parsed.
  * @throws {LedgerError} `LEDGER_UNREADABLE`, or `LEDGER_NEWER` for a version this plugin does not know
  */
 export async function readLedgerFiles(stateDir: string): Promise<ReadLedger> {
@@ -43,14 +45,20 @@ export async function readLedgerFiles(stateDir: string): Promise<ReadLedger> {
   const token = await ledgerToken(paths.primary);
   const [primaryBytes, copyBytes, earlierBytes] = await Promise.all([
     bytesOf(paths.primary),
-    bytesOf(paths.copy),
+    bytesOf(paths.copy).catch((error: LedgerError) => error),
     bytesOf(paths.earlier),
   ]);
   const primary = meaning(primaryBytes, paths.primary);
+  const earlier = meaning(earlierBytes, paths.earlier);
+  if (copyBytes instanceof LedgerError) {
+    if (primary.kind !== "good") throw copyBytes;
+    const copy = { kind: "unreadable", why: copyBytes.message } as const;
+    return { primary, copy, earlier, digest: null, token };
+  }
   const isEqual = primaryBytes !== null && copyBytes !== null && primaryBytes.equals(copyBytes);
   const copy = isEqual ? primary : meaning(copyBytes, paths.copy);
   const digest = isEqual ? digestOfBytes(primaryBytes) : null;
-  return { primary, copy, earlier: meaning(earlierBytes, paths.earlier), digest, token };
+  return { primary, copy, earlier, digest, token };
 }
 
 /** What a ledger file begins with; everything behind it is its content. */
@@ -92,11 +100,11 @@ async function bytesOf(path: string): Promise<Buffer | null> {
 function unreadable(path: string, error: unknown): LedgerError {
   const why =
     error instanceof NotAFileError
-      ? `${error.message}: move it away`
-      : `(${errnoOf(error) || String(error)}): ${path}; give the user that runs OpenClaw access to it`;
+      ? `: ${error.message}; move it away`
+      : ` (${errnoOf(error) || String(error)}): ${path}; give the user that runs OpenClaw access to it`;
   return new LedgerError(
     "LEDGER_UNREADABLE",
-    `the record of what has been uploaded cannot be read ${why}`,
+    `the record of what has been uploaded cannot be read${why}`,
     { cause: error },
   );
 }
