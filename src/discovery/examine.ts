@@ -148,7 +148,8 @@ function stateBeforeReading(
   return bySize === null ? null : { kind: "skipped", filter: bySize };
 }
 
-function isBegun(record: SessionRecord | undefined): boolean {
+/** Something of the session was delivered. */
+export function isBegun(record: SessionRecord | undefined): boolean {
   return Object.values(record?.streams ?? {}).some(({ position }) => position.lines > 0);
 }
 

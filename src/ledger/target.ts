@@ -91,8 +91,10 @@ export class TargetRecords {
     if (session === undefined) return;
     const { times, at } = session.missing ?? { times: 0, at: Number.NEGATIVE_INFINITY };
     const now = this.#now();
-    if (Math.abs(now - at) < MISSING_EVERY_MS) return;
-    if (times + 1 >= MISSING_TIMES) this.forget(key);
+    // A clock that was set back says that it was ahead: what was counted by it does not count.
+    if (now < at) session.missing = { times: 1, at: now };
+    else if (now - at < MISSING_EVERY_MS) return;
+    else if (times + 1 >= MISSING_TIMES) this.forget(key);
     else session.missing = { times: times + 1, at: now };
   }
 
