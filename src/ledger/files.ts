@@ -1,9 +1,9 @@
 import { createHash } from "node:crypto";
-import { readdir, rmdir, unlink } from "node:fs/promises";
+import { access, constants, readdir, rmdir, statfs, unlink } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
 import * as v from "valibot";
 import { NotAFileError, readRegular } from "../shared/open-file.ts";
-import { errnoOf, InfluxionError } from "../shared/problem.ts";
+import { errnoOf, InfluxionError, type Problem } from "../shared/problem.ts";
 import { renameOver, replaceFile, tempPrefix } from "../shared/replace-file.ts";
 import { fileMark } from "../stores/mark.ts";
 import { type LedgerFiles, ledgerPaths } from "./paths.ts";
@@ -142,6 +142,8 @@ export function parseLedger(text: string, path: string): LedgerFile {
   return { kind: "damaged", why: `${v.getDotPath(issue) ?? "its root"} is not what it should be` };
 }
 
+const UNWRITTEN = "the record of what has been uploaded cannot be written";
+
 /** Replaces a ledger file, see {@link replaceFile}. @throws {LedgerError} `LEDGER_UNWRITABLE` */
 export async function writeLedgerFile(
   path: string,
@@ -151,7 +153,7 @@ export async function writeLedgerFile(
   try {
     await replaceFile(path, text, write);
   } catch (error) {
-    throw unwritable("the record of what has been uploaded cannot be written", path, error);
+    throw unwritable(UNWRITTEN, path, error);
   }
 }
 
@@ -187,6 +189,32 @@ export async function removeLeftovers(primary: string): Promise<void> {
   const left = names.filter((name) => name.startsWith(tempPrefix(primary)));
   await Promise.allSettled(left.map((name) => unlink(join(dir, name))));
 }
+
+/**
+ * Why the ledger could not be written now, as far as that can be told without writing: when
+ * the disk is full, a run can not even leave a note for `status`.
+ */
+export async function whyUnwritable(stateDir: string): Promise<Problem[]> {
+  const dir = dirname(ledgerPaths(stateDir).primary);
+  try {
+    await access(dir, constants.W_OK);
+  } catch (error) {
+    // Without a folder nothing was uploaded yet, and nothing is wrong.
+    return errnoOf(error) === "ENOENT" ? [] : [problemOf(dir, error)];
+  }
+  // Some file systems tell nothing of their size.
+  const { blocks, bfree, bavail } = await statfs(dir).catch(() => NO_SIZE);
+  const free = process.getuid?.() === 0 ? bfree : bavail;
+  if (blocks === 0 || free > 0) return [];
+  return [problemOf(dir, Object.assign(new Error("no space is left"), { code: "ENOSPC" }))];
+}
+
+function problemOf(dir: string, error: unknown): Problem {
+  const { code, message } = unwritable(UNWRITTEN, dir, error);
+  return { code, message };
+}
+
+const NO_SIZE = { blocks: 0, bfree: 0, bavail: 0 };
 
 /** A file of ours that cannot be written: `what` happened, why, and what to do. */
 export function unwritable(what: string, path: string, error: unknown): LedgerError {

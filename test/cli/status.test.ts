@@ -1,3 +1,4 @@
+import { execFileSync } from "node:child_process";
 import { mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect, onTestFinished, test } from "vitest";
@@ -77,6 +78,38 @@ test("P6 P70: the Gateway's log tells what happened to the ledger, once for as l
   mkdirSync(join(copy, "in the way"), { recursive: true });
   const said = await lab.serve({}, 3);
   expect(said.filter((line) => line.includes("no second copy"))).toHaveLength(1);
+});
+
+/** A disk of one megabyte under the state directory; null where this user may mount none. */
+function mountSmallDisk(lab: Lab): Disposable | null {
+  mkdirSync(lab.stateDir, { recursive: true });
+  try {
+    execFileSync("mount", ["-t", "tmpfs", "-o", "size=1m", "tmpfs", lab.stateDir], {
+      stdio: "ignore",
+    });
+  } catch {
+    return null;
+  }
+  return { [Symbol.dispose]: () => execFileSync("umount", ["-l", lab.stateDir]) };
+}
+
+test("P8 P71: status tells that the disk is full, of which no run could leave a note", async (context) => {
+  await using lab = await Lab.start();
+  using disk = mountSmallDisk(lab);
+  context.skip(disk === null, "only root may mount a small disk, and only on Linux");
+  const path = lab.session("main", "abc");
+  await lab.sync();
+  lab.append(path, [message(9)]);
+  const fill = join(lab.stateDir, "fill");
+  expect(() => writeFileSync(fill, Buffer.alloc(2_000_000))).toThrow("ENOSPC");
+  expect((await lab.sync()).code).toBe(1);
+  const { out } = await lab.status();
+  expect(out).toContain("cannot be written because the disk is full; free some space");
+  const { problems } = JSON.parse((await lab.status({ json: true })).out);
+  expect(problems).toMatchObject([{ code: "LEDGER_UNWRITABLE", message: expect.any(String) }]);
+  rmSync(fill);
+  await lab.sync();
+  expect((await lab.status()).out).not.toContain("full");
 });
 
 test("P61: status names the stores that hold something of an agent, and says when none can be read", async () => {
