@@ -4,8 +4,12 @@ import { pathToFileURL } from "node:url";
 
 const [dist = "", stateDir = "", apiUrl = "", apiKey = ""] = process.argv.slice(2);
 const load = (module: string) => import(pathToFileURL(join(dist, module)).href);
-const { readConfig } = (await load("config/config.js")) as typeof import("../../src/config/config.ts");
-const { runIsolated } = (await load("run/isolated.js")) as typeof import("../../src/run/isolated.ts");
+const { readConfig } = (await load(
+  "config/config.js",
+)) as typeof import("../../src/config/config.ts");
+const { runIsolated } = (await load(
+  "run/isolated.js",
+)) as typeof import("../../src/run/isolated.ts");
 
 const result = readConfig({
   apiUrl,
