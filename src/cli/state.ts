@@ -1,6 +1,7 @@
 import type { Config } from "../config/config.ts";
 import { createFilter, type FilterName, type UnmatchedPattern } from "../config/filter.ts";
 import { type Survey, survey, unmatchedPatterns } from "../discovery/survey.ts";
+import { whyUnwritable } from "../ledger/files.ts";
 import { knownBytes, Ledger } from "../ledger/ledger.ts";
 import { type LockOwner, lockOwner } from "../ledger/lock.ts";
 import { type LastRun, readLastRun } from "../run/last-run.ts";
@@ -111,7 +112,7 @@ export async function readState(
     failing: found.sessions.flatMap(({ agentId, sessionId, state }) =>
       state.kind === "failing" ? [{ agentId, sessionId, ...state }] : [],
     ),
-    problems: [...ledger.problems, ...found.problems],
+    problems: [...(await whyUnwritable(stateDir)), ...ledger.problems, ...found.problems],
     failures: agents.failures.map(({ message }) => message),
     unmatched: unmatchedPatterns(filter, found),
     rejectedLines: sum("rejected"),

@@ -6,6 +6,7 @@ import {
 } from "../config/config.ts";
 import { LedgerError } from "../ledger/files.ts";
 import { describeOwner } from "../ledger/lock.ts";
+import { troubleKey } from "../run/report.ts";
 import { StoreError } from "../shared/problem.ts";
 import { bytes, count, oneOr, plain, when } from "../shared/text.ts";
 import { VERSION } from "../shared/version.ts";
@@ -172,7 +173,7 @@ function render(
   if (state.failing.length > listed.length) {
     lines.push(`  … and ${state.failing.length - listed.length} more; see --verbose\n`);
   }
-  lines.push(notes(state));
+  lines.push(notes(state, at));
   return lines.join("");
 }
 
@@ -237,8 +238,13 @@ function suffixed(n: number, note: string): string {
   return note === "" ? String(n) : `${String(n).padEnd(6)}${note}`;
 }
 
-function notes(state: UploadState): string {
+function notes(state: UploadState, now: number): string {
   const lines = state.problems.map(describeProblem);
+  const found = new Set(state.problems.map(troubleKey));
+  for (const { at, ...problem } of state.lastRun?.met ?? []) {
+    if (found.has(troubleKey(problem))) continue;
+    lines.push(`${when(Date.parse(at), now)}: ${describeProblem(problem)}`);
+  }
   lines.push(...state.unmatched.map(describeUnmatched));
   if (state.rejectedLines > 0) lines.push(notTaken(state.rejectedLines));
   if (state.omittedLines > 0) {

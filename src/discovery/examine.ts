@@ -1,8 +1,7 @@
 import type { Filter, FilterName, NameVerdict, SessionNames } from "../config/filter.ts";
-import { type Ledger, sessionKey } from "../ledger/ledger.ts";
-import type { SessionRecord, StreamRecord } from "../ledger/records.ts";
-import { MAX_ASIDE_MS, newestSent, type TargetRecords } from "../ledger/target.ts";
-import { MAX_LINE_BYTES, MAX_PART_BYTES } from "../protocol/limits.ts";
+import { sessionKey } from "../ledger/ledger.ts";
+import type { SessionRecord } from "../ledger/records.ts";
+import { MAX_ASIDE_MS } from "../ledger/target.ts";
 import { isAhead } from "../shared/clock.ts";
 import {
   describeReadFailure,
@@ -12,24 +11,21 @@ import {
 } from "../shared/problem.ts";
 import type { Agent } from "../stores/agents.ts";
 import { isAtRest } from "../stores/at-rest.ts";
-import { type Cut, type Reader, START, type Store, type Stream } from "../stores/store.ts";
+import type { Reader } from "../stores/store.ts";
 import { deliveredMessages, hasEnoughMessages } from "./messages.ts";
-import { resolveStream } from "./resolve.ts";
+import {
+  type FoundStream,
+  isIdle,
+  isOvertaken,
+  type PendingStream,
+  type ScanOptions,
+  scanStreams,
+} from "./scan-streams.ts";
 
-export interface ExamineOptions {
+export interface ExamineOptions extends ScanOptions {
   readonly filter: Filter;
-  readonly ledger: Ledger;
-  readonly target: TargetRecords;
   /** Also look at sessions that were put aside and are not due yet. */
   readonly retryAside: boolean;
-  readonly now: () => number;
-  readonly signal?: AbortSignal | undefined;
-}
-
-/** One of the streams of a session, and where it is read. */
-export interface FoundStream {
-  readonly store: Store;
-  readonly stream: Stream;
 }
 
 /** A session is in exactly one of these states. */
@@ -40,15 +36,6 @@ export type SessionState =
   | { readonly kind: "pending"; readonly bytes: number; readonly settling: boolean }
   | { readonly kind: "skipped"; readonly filter: FilterName }
   | { readonly kind: "failing"; readonly reason: string; readonly retryAt?: number };
-
-/** A stream with something to send. */
-export interface PendingStream {
-  readonly store: Store;
-  readonly stream: Stream;
-  readonly record: StreamRecord;
-  /** Bytes of source after the record's position. */
-  readonly bytes: number;
-}
 
 export interface SurveyedSession {
   /** `<agentId>/<sessionId>` */
@@ -149,7 +136,7 @@ function stateBeforeReading(
     return { kind: "failing", reason: aside.reason, retryAt: aside.retryAt };
   }
   if (known !== undefined) {
-    if (streams.every(({ stream }) => isIdle(known, stream))) {
+    if (streams.every(({ stream }) => isIdle(known, stream)) && !isOvertaken(known, streams)) {
       return { kind: "uploaded", growing: false };
     }
     if (isHeldBack(known, signatureOf(streams), filter.minMessages)) {
@@ -160,14 +147,9 @@ function stateBeforeReading(
   return bySize === null ? null : { kind: "skipped", filter: bySize };
 }
 
-function isBegun(record: SessionRecord | undefined): boolean {
+/** Something of the session was delivered. */
+export function isBegun(record: SessionRecord | undefined): boolean {
   return Object.values(record?.streams ?? {}).some(({ position }) => position.lines > 0);
-}
-
-/** The stream was scanned before, as it is now, and there was nothing left to send. */
-function isIdle(record: SessionRecord | undefined, { source, signature }: Stream): boolean {
-  const idle = record?.streams[source]?.idle;
-  return idle?.signature === signature && idle.held === undefined;
 }
 
 /** The same scan found too few messages before, and still does under today's filter. */
@@ -186,113 +168,6 @@ function sizeOf(streams: readonly FoundStream[]): number {
 
 function signatureOf(streams: readonly FoundStream[]): string {
   return streams.map(({ stream }) => stream.signature).join("|");
-}
-
-export interface OpenStream extends PendingStream {
-  readonly reader: Reader;
-}
-
-interface StreamScan {
-  readonly pending: readonly OpenStream[];
-  readonly bytes: number;
-  readonly growing: boolean;
-  readonly settling: boolean;
-}
-
-/**
- * Finds what is left of each stream. What is sent last is what a server holds as the
- * newest, so when something of an earlier stream is (still, or again) to be sent, the
- * later ones begin anew behind it: the present must come last, whenever the past came
- * to light.
- */
-async function scanStreams(
-  options: ExamineOptions,
-  key: string,
-  streams: readonly FoundStream[],
-  { readers, problems }: { readers: Reader[]; problems: Problem[] },
-): Promise<StreamScan> {
-  const { target, signal } = options;
-  const pending: OpenStream[] = [];
-  let bytes = 0;
-  let growing = false;
-  let searching = false;
-  for (const { store, stream } of streams) {
-    // A database continues a file where the file ended: that is known once the file has been delivered.
-    const before = pending.at(-1);
-    if (before !== undefined && before.store.kind !== store.kind) break;
-    if (before === undefined && isIdle(target.session(key), stream)) continue;
-
-    const reader = await store.open(stream, signal);
-    readers.push(reader);
-    let record = await resolveStream({ ...options, key, store, stream, reader });
-    if (record === "unsettled") {
-      return { pending: [], bytes: Math.max(bytes, stream.bytes), growing, settling: true };
-    }
-    if (before !== undefined && !isPlannedBehind(record, before.record)) {
-      record = target.begin(key, stream.source, store.kind, START);
-    }
-    const next = await nextRange(options, key, { stream, reader, record });
-    if (next.kind === "end") {
-      growing ||= next.torn;
-      if (next.cutOff !== undefined) problems.push(neverFinished(stream, next.cutOff));
-      continue;
-    }
-    if (next.kind === "unfinished") {
-      searching = true;
-      bytes += await reader.bytesAfter(record.position.offset);
-      continue;
-    }
-    // Parts that were planned before go as they are, whatever was planned behind them.
-    if (record.parts === undefined && record.generation < newestSent(target, key)) {
-      record = target.begin(key, stream.source, store.kind, START);
-    }
-    signal?.throwIfAborted();
-    target.setIdle(key, stream.source, undefined);
-    const left = await reader.bytesAfter(record.position.offset);
-    bytes += left;
-    pending.push({ store, stream, record, bytes: left, reader });
-  }
-  return { pending, bytes, growing, settling: searching && pending.length === 0 };
-}
-
-/**
- * Whether what is sent of `record` comes behind what is sent of an earlier stream: nothing
- * of it was sent yet, or both are from one plan, which is carried out in its order.
- */
-function isPlannedBehind(
-  { generation, position, parts }: StreamRecord,
-  before: StreamRecord,
-): boolean {
-  const isSent = position.lines > 0 || parts !== undefined;
-  return generation > before.generation && (!isSent || before.parts !== undefined);
-}
-
-/** What is behind the position; what was found out is remembered, so that it need not be again. */
-async function nextRange(
-  { target, now, signal }: ExamineOptions,
-  key: string,
-  { stream, reader, record }: Pick<OpenStream, "stream" | "reader" | "record">,
-): Promise<Cut> {
-  const { source, signature, bytes } = stream;
-  const { position, searched } = record;
-  const from = position.offset;
-  const cut = await reader.cut(from, {
-    maxBytes: MAX_PART_BYTES,
-    searched,
-    ...(signal && { signal }),
-  });
-  if (cut.kind === "unfinished") target.setSearched(key, source, cut.searched);
-  // What was cut off is not remembered as idle, so that it is reported each time.
-  if (cut.kind !== "end" || cut.cutOff !== undefined) return cut;
-  // A torn line may be whole once the file has come to rest, which no signature tells; but not one beyond the cap.
-  const isFinal = !cut.torn || (await reader.bytesAfter(from)) > MAX_LINE_BYTES;
-  if (isFinal && isAtRest(stream, now())) target.setIdle(key, source, { signature, bytes });
-  return cut;
-}
-
-function neverFinished({ agentId, sessionId, source }: Stream, bytes: number): Problem {
-  const message = `${source}: its last line, ${bytes} bytes long, was never finished and is not sent`;
-  return { code: "LINE_CUT_OFF", agentId, sessionId, message };
 }
 
 /** The state that a session's names alone decide; null when they let it pass. */

@@ -143,6 +143,6 @@ function recordOf({ target, key }: ResolveOptions, source: string): StreamRecord
 }
 
 /** The name a session's file has while it is written to. */
-const liveName = ({ sessionId }: Stream): string => `${sessionId}.jsonl`;
+export const liveName = ({ sessionId }: Pick<Stream, "sessionId">): string => `${sessionId}.jsonl`;
 
 const fromBinary = (text: string): string => Buffer.from(text, "latin1").toString("utf8");

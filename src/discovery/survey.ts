@@ -4,13 +4,8 @@ import { describeReadFailure, type Problem } from "../shared/problem.ts";
 import type { Agent } from "../stores/agents.ts";
 import { addRelatedNames } from "../stores/related.ts";
 import type { RelatedNames, Store } from "../stores/store.ts";
-import {
-  type ExamineOptions,
-  examine,
-  type FoundStream,
-  namesOf,
-  type SurveyedSession,
-} from "./examine.ts";
+import { type ExamineOptions, examine, namesOf, type SurveyedSession } from "./examine.ts";
+import type { FoundStream } from "./scan-streams.ts";
 
 export interface Survey {
   readonly sessions: SurveyedSession[];

@@ -1,9 +1,9 @@
 import { createHash } from "node:crypto";
-import { readdir, rmdir, unlink } from "node:fs/promises";
+import { access, constants, readdir, rmdir, statfs, unlink } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
 import * as v from "valibot";
 import { NotAFileError, readRegular } from "../shared/open-file.ts";
-import { errnoOf, InfluxionError } from "../shared/problem.ts";
+import { errnoOf, InfluxionError, type Problem } from "../shared/problem.ts";
 import { renameOver, replaceFile, tempPrefix } from "../shared/replace-file.ts";
 import { fileMark } from "../stores/mark.ts";
 import { describeObstacle } from "./folder.ts";
@@ -26,6 +26,8 @@ const UNREADABLE = "the record of what has been uploaded cannot be read";
 export type LedgerFile =
   | { readonly kind: "missing" }
   | { readonly kind: "damaged"; readonly why: string }
+  /** It is there, and what is in it cannot be known. */
+  | { readonly kind: "unreadable"; readonly why: string }
   | { readonly kind: "legacy"; readonly records: Record<string, LegacyRecord> }
   | { readonly kind: "good"; readonly data: LedgerData };
 
@@ -38,7 +40,7 @@ export interface ReadLedger extends LedgerFiles<LedgerFile> {
 }
 
 /**
- * Reads them all. Usually ledger and copy are equal, and then only one of them is parsed.
+ * Reads them all. A copy that cannot be read matters only where the ledger is not good. Usually ledger and copy are equal, and then only one of them is parsed.
  * @throws {LedgerError} `LEDGER_UNREADABLE`, or `LEDGER_NEWER` for a version this plugin does not know
  */
 export async function readLedgerFiles(stateDir: string): Promise<ReadLedger> {
@@ -48,14 +50,20 @@ export async function readLedgerFiles(stateDir: string): Promise<ReadLedger> {
   const token = await ledgerToken(paths.primary);
   const [primaryBytes, copyBytes, earlierBytes] = await Promise.all([
     bytesOf(paths.primary),
-    bytesOf(paths.copy),
+    bytesOf(paths.copy).catch((error: LedgerError) => error),
     bytesOf(paths.earlier),
   ]);
   const primary = meaning(primaryBytes, paths.primary);
+  const earlier = meaning(earlierBytes, paths.earlier);
+  if (copyBytes instanceof LedgerError) {
+    if (primary.kind !== "good") throw copyBytes;
+    const copy = { kind: "unreadable", why: copyBytes.message } as const;
+    return { primary, copy, earlier, digest: null, token };
+  }
   const isEqual = primaryBytes !== null && copyBytes !== null && primaryBytes.equals(copyBytes);
   const copy = isEqual ? primary : meaning(copyBytes, paths.copy);
   const digest = isEqual ? digestOfBytes(primaryBytes) : null;
-  return { primary, copy, earlier: meaning(earlierBytes, paths.earlier), digest, token };
+  return { primary, copy, earlier, digest, token };
 }
 
 /** What a ledger file begins with; everything behind it is its content. */
@@ -97,9 +105,9 @@ async function bytesOf(path: string): Promise<Buffer | null> {
 function unreadable(path: string, error: unknown): LedgerError {
   const why =
     error instanceof NotAFileError
-      ? `${error.message}: move it away`
-      : `(${errnoOf(error) || String(error)}): ${path}; give the user that runs OpenClaw access to it`;
-  return new LedgerError("LEDGER_UNREADABLE", `${UNREADABLE} ${why}`, { cause: error });
+      ? `: ${error.message}; move it away`
+      : ` (${errnoOf(error) || String(error)}): ${path}; give the user that runs OpenClaw access to it`;
+  return new LedgerError("LEDGER_UNREADABLE", `${UNREADABLE}${why}`, { cause: error });
 }
 
 function meaning(bytes: Buffer | null, path: string): LedgerFile {
@@ -135,6 +143,8 @@ export function parseLedger(text: string, path: string): LedgerFile {
   return { kind: "damaged", why: `${v.getDotPath(issue) ?? "its root"} is not what it should be` };
 }
 
+const UNWRITTEN = "the record of what has been uploaded cannot be written";
+
 /** Replaces a ledger file, see {@link replaceFile}. @throws {LedgerError} `LEDGER_UNWRITABLE` */
 export async function writeLedgerFile(
   path: string,
@@ -144,7 +154,7 @@ export async function writeLedgerFile(
   try {
     await replaceFile(path, text, write);
   } catch (error) {
-    throw unwritable("the record of what has been uploaded cannot be written", path, error);
+    throw unwritable(UNWRITTEN, path, error);
   }
 }
 
@@ -180,6 +190,32 @@ export async function removeLeftovers(primary: string): Promise<void> {
   const left = names.filter((name) => name.startsWith(tempPrefix(primary)));
   await Promise.allSettled(left.map((name) => unlink(join(dir, name))));
 }
+
+/**
+ * Why the ledger could not be written now, as far as that can be told without writing: when
+ * the disk is full, a run can not even leave a note for `status`.
+ */
+export async function whyUnwritable(stateDir: string): Promise<Problem[]> {
+  const dir = dirname(ledgerPaths(stateDir).primary);
+  try {
+    await access(dir, constants.W_OK);
+  } catch (error) {
+    // Without a folder nothing was uploaded yet, and nothing is wrong.
+    return errnoOf(error) === "ENOENT" ? [] : [problemOf(dir, error)];
+  }
+  // Some file systems tell nothing of their size.
+  const { blocks, bfree, bavail } = await statfs(dir).catch(() => NO_SIZE);
+  const free = process.getuid?.() === 0 ? bfree : bavail;
+  if (blocks === 0 || free > 0) return [];
+  return [problemOf(dir, Object.assign(new Error("no space is left"), { code: "ENOSPC" }))];
+}
+
+function problemOf(dir: string, error: unknown): Problem {
+  const { code, message } = unwritable(UNWRITTEN, dir, error);
+  return { code, message };
+}
+
+const NO_SIZE = { blocks: 0, bfree: 0, bavail: 0 };
 
 /** A file of ours that cannot be written: `what` happened, why, and what to do. */
 export function unwritable(what: string, path: string, error: unknown): LedgerError {

@@ -88,6 +88,7 @@ export class Ledger {
         message: `the record of what has been uploaded was damaged (${file.why}, ${kept}): ${path}`,
       });
     }
+    if (files.copy.kind === "unreadable") problems.push(noCopy(files.copy.why));
     const isMoved = problems.length > 0 && !readOnly;
     const token = isMoved ? await ledgerToken(paths.primary) : files.token;
     const ledger = new Ledger(options, { ...files, token }, problems);
@@ -179,9 +180,14 @@ export class Ledger {
 
   #noCopy({ message }: LedgerError): void {
     if (this.problems.some(({ code }) => code === "LEDGER_COPY")) return;
-    this.problems.push({ code: "LEDGER_COPY", message: `no second copy: ${message}` });
+    this.problems.push(noCopy(message));
   }
 }
+
+const noCopy = (why: string): Problem => ({
+  code: "LEDGER_COPY",
+  message: `no second copy: ${why}`,
+});
 
 /** The key of a session's record. An agent's id holds no slash. */
 export function sessionKey(agentId: string, sessionId: string): string {

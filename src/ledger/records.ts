@@ -39,7 +39,10 @@ export interface Counted {
 
 export interface StreamData {
   store: "jsonl" | "sqlite";
-  /** Only grows within a session, also when the ledger was lost: it begins at the clock. Part of the idempotency key. */
+  /**
+   * Only grows within a session. It begins at the clock, so that it does when the ledger was lost as
+   * well, and above what a receipt names, so that it does when the clock was ahead. Part of the idempotency key.
+   */
   generation: number;
   position: Position;
   idle?: Idle;
@@ -64,7 +67,7 @@ export interface Aside {
 export interface SessionData {
   /** The least generation that may be given out next. */
   generations: number;
-  /** The highest generation of a part that was planned: the newest that a server can hold. */
+  /** The highest generation of a part that was planned, or that a receipt named: the newest that a server can hold. */
   sent?: number;
   streams: Record<string, StreamData>;
   /** When a part of the session was last tried, in ms since the epoch. */
@@ -72,8 +75,10 @@ export interface SessionData {
   /** Runs that have tried the parts that are not confirmed yet. */
   tries?: number;
   aside?: Aside;
-  /** When the API last had other lines than the ledger and the session began anew, in ms since the epoch. */
+  /** When the session last began anew because the API had other lines than the ledger, in ms since the epoch. */
   restartedAt?: number;
+  /** When it last did because the API had a newer generation than the ledger. */
+  overtakenAt?: number;
   /** How often the session was found missing since it was last there, and when last, in ms since the epoch. */
   missing?: { times: number; at: number };
   /** Lines that arrived and were not taken, and lines of which only the length was sent. */
@@ -100,6 +105,7 @@ function isSessionRecord(value: unknown): value is SessionData {
     isOptional(value.tries, isCount) &&
     isOptional(value.aside, isAside) &&
     isOptional(value.restartedAt, isCount) &&
+    isOptional(value.overtakenAt, isCount) &&
     isOptional(value.missing, isMissing) &&
     isOptional(value.rejected, isCount) &&
     isOptional(value.omitted, isCount)

@@ -19,7 +19,7 @@ import type { Target, TargetData } from "./schema.ts";
 export const MISSING_TIMES = 4;
 export const MISSING_EVERY_MS = 8 * 3_600_000;
 
-/** Least time between two restarts of a session whose lines the API has otherwise, in ms: each sends all of it again. */
+/** Least time between two restarts of a session for the same reason, in ms: each sends all of it again. */
 const RESTART_EVERY_MS = 7 * 24 * 3_600_000;
 
 /** First and longest time until a session that was put aside is tried again, in ms. */
@@ -96,8 +96,10 @@ export class TargetRecords {
     if (session === undefined) return;
     const { times, at } = session.missing ?? { times: 0, at: Number.NEGATIVE_INFINITY };
     const now = this.#now();
-    if (Math.abs(now - at) < MISSING_EVERY_MS) return;
-    if (times + 1 >= MISSING_TIMES) this.forget(key);
+    // A clock that was set back says that it was ahead: what was counted by it does not count.
+    if (now < at) session.missing = { times: 1, at: now };
+    else if (now - at < MISSING_EVERY_MS) return;
+    else if (times + 1 >= MISSING_TIMES) this.forget(key);
     else session.missing = { times: times + 1, at: now };
   }
 
@@ -219,15 +221,26 @@ export class TargetRecords {
     moveTo(record, { ...record.position, offset, fingerprint });
   }
 
-  /** Whether the session may begin anew because the API has other lines of it. */
-  mayRestart(key: string): boolean {
-    const at = this.#data.sessions[key]?.restartedAt;
+  /** Whether the session may begin anew because the API has something else of it: other lines, or a newer generation. */
+  mayRestart(key: string, since: "restartedAt" | "overtakenAt"): boolean {
+    const at = this.#data.sessions[key]?.[since];
     return at === undefined || Math.abs(this.#now() - at) >= RESTART_EVERY_MS;
   }
 
   restart(key: string, source: string, start: Position): void {
     this.#session(key).restartedAt = this.#now();
     this.begin(key, source, this.#stream(key, source).store, start);
+  }
+
+  /**
+   * The API holds a generation that nobody remembers here: what the session is now is behind
+   * it until it begins anew, above it.
+   */
+  restartAbove(key: string, newest: number): void {
+    const session = this.#session(key);
+    session.overtakenAt = this.#now();
+    session.generations = Math.max(session.generations, newest + 1);
+    session.sent = newest;
   }
 
   /** Leaves the session alone for a while: each time it fails again, for twice as long. */
@@ -308,8 +321,7 @@ function isBegun({ streams, servedAt, aside }: SessionData): boolean {
 }
 
 /** The newest generation of a session that a server can hold; -1 when nothing was planned. */
-export function newestSent({ sessions }: Pick<TargetRecords, "sessions">, key: string): number {
-  const { sent, streams = {} } = sessions[key] ?? {};
+export function newestSent({ sent, streams }: SessionRecord): number {
   if (sent !== undefined) return sent;
   // Ledgers of 2.0.0 do not say: it was the highest one.
   const begun = Object.values(streams).filter(

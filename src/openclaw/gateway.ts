@@ -1,8 +1,8 @@
 import { formatConfigProblem, MINIMAL_CONFIG, readConfig } from "../config/config.ts";
 import type { IdleCache } from "../run/idle-cache.ts";
 import { noteRun } from "../run/last-run.ts";
-import { noteWords, type RunReport } from "../run/report.ts";
-import { InfluxionError } from "../shared/problem.ts";
+import { isOfRun, noteWords, type RunReport, troubleKey } from "../run/report.ts";
+import { InfluxionError, type Problem } from "../shared/problem.ts";
 import { plain } from "../shared/text.ts";
 import { readLayout } from "../stores/layout.ts";
 import { type HostConfig, hostProxyOf, resolveApiKey } from "./host.ts";
@@ -38,6 +38,7 @@ export function startUploads(context: GatewayContext, pluginConfig: unknown): Sc
     logger.info('influxion: upload.every is "0"; uploads only with "openclaw influxion sync"');
   }
   let runs: IdleCache | undefined;
+  const told = new Told();
   return createScheduler({
     everyMs: config.everyMs,
     now: Date.now,
@@ -61,7 +62,7 @@ export function startUploads(context: GatewayContext, pluginConfig: unknown): Sc
           now: Date.now,
           random: Math.random,
         });
-        tell(context, note.report);
+        tell(context, note.report, told);
       } catch (error) {
         if (signal.aborted) return;
         // The host's log and its health page are looked at in terminals, too.
@@ -85,16 +86,29 @@ async function createRuns(): Promise<IdleCache> {
   );
 }
 
-function tell(
-  { logger, serviceHealth }: GatewayContext,
-  report: Parameters<typeof describeRun>[0],
-): void {
+/** What is in the Gateway's log already: the same trouble is told once for as long as each run meets it. */
+class Told {
+  #last: ReadonlySet<string> = new Set();
+
+  fresh(problems: readonly Problem[]): readonly Problem[] {
+    const before = this.#last;
+    this.#last = new Set(problems.map(troubleKey));
+    return problems.filter((problem) => !before.has(troubleKey(problem)));
+  }
+}
+
+function tell({ logger, serviceHealth }: GatewayContext, report: RunReport, told: Told): void {
   const { outcome } = report;
   const described = describeRun(report);
   const line = described === null ? null : plain(described);
   if (line !== null) logger[outcome === "done" ? "info" : "warn"](`influxion: ${line}`);
   for (const note of report.failures.slice(0, 5)) {
     logger.warn(`influxion: failing: ${noteWords(note)}`);
+  }
+  for (const { agentId = "", sessionId = "", message } of told.fresh(
+    report.problems.filter(isOfRun),
+  )) {
+    logger.warn(`influxion: ${noteWords({ agentId, sessionId, reason: message })}`);
   }
   if (outcome === "done") serviceHealth?.clearFailure();
   else serviceHealth?.reportFailure(new Error(line ?? outcome));

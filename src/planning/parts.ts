@@ -1,4 +1,5 @@
-import type { PendingStream, SurveyedSession } from "../discovery/examine.ts";
+import type { SurveyedSession } from "../discovery/examine.ts";
+import type { PendingStream } from "../discovery/scan-streams.ts";
 import { digest } from "../ledger/ledger.ts";
 import type { PlannedPart, SessionRecord, StreamRecord } from "../ledger/records.ts";
 import { MAX_PART_BYTES } from "../protocol/limits.ts";

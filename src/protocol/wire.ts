@@ -55,4 +55,9 @@ export interface Receipt extends v.InferOutput<typeof ReceiptSchema> {
   batchId?: string;
   warnings?: string[];
   errors?: { lineIndex: number; reason: string }[];
+  /** The highest generation of the session that the API holds, at least when that is above the part's. */
+  newestGeneration?: number;
 }
+
+/** What leaves no room above it is no generation that a client began. */
+export const GenerationSchema = v.pipe(Count, v.maxValue(2 ** 52));

@@ -4,7 +4,7 @@ import { printable } from "./names.ts";
 import type { Stored } from "./storage.ts";
 
 /** One line about a part that was taken. */
-export function describe(staged: StagedPart, { part, repeated, late }: Stored): string {
+export function describe(staged: StagedPart, { part, repeated, newer }: Stored): string {
   const name = `agent ${printable(staged.agentId)} session ${printable(staged.sessionId)}`;
   const range = describeRange(part.firstLine, part.lines);
   if (repeated) return `${name}: ${range} once more, answered from the record`;
@@ -14,7 +14,7 @@ export function describe(staged: StagedPart, { part, repeated, late }: Stored): 
     `${bytes(part.decodedBytes)} of JSON`,
   ];
   if (part.receipt.rejected > 0) details.push(`${part.receipt.rejected} rejected`);
-  if (late) {
+  if (newer !== undefined) {
     details.push(`late, for the older generation ${part.generation}`);
   } else if (part.generation > 0 && part.firstLine === 0) {
     details.push(`starts again (generation ${part.generation})`);

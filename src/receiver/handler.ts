@@ -1,6 +1,6 @@
 import { rm } from "node:fs/promises";
 import type { IncomingMessage, ServerResponse } from "node:http";
-import type { Coding } from "../protocol/wire.ts";
+import type { Coding, Receipt } from "../protocol/wire.ts";
 import { errnoOf } from "../shared/problem.ts";
 import { plain } from "../shared/text.ts";
 import { answer } from "./answer.ts";
@@ -10,7 +10,7 @@ import { describe } from "./format.ts";
 import type { PartLimits } from "./limits.ts";
 import { Refusal } from "./refusal.ts";
 import { checkFirstLine, checkHeaders, keyCheck } from "./request.ts";
-import type { Storage } from "./storage.ts";
+import type { Storage, Stored } from "./storage.ts";
 
 export type Handler = (req: IncomingMessage, res: ServerResponse) => Promise<void>;
 
@@ -41,7 +41,7 @@ export function createHandler(
       checkFirstLine(firstLine, staged.firstLine);
       const stored = await storage.commit(idempotencyKey, staged, generation);
       log(describe(staged, stored));
-      await answer(req, res, 200, stored.part.receipt, advertised);
+      await answer(req, res, 200, receiptOf(stored), advertised);
     } finally {
       await rm(file, { force: true });
     }
@@ -67,6 +67,11 @@ export function createHandler(
       res.destroy();
     }
   };
+}
+
+/** What was answered the first time, and what is newest by now. */
+function receiptOf({ part: { receipt }, newer }: Stored): Receipt {
+  return newer === undefined ? receipt : { ...receipt, newestGeneration: newer };
 }
 
 function refusalOf(req: IncomingMessage, error: unknown): Refusal {

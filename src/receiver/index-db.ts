@@ -126,6 +126,17 @@ export class Index {
       .get(stream) as unknown as SessionRow | undefined;
   }
 
+  /** The newest generation of the part's session, as its parts call it, if the part is of an older one. */
+  newerThan({ stream, generation }: Pick<PartRow, "stream" | "generation">): number | undefined {
+    const row = this.#db
+      .prepare(
+        `SELECT max(wire_generation) AS newest FROM sessions WHERE stream = ? AND parts > 0 AND
+         wire_generation > (SELECT wire_generation FROM sessions WHERE stream = ? AND generation = ?)`,
+      )
+      .get(stream, stream, generation);
+    return (row?.newest as number | null | undefined) ?? undefined;
+  }
+
   /** Notes a generation before its file is made, so that no crash leaves a file nobody knows. */
   announce(row: NewGeneration): void {
     this.#db

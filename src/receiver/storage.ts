@@ -17,8 +17,8 @@ import { Refusal } from "./refusal.ts";
 export interface Stored {
   readonly part: PartRow;
   readonly repeated: boolean;
-  /** A newer generation of the session is stored, too. */
-  readonly late: boolean;
+  /** The newest generation of the session that is stored, as its parts call it, if the part is of an older one. */
+  readonly newer: number | undefined;
 }
 
 /** One generation of one session. */
@@ -93,9 +93,9 @@ export class Storage {
         );
       }
       this.#index.countRepeat(key);
-      return { part: known, repeated: true, late: false };
+      return { part: known, repeated: true, newer: this.#index.newerThan(known) };
     }
-    const { session, late } = await this.#place(staged, wireGeneration);
+    const session = await this.#place(staged, wireGeneration);
     const bytes = await append(join(this.#dir, session.file), session.bytes, staged.file);
     const part: PartRow = {
       key,
@@ -115,7 +115,7 @@ export class Storage {
       receivedAt: this.#timestamp(),
     };
     this.#index.commit(part, bytes);
-    return { part, repeated: false, late };
+    return { part, repeated: false, newer: this.#index.newerThan(part) };
   }
 
   /**
@@ -127,7 +127,7 @@ export class Storage {
   async #place(
     staged: StagedPart,
     named: number | undefined,
-  ): Promise<{ session: NewGeneration & Pick<SessionRow, "bytes">; late: boolean }> {
+  ): Promise<NewGeneration & Pick<SessionRow, "bytes">> {
     const { agentId, sessionId, firstLine } = staged;
     const stream = streamOf(agentId, sessionId);
     const newest = this.#index.newest(stream);
@@ -139,12 +139,11 @@ export class Storage {
       const message = `the part begins at line ${firstLine}, but the session's ${which} holds ${count(lines, "line")}`;
       throw new Refusal(409, "OUT_OF_ORDER", message);
     }
-    const late = newest !== undefined && newest.wireGeneration > wireGeneration;
-    if (held !== undefined) return { session: held, late };
+    if (held !== undefined) return held;
     const { generation, file } = await this.#newFile(stream);
     const session = { stream, generation, wireGeneration, agentId, sessionId, file };
     this.#index.announce(session);
-    return { session: { ...session, bytes: 0 }, late };
+    return { ...session, bytes: 0 };
   }
 
   /** A file that is there without being in the index is somebody else's. */

@@ -1,8 +1,9 @@
 import { join } from "node:path";
 import * as v from "valibot";
 import { readRegular } from "../shared/open-file.ts";
+import type { Problem } from "../shared/problem.ts";
 import { removeLeftTemps, replaceFile } from "../shared/replace-file.ts";
-import type { RunReport } from "./report.ts";
+import { isOfRun, MAX_TOLD, type RunReport, troubleKey } from "./report.ts";
 
 /** Writing it takes milliseconds: what has been half-written for this long was killed, in ms. */
 const LEFT_AFTER_MS = 60_000;
@@ -18,6 +19,14 @@ export interface LastRun {
   readonly nextAt?: string | undefined;
   /** The last run that delivered something. */
   readonly lastUpload?: LastUpload | undefined;
+  /** What the last runs met and no look finds again, the latest first. */
+  readonly met?: readonly MetProblem[] | undefined;
+}
+
+/** Something that happened in a run. */
+export interface MetProblem extends Problem {
+  /** ISO 8601 */
+  readonly at: string;
 }
 
 export interface LastUpload {
@@ -37,7 +46,13 @@ const LastRunSchema = v.object({
   lastUpload: v.exactOptional(
     v.object({ at: v.string(), sessions: v.number(), lines: v.number() }),
   ),
+  met: v.exactOptional(
+    v.array(v.looseObject({ at: v.string(), code: v.string(), message: v.string() })),
+  ),
 });
+
+/** How long `status` tells what happened in a run, in ms: until somebody has looked, as far as that can be guessed. */
+const TOLD_FOR_MS = 7 * 24 * 3_600_000;
 
 const pathOf = (stateDir: string): string => join(stateDir, "influxion", "last-run.json");
 
@@ -54,7 +69,7 @@ export async function readLastRun(stateDir: string): Promise<LastRun | null> {
 
 /**
  * Notes a run. What it says nothing about is kept from the runs before: when the
- * service runs next, and when something was delivered last. Best effort: a full
+ * service runs next, when something was delivered last, and for a week what they met. Best effort: a full
  * disk must not turn an upload that worked into a failure.
  */
 export async function noteRun(
@@ -71,8 +86,25 @@ export async function noteRun(
     ...note,
     nextAt: note.nextAt ?? before?.nextAt,
     lastUpload: delivered,
+    met: metUntil(note, before?.met),
   };
   const path = pathOf(stateDir);
   await removeLeftTemps(path, LEFT_AFTER_MS);
   await replaceFile(path, `${JSON.stringify(lastRun)}\n`).catch(() => undefined);
+}
+
+function metUntil(
+  { report, at }: Pick<LastRun, "report" | "at">,
+  before: readonly MetProblem[] = [],
+): MetProblem[] {
+  const met = (report?.problems ?? []).filter(isOfRun).map((problem) => ({ ...problem, at }));
+  const now = new Set(met.map(troubleKey));
+  const earlier = before.filter(
+    (problem) =>
+      !now.has(troubleKey(problem)) &&
+      Math.abs(Date.parse(at) - Date.parse(problem.at)) < TOLD_FOR_MS &&
+      // Each run tries the copy again, so the last one knows.
+      (problem.code !== "LEDGER_COPY" || report === null),
+  );
+  return [...met, ...earlier].slice(0, MAX_TOLD);
 }

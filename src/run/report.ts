@@ -26,6 +26,16 @@ export function noteWords({ agentId, sessionId, reason }: SessionNote): string {
   return plain(sessionId === "" ? `${agentId}: ${reason}` : `${agentId}/${sessionId}: ${reason}`);
 }
 
+/** The same trouble, also when it is in other words each time. */
+export function troubleKey({ code, agentId = "", sessionId = "" }: Problem): string {
+  return JSON.stringify([code, agentId, sessionId]);
+}
+
+/** What only the run that met it can tell; all else is found again by whoever looks. */
+export function isOfRun({ code }: Problem): boolean {
+  return code.startsWith("LEDGER_") || code === "SESSION_RESTARTED";
+}
+
 /** What one run did. Plain data: it is printed, kept for `status` and given out as JSON. */
 export interface RunReport {
   readonly outcome: RunOutcome;

@@ -42,6 +42,8 @@ export class Tally implements SessionTally {
   readonly #covered = new Map<string, number>();
   readonly #completed = new Set<string>();
   readonly #failed = new Set<string>();
+  /** Sessions of which the API has something newer, each told once. */
+  readonly #overtaken = new Set<string>();
   #accepted = 0;
   #rejected = 0;
   #lastAnswer: string | undefined;
@@ -95,6 +97,16 @@ export class Tally implements SessionTally {
 
   restarted({ agentId, sessionId }: SurveyedSession): void {
     const message = `the API has other lines of this session than were recorded here (answered 409), as after a restored backup or on a copied machine; all of it is sent again`;
+    this.problems.push({ code: "SESSION_RESTARTED", agentId, sessionId, message });
+  }
+
+  overtaken({ key, agentId, sessionId }: SurveyedSession, beginsAnew: boolean): void {
+    if (this.#overtaken.has(key)) return;
+    this.#overtaken.add(key);
+    const what = beginsAnew
+      ? "as after a restored snapshot, on a copied machine or when the clock was ahead; all of it is sent again"
+      : "also after all of it was sent again in the last week; if another machine uses the same deploymentId, give each its own";
+    const message = `the API has something newer of this session than was recorded here, ${what}`;
     this.problems.push({ code: "SESSION_RESTARTED", agentId, sessionId, message });
   }
 

@@ -1,5 +1,5 @@
 import * as v from "valibot";
-import { type Receipt, ReceiptSchema } from "../protocol/wire.ts";
+import { GenerationSchema, type Receipt, ReceiptSchema } from "../protocol/wire.ts";
 
 /**
  * The receipt in an answer's body, or null when it is something else. The counts decide:
@@ -10,8 +10,12 @@ export function parseReceipt(body: string): Receipt | null {
   const value = parseJson(body);
   const counts = v.safeParse(ReceiptSchema, value);
   if (!counts.success) return null;
-  const { warnings, errors } = value as Readonly<Record<string, unknown>>;
-  return { ...counts.output, ...readNotes(warnings, errors) };
+  const { warnings, errors, newestGeneration } = value as Readonly<Record<string, unknown>>;
+  return {
+    ...counts.output,
+    ...readNotes(warnings, errors),
+    ...(v.is(GenerationSchema, newestGeneration) ? { newestGeneration } : {}),
+  };
 }
 
 /** Whether it is JSON, of whatever kind. */

@@ -2,7 +2,7 @@ import type { SurveyedSession } from "../discovery/examine.ts";
 import { LedgerError } from "../ledger/files.ts";
 import { digest, type Ledger } from "../ledger/ledger.ts";
 import type { PlannedPart, StreamRecord } from "../ledger/records.ts";
-import type { TargetRecords } from "../ledger/target.ts";
+import { newestSent, type TargetRecords } from "../ledger/target.ts";
 import { type LineCounts, sentLines } from "../lines/entry.ts";
 import type { PlannedSession, PlannedStream } from "../planning/parts.ts";
 import type { Receipt } from "../protocol/wire.ts";
@@ -36,6 +36,8 @@ export interface SessionTally {
   completed(session: SurveyedSession): void;
   /** The API has other lines of the session than the ledger; all of it is sent again. */
   restarted(session: SurveyedSession): void;
+  /** The API has a newer generation of the session than the ledger; all of it is sent again, if it begins anew. */
+  overtaken(session: SurveyedSession, beginsAnew: boolean): void;
   failed(session: SurveyedSession, reason: string): void;
   /** The retries of one session are spent. */
   spent(session: SurveyedSession, reason: string): void;
@@ -148,12 +150,12 @@ async function settle(
   switch (result.kind) {
     case "delivered":
       await confirm(result, inFlight, context);
-      return "continue";
+      return goOnAbove(result.receipt, session, context);
     case "too-large":
       if (await halve(inFlight, context)) return "continue";
       return putAside(result.reason, inFlight, context);
     case "aside":
-      if (result.status === CONFLICT && target.mayRestart(session.key)) {
+      if (result.status === CONFLICT && target.mayRestart(session.key, "restartedAt")) {
         target.restart(session.key, stream.source, START);
         tally.restarted(session);
         return "restart";
@@ -209,6 +211,23 @@ async function confirm(
   }
   tally.delivered(session, part, counts, receipt);
   await ledger.saveSoon();
+}
+
+/** What was delivered is the session's past for an API that holds something newer, which was forgotten here. */
+function goOnAbove(
+  { newestGeneration = -1 }: Receipt,
+  session: SurveyedSession,
+  { target, tally }: UploadContext,
+): "continue" | "restart" {
+  const { key } = session;
+  const record = target.session(key);
+  if (record === undefined || newestGeneration <= newestSent(record)) return "continue";
+  const beginsAnew = target.mayRestart(key, "overtakenAt");
+  tally.overtaken(session, beginsAnew);
+  if (!beginsAnew) return "continue";
+  target.restartAbove(key, newestGeneration);
+  target.clearAside(key);
+  return "restart";
 }
 
 /**

@@ -1,7 +1,7 @@
 import fc from "fast-check";
 import type { Treatment } from "./ingest.ts";
 
-/** What a host does to one session's file. `fresh`: moments before the next run looks. */
+/** What a host does to one session. `fresh`: moments before the next run looks. */
 export type FileAction =
   | { readonly kind: "append"; readonly sizes: readonly number[] }
   | { readonly kind: "blank"; readonly count: number }
@@ -18,6 +18,8 @@ export type FileAction =
   /** `late`: the archive is out of sight until it is revealed. */
   | { readonly kind: "reset"; readonly anew: boolean; readonly late: boolean }
   | { readonly kind: "reveal" }
+  /** The file is out of sight until it is written to again; only an archive can come to light meanwhile. */
+  | { readonly kind: "away" }
   | { readonly kind: "remove" };
 
 export interface Write {
@@ -72,12 +74,13 @@ const fileAction: fc.Arbitrary<FileAction> = fc.oneof(
   fc.record({ kind: fc.constant("edit" as const), line: fc.integer({ min: 1, max: 5 }) }),
   fc.record({ kind: fc.constant("reset" as const), anew: fc.boolean(), late: fc.boolean() }),
   fc.constant({ kind: "reveal" as const }),
+  fc.constant({ kind: "away" as const }),
   fc.constant({ kind: "remove" as const }),
 );
 
 const write: fc.Arbitrary<Write> = fc.record({
   kind: fc.constant("write" as const),
-  session: fc.integer({ min: 0, max: 1 }),
+  session: fc.integer({ min: 0, max: 2 }),
   action: fileAction,
   fresh: fc.boolean(),
 });

@@ -28,6 +28,8 @@ export class Ingest implements AsyncDisposable {
   /** Parts that were taken for the first time. */
   parts = 0;
   requests = 0;
+  /** Receipts name the newest generation. */
+  tellsNewest = true;
   /** Called with every request whose body is here, before it is treated. */
   treat: (request: number) => Treatment = () => ({ kind: "ok" });
   readonly #bodies = new Map<string, string>();
@@ -80,10 +82,14 @@ export class Ingest implements AsyncDisposable {
     if (treatment.kind === "limit" && text.length > treatment.bytes && !this.#taken.has(key)) {
       return answer(response, 413, {});
     }
-    const place = this.#take(key, lines, generation);
+    const taken = this.#take(key, lines, generation);
     if (treatment.kind === "drop") request.socket.destroy();
-    else if (!place) answer(response, 409, {});
-    else answer(response, 200, { accepted: lines.length, rejected: 0, batchId: key });
+    else if (!taken) answer(response, 409, {});
+    else {
+      const receipt = { accepted: lines.length, rejected: 0, batchId: key };
+      const newestGeneration = Math.max(...(this.#numbers.get(sessionOf(lines)) ?? []));
+      answer(response, 200, this.tellsNewest ? { ...receipt, newestGeneration } : receipt);
+    }
   }
 
   #check(key: string, text: string, lines: readonly string[]): number {
@@ -102,9 +108,8 @@ export class Ingest implements AsyncDisposable {
   /** False when the part does not continue what is held. */
   #take(key: string, lines: readonly string[], generation: number): boolean {
     if (this.#taken.has(key)) return true;
-    const parsed = lines.map((line) => JSON.parse(line) as Envelope);
-    const { agentId, sessionId, lineIndex } = parsed[0] as Envelope;
-    const session = `${agentId}/${sessionId}`;
+    const { lineIndex } = JSON.parse(lines[0] ?? "") as Envelope;
+    const session = sessionOf(lines);
     const generations = this.sessions.get(session) ?? [];
     this.sessions.set(session, generations);
     if (lineIndex === 0) generations.push([]);
@@ -131,6 +136,11 @@ interface Envelope {
   readonly agentId: string;
   readonly sessionId: string;
   readonly lineIndex: number;
+}
+
+function sessionOf([line = ""]: readonly string[]): string {
+  const { agentId, sessionId } = JSON.parse(line) as Envelope;
+  return `${agentId}/${sessionId}`;
 }
 
 const MARK = ',"payload":';

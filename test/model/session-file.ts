@@ -1,21 +1,41 @@
 import {
   existsSync,
   mkdirSync,
+  readdirSync,
   readFileSync,
   renameSync,
   utimesSync,
   writeFileSync,
 } from "node:fs";
 import { basename, dirname, join } from "node:path";
-import { digestOf, digestsOf, History, payloadOf, type Version } from "../soak/history.ts";
+import {
+  digestOf,
+  digestsOf,
+  History,
+  payloadOf,
+  type Version,
+  wholeLinesOf,
+} from "../soak/history.ts";
 import { header } from "../support/transcripts.ts";
 import type { FileAction } from "./actions.ts";
+
+/** A session as a host keeps it. */
+export interface HostSession {
+  readonly id: string;
+  readonly history: History;
+  write(action: FileAction, fresh: boolean): void;
+  finishRewrite(): void;
+  /** Nothing stays half done. */
+  settle(): void;
+  /** The lines of each of its streams that are not blank, from the oldest to what it is now. */
+  onDisk(): string[][];
+}
 
 /** Up to here a fingerprint covers everything before a position; behind it, an edit that keeps every length cannot be seen. */
 const SEEN_BYTES = 4096;
 
-/** One session's file and its past. */
-export class SessionFile {
+/** One session of a host that keeps it in a file, and its past. */
+export class SessionFile implements HostSession {
   readonly id: string;
   readonly history = new History();
   readonly #path: string;
@@ -39,11 +59,12 @@ export class SessionFile {
 
   write(action: FileAction, fresh: boolean): void {
     this.finishRewrite();
-    // After a reset or a deletion, what was begun stays as it is.
     if (action.kind === "reveal") {
       this.#reveal();
       return;
     }
+    this.#comeBack();
+    // After a reset or a deletion, what was begun stays as it is.
     if (action.kind !== "reset" && action.kind !== "remove") this.#finishLine();
     if (!this.#has("\n")) this.#add([header(this.id)]);
     this.#apply(action);
@@ -51,11 +72,20 @@ export class SessionFile {
     this.#touch(fresh || this.#rewritten !== undefined);
   }
 
-  /** Nothing stays half done. */
   settle(): void {
     this.finishRewrite();
+    this.#comeBack();
     this.#finishLine();
     while (this.#hidden.length > 0) this.#reveal();
+  }
+
+  onDisk(): string[][] {
+    const names = readdirSync(dirname(this.#path));
+    const resets = names.filter((name) => name.startsWith(`${this.id}.jsonl.reset.`)).sort();
+    const live = names.filter((name) => name === `${this.id}.jsonl`);
+    return [...resets, ...live].map((name) =>
+      wholeLinesOf(readFileSync(join(dirname(this.#path), name), "utf8")),
+    );
   }
 
   finishRewrite(): void {
@@ -105,7 +135,14 @@ export class SessionFile {
         if (this.#version !== undefined) this.#version.alive = false;
         this.#rename("deleted");
         break;
+      case "away":
+        renameSync(this.#path, hiddenPath(this.#path));
+        break;
     }
+  }
+
+  #comeBack(): void {
+    if (existsSync(hiddenPath(this.#path))) renameSync(hiddenPath(this.#path), this.#path);
   }
 
   #reset(late: boolean): void {
@@ -123,6 +160,7 @@ export class SessionFile {
     const { versions } = this.history;
     const index = hidden.version === undefined ? 0 : versions.indexOf(hidden.version);
     this.history.slack += versions.length - index;
+    this.history.isShuffled = true;
     renameSync(hiddenPath(hidden.path), hidden.path);
   }
 

@@ -1,4 +1,4 @@
-import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { readConfig } from "../../src/config/config.ts";
@@ -7,19 +7,21 @@ import { IdleCache } from "../../src/run/idle-cache.ts";
 import type { RunReport } from "../../src/run/report.ts";
 import { run } from "../../src/run/run.ts";
 import { compare } from "../soak/conservation.ts";
-import { digestsOf, wholeLinesOf } from "../soak/history.ts";
+import { digestsOf } from "../soak/history.ts";
 import type { Run, Step } from "./actions.ts";
 import type { Ingest } from "./ingest.ts";
-import { SessionFile } from "./session-file.ts";
+import { SessionDb } from "./session-db.ts";
+import { type HostSession, SessionFile } from "./session-file.ts";
 
 /** Rounds that everything must be delivered in once nothing goes wrong any more. */
 const LAST_RUNS = 40;
 
-/** Two sessions of one agent, what they have been, and a plugin that uploads them. */
+/** Two sessions in files and one in a database, what they have been, and a plugin that uploads them. */
 export class World implements Disposable {
   readonly #dir = mkdtempSync(join(tmpdir(), "influxion-model-"));
   readonly #ingest: Ingest;
-  readonly #sessions: readonly SessionFile[];
+  readonly #inDatabase: SessionDb;
+  readonly #sessions: readonly HostSession[];
   readonly #runs = new IdleCache(run);
   #offset = 0;
 
@@ -27,7 +29,9 @@ export class World implements Disposable {
     ingest.reset();
     this.#ingest = ingest;
     const dir = join(this.#dir, "agents", "main", "sessions");
-    this.#sessions = ["a", "b"].map((id) => new SessionFile(dir, id, this.now));
+    this.#inDatabase = new SessionDb(this.#dir, "c");
+    const files = ["a", "b"].map((id) => new SessionFile(dir, id, this.now));
+    this.#sessions = [...files, this.#inDatabase];
   }
 
   now = (): number => Date.now() + this.#offset;
@@ -74,6 +78,7 @@ export class World implements Disposable {
   }
 
   [Symbol.dispose](): void {
+    this.#inDatabase[Symbol.dispose]();
     rmSync(this.#dir, { recursive: true, force: true });
   }
 
@@ -83,16 +88,11 @@ export class World implements Disposable {
   }
 
   #differences(): string[] {
-    const dir = join(this.#dir, "agents", "main", "sessions");
-    return this.#sessions.flatMap(({ id, history }) => {
-      const names = readdirSync(dir).filter((name) => name.startsWith(`${id}.jsonl`));
-      const resets = names.filter((name) => name.includes(".reset.")).sort();
-      const live = names.filter((name) => name === `${id}.jsonl`);
-      const onDisk = [...resets, ...live].map((name) =>
-        digestsOf(wholeLinesOf(readFileSync(join(dir, name), "utf8"))),
-      );
-      const session = `main/${id}`;
-      return compare(session, history, this.#ingest.sessions.get(session) ?? [], onDisk);
+    return this.#sessions.flatMap((session) => {
+      const { id, history } = session;
+      const onDisk = session.onDisk().map(digestsOf);
+      const name = `main/${id}`;
+      return compare(name, history, this.#ingest.sessions.get(name) ?? [], onDisk);
     });
   }
 

@@ -262,17 +262,21 @@ test.for([
 test("P11: a clock that jumps neither forgets sessions at once nor keeps them for ever", async () => {
   await using lab = await Lab.start();
   const path = lab.session("main", "gone");
+  lab.session("main", "stays");
   await lab.run();
   renameSync(path, join(lab.dir, "kept"));
-  for (let times = 1; times < MISSING_TIMES; times++) {
-    lab.clockOffset = -times * 365 * MISSING_EVERY_MS;
-    await lab.run();
-    lab.clockOffset += 60_000;
-    await lab.run();
-    expect(await lab.record("main", "gone")).toBeDefined();
+  // To and fro, and ever further back.
+  for (let times = 1; times <= 2 * MISSING_TIMES; times++) {
+    for (const offset of [0, 400, -times]) {
+      lab.clockOffset = offset * 3 * MISSING_EVERY_MS;
+      await lab.run();
+      expect(await lab.record("main", "gone")).toBeDefined();
+    }
   }
-  lab.clockOffset = 365 * MISSING_EVERY_MS;
-  await lab.run();
+  for (let times = 1; times < MISSING_TIMES; times++) {
+    lab.clockOffset += MISSING_EVERY_MS;
+    await lab.run();
+  }
   expect(await lab.record("main", "gone")).toBeUndefined();
 });
 
@@ -308,6 +312,29 @@ test("P72: a session that comes back is as if it had never been away", async () 
   expect(await lab.record("main", "abc")).toBeDefined();
   expect(lab.receiver.stats().parts).toBe(1);
 });
+
+for (const [what, isEmpty] of [
+  ["not there", false],
+  ["an empty mount point", true],
+] as const) {
+  test(`P72: while the folder of all agents is ${what}, nothing is forgotten`, async () => {
+    await using lab = await Lab.start();
+    lab.session("main", "abc");
+    lab.session("ops", "def");
+    await lab.run();
+    const agents = join(lab.stateDir, "agents");
+    renameSync(agents, join(lab.dir, "away"));
+    if (isEmpty) mkdirSync(join(agents, "main", "sessions"), { recursive: true });
+    for (let times = 0; times < 2 * MISSING_TIMES; times++) {
+      lab.clockOffset += 3 * MISSING_EVERY_MS;
+      await lab.run();
+    }
+    rmSync(agents, { recursive: true, force: true });
+    renameSync(join(lab.dir, "away"), agents);
+    expect((await lab.run()).sent.parts).toBe(0);
+    expect(lab.receiver.stats().parts).toBe(2);
+  });
+}
 
 test("P72: a laptop that sleeps for weeks while a disk is not mounted forgets nothing", async () => {
   await using lab = await Lab.start();

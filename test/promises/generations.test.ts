@@ -3,9 +3,10 @@ import { dirname } from "node:path";
 import { expect, test } from "vitest";
 import { FIRST_LINE_HEADER, GENERATION_HEADER } from "../../src/protocol/wire.ts";
 import { Ingest } from "../model/ingest.ts";
+import { AgentDb, conversation } from "../support/agent-db.ts";
 import { type FaultServer, startFaultServer } from "../support/fault-server.ts";
 import { Lab } from "../support/lab.ts";
-import { lines, message, rest, session, write } from "../support/transcripts.ts";
+import { lines, message, rest, session, sessionPath, write } from "../support/transcripts.ts";
 
 const RESET = ".reset.2026-11-19T10-00-00.000Z";
 
@@ -93,6 +94,52 @@ test("P74: so is a past that was missed because it was renamed while the names w
   expect(held).toContain(readFileSync(path + RESET, "utf8"));
 });
 
+test("P74: the present goes behind a past that comes to light beside a database, too", async () => {
+  await using lab = await Lab.start();
+  const events = conversation("abc", 5);
+  const host = new AgentDb(lab.stateDir);
+  host.addSession("abc", events);
+  await lab.run();
+  write(sessionPath(lab.stateDir, "main", `abc.jsonl${RESET}`), lines(session("before", 3)));
+  host.append("abc", [{ type: "message", id: "last" }]);
+  const report = await lab.run();
+  expect(report).toMatchObject({ outcome: "done", sent: { lines: 10 }, left: { sessions: 0 } });
+  expect(lab.received("main", "abc")).toBe(lines(host.texts("abc")));
+  expect((await lab.run()).sent.parts).toBe(0);
+  host.close();
+});
+
+test("P74: a past that came to light while the present was away does not stay the newest", async () => {
+  await using lab = await Lab.start();
+  const path = lab.session("main", "abc");
+  await lab.run();
+  renameSync(path, `${lab.dir}/away`);
+  write(path + RESET, lines(session("before", 3)));
+  await lab.run();
+  renameSync(`${lab.dir}/away`, path);
+  await lab.run();
+  expect(lab.received("main", "abc")).toBe(readFileSync(path, "utf8"));
+  // Away once more, there is nothing newer to tell, nor when it is back.
+  renameSync(path, `${lab.dir}/away`);
+  expect((await lab.run()).sent.parts).toBe(0);
+  renameSync(`${lab.dir}/away`, path);
+  expect((await lab.run()).sent.parts).toBe(0);
+});
+
+test("P74: of what was sent behind a past, only the present is sent once more", async () => {
+  await using lab = await Lab.start();
+  const path = lab.session("main", "abc", session("abc", 2));
+  for (const second of [4, 5, 6]) {
+    write(`${path}.reset.2026-11-19T10-00-0${second}.000Z`, lines(session(`${second}`, second)));
+  }
+  await lab.run();
+  write(path + RESET, lines(session("before", 20)));
+  const report = await lab.run();
+  expect(report.sent.lines).toBe(21 + 3);
+  expect(lab.received("main", "abc")).toBe(readFileSync(path, "utf8"));
+  expect((await lab.run()).sent.parts).toBe(0);
+});
+
 test("P74: a past that cannot be sent yet does not let the present be taken for newer", async () => {
   await using lab = await Lab.start();
   const path = lab.session("main", "abc");
@@ -172,6 +219,7 @@ async function twoMachines(apiUrl: string) {
 test("P70: two machines with one deploymentId do not send a session again and again", async () => {
   // A server that does not know generations cannot tell the two apart.
   await using ingest = await Ingest.start();
+  ingest.tellsNewest = false;
   const { failing } = await twoMachines(ingest.url);
   expect(ingest.sessions.get("main/abc")?.length).toBeLessThanOrEqual(3);
   expect(failing).toMatchObject([{ reason: expect.stringContaining("give each its own") }]);
@@ -182,7 +230,89 @@ test("P70 P73: a server that knows generations keeps what each of them sends", a
   const { failing, contents } = await twoMachines(lab.receiver.url);
   expect(failing).toEqual([]);
   const held = lab.receiver.sessions().map(({ file }) => readFileSync(file, "utf8"));
-  expect(held).toEqual(contents);
+  // Each of them was the newest at the end of one restart, and no more than one.
+  expect(held).toEqual(expect.arrayContaining(contents));
+  expect(held.length).toBeLessThanOrEqual(4);
+});
+
+/** The state directory as it is now, to be put back later. */
+function snapshot(lab: Lab): () => void {
+  const copy = `${lab.dir}/snapshot`;
+  cpSync(lab.stateDir, copy, { recursive: true, preserveTimestamps: true });
+  return () => {
+    rmSync(lab.stateDir, { recursive: true });
+    cpSync(copy, lab.stateDir, { recursive: true, preserveTimestamps: true });
+  };
+}
+
+const DAY_MS = 24 * 3_600_000;
+
+test("P70 P74: after a snapshot is restored with the ledger in it, the lost time does not stay the newest", async () => {
+  await using lab = await Lab.start();
+  const path = lab.session("main", "abc");
+  await lab.run();
+  const restore = snapshot(lab);
+  write(path, lines(session("lost", 3)));
+  await lab.run();
+  restore();
+  lab.append(path, [message(9)]);
+  const report = await lab.run();
+  expect(report).toMatchObject({ outcome: "done", left: { sessions: 0 } });
+  expect(report.problems).toMatchObject([{ code: "SESSION_RESTARTED", sessionId: "abc" }]);
+  expect(lab.received("main", "abc")).toBe(readFileSync(path, "utf8"));
+  lab.append(path, [message(10)]);
+  expect(await lab.run()).toMatchObject({ sent: { lines: 1 }, problems: [] });
+  expect(lab.received("main", "abc")).toBe(readFileSync(path, "utf8"));
+});
+
+test.for(["lost", "rolled back"])(
+  "P73 P74: a generation grows although the clock was ahead and the ledger is %s",
+  async (how) => {
+    await using lab = await Lab.start();
+    const path = lab.session("main", "abc");
+    const folder = dirname(lab.ledgerPaths.primary);
+    await lab.run();
+    const saved = how === "lost" ? undefined : `${lab.dir}/saved`;
+    if (saved !== undefined) cpSync(folder, saved, { recursive: true });
+    lab.append(path, [message(7)]);
+    await lab.run();
+    lab.clockOffset = 400 * DAY_MS;
+    write(path, lines(session("ahead", 3)));
+    await lab.run();
+    rmSync(folder, { recursive: true });
+    if (saved !== undefined) cpSync(saved, folder, { recursive: true });
+    lab.clockOffset = 0;
+    rest(write(path, lines([...session("abc"), message(8)])));
+    await lab.run();
+    expect(lab.received("main", "abc")).toBe(readFileSync(path, "utf8"));
+  },
+);
+
+test("P70: an API that always knows a newer generation has a session sent again once a week", async () => {
+  await using lab = await Lab.start();
+  const path = lab.session("main", "abc");
+  const server = await startFaultServer({
+    script: ({ headers, index }) => {
+      const newestGeneration = Number(headers[GENERATION_HEADER]) + 1000;
+      const receipt = { accepted: index < 2 ? 5 : 1, rejected: 0, batchId: "b" };
+      return {
+        kind: "status",
+        status: 200,
+        body: JSON.stringify({ ...receipt, newestGeneration }),
+      };
+    },
+  });
+  await lab.run({ apiUrl: server.url });
+  const [first, second] = placesOf(server);
+  expect(second).toEqual({ generation: (first?.generation ?? 0) + 1001, firstLine: 0 });
+  for (const days of [1, 5]) {
+    lab.clockOffset = days * DAY_MS;
+    lab.append(path, [message(days)]);
+    const report = await lab.run({ apiUrl: server.url });
+    expect(report.sent.lines).toBe(1);
+    expect(report.problems).toMatchObject([{ message: expect.stringContaining("give each its") }]);
+  }
+  await server.close();
 });
 
 test("P70: what begins anew keeps within the limits of the run", async () => {

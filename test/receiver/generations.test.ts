@@ -60,6 +60,25 @@ test("a late part of an older generation is stored where it belongs", async () =
   ]);
 });
 
+test("the receipt of a late part names the newest generation, and is the same beside that", async () => {
+  const receiver = await receiverIn(await tempDir());
+  const first = await sendPart(receiver, CLOCK, [0, 1]);
+  expect(Object.keys(first.json)).toEqual(["accepted", "rejected", "batchId"]);
+  expect((await sendPart(receiver, CLOCK + 7, [0, 1])).json).not.toHaveProperty("newestGeneration");
+  const late = await sendPart(receiver, CLOCK, [1, 3]);
+  expect(late.json).toMatchObject({ accepted: 2, newestGeneration: CLOCK + 7 });
+  await sendPart(receiver, CLOCK + 9, [0, 1]);
+  const newestGeneration = CLOCK + 9;
+  expect((await sendPart(receiver, CLOCK, [1, 3])).json).toEqual({
+    ...late.json,
+    newestGeneration,
+  });
+  expect((await sendPart(receiver, CLOCK, [0, 1])).json).toEqual({
+    ...first.json,
+    newestGeneration,
+  });
+});
+
 test("the late beginning of an older generation never becomes the newest", async () => {
   const dir = await tempDir();
   const receiver = await receiverIn(dir);

@@ -54,7 +54,7 @@ function checkNothingTwice(
 /** What is on disk is held, in the order in which it was written; what was written last is the newest. */
 function checkNothingLost(
   session: string,
-  { versions }: History,
+  { versions, isShuffled }: History,
   generations: Generations,
 ): string[] {
   const problems: string[] = [];
@@ -70,7 +70,7 @@ function checkNothingLost(
       problems.push(`${session}: ${lines.length} lines are on disk, but only ${most} are held`);
     } else if (version === written.at(-1) && found !== generations.length - 1) {
       problems.push(`${session}: the newest generation is not what is on disk`);
-    } else {
+    } else if (!isShuffled) {
       before = found;
     }
   }

@@ -16,6 +16,8 @@ export class History {
   readonly versions: Version[] = [];
   /** Generations that may exist besides one a version: the writer was held up in the middle of a rewrite. */
   slack = 0;
+  /** Earlier versions came to light behind later ones: only what it is now has its place, the last. */
+  isShuffled = false;
   /** When it was deleted, in ms since the epoch; undefined while it is there. */
   deletedAt: number | undefined;
 

@@ -139,8 +139,8 @@ export class Lab implements AsyncDisposable {
     );
   }
 
-  /** One run of the service in the Gateway, and all that it logs and reports to the host. */
-  async serve(overrides: Record<string, unknown> = {}): Promise<string[]> {
+  /** Runs of the service in the Gateway, and all that it logs and reports to the host. */
+  async serve(overrides: Record<string, unknown> = {}, runs = 1): Promise<string[]> {
     const said: string[] = [];
     const say = (line: string): unknown => said.push(line);
     const { everyMs: _, ...config } = this.config(overrides);
@@ -156,12 +156,13 @@ export class Lab implements AsyncDisposable {
       },
       { ...config, upload: { ...config.upload, every: "1s" } },
     );
-    const before = (await readLastRun(this.stateDir))?.at;
+    let before = (await readLastRun(this.stateDir))?.at;
     scheduler.start();
-    for (;;) {
+    for (let left = runs; left > 0; await sleep(20)) {
       const noted = await readLastRun(this.stateDir);
-      if (noted !== null && noted.at !== before) break;
-      await sleep(20);
+      if (noted === null || noted.at === before) continue;
+      before = noted.at;
+      left--;
     }
     await scheduler.stop();
     return said;

@@ -49,6 +49,11 @@ test.for([
     ["main/abc line 2 was rejected: the reason is not text"],
   ],
   ["a batchId that is a number", ',"batchId":7', []],
+  ["a newest generation that is text", ',"newestGeneration":"9000000000000"', []],
+  ["a newest generation that is negative", ',"newestGeneration":-1', []],
+  ["a newest generation that is no integer", ',"newestGeneration":1e300', []],
+  ["a newest generation with no room above it", ',"newestGeneration":9007199254740991', []],
+  ["an older newest generation", ',"newestGeneration":7', []],
   ["members that nobody knows", `,"more":${deep(100_000)},"__proto__":{"accepted":9}`, []],
 ] as const)("P1: a receipt is one whatever else it says: %s", async ([, rest, warnings]) => {
   const { report, again, requests } = await answered(receipt(rest));
