@@ -1,6 +1,6 @@
 import { normalizeAgentId, slugOf } from "../shared/agent-id.ts";
 import type { FilterOptions } from "./config.ts";
-import { compileGlob } from "./glob.ts";
+import { compileGlob, compileIdGlob } from "./glob.ts";
 
 /** The option that keeps a session on this machine. */
 export type FilterName =
@@ -49,12 +49,12 @@ export interface Filter {
 }
 
 export function createFilter(options: FilterOptions): Filter {
-  const allow = patterns("filter.agents.allow", options.agents.allow, agentForms);
-  const deny = patterns("filter.agents.deny", options.agents.deny, agentForms);
-  const sessions = patterns("filter.sessions.deny", options.sessions.deny, sessionForms);
+  const allow = patterns("filter.agents.allow", options.agents.allow, matchesAgent);
+  const deny = patterns("filter.agents.deny", options.agents.deny, deniesAgent);
+  const sessions = patterns("filter.sessions.deny", options.sessions.deny, matchesSession);
 
   const byAgent = (names: readonly string[]): FilterName | null => {
-    const forms = names.flatMap((name) => [fold(name), slugOf(name)]);
+    const forms = names.map((name) => ({ text: fold(name), id: slugOf(name) }));
     const allowed = matchAny(allow, forms);
     if (matchAny(deny, forms)) return "filter.agents.deny";
     return allow.length > 0 && !allowed ? "filter.agents.allow" : null;
@@ -98,52 +98,83 @@ function undecidable(option: string, unknown: string): NameVerdict {
   };
 }
 
-interface Pattern {
+interface Pattern<Name> {
   readonly option: FilterName;
   readonly pattern: string;
-  /** Takes a name as {@link fold} or {@link slugOf} makes it. */
-  readonly matches: (form: string) => boolean;
+  readonly matches: Matches<Name>;
   matched: boolean;
 }
 
-function patterns(
+type Matches<Name> = (name: Name) => boolean;
+
+function patterns<Name>(
   option: FilterName,
   list: readonly string[],
-  forms: (pattern: string) => string[],
-): Pattern[] {
-  return list.map((pattern) => {
-    const globs = forms(pattern).map(compileGlob);
-    // As it is written, too: a label such as "[draft] notes" is no set of characters.
-    const written = fold(pattern);
-    const matches = (form: string): boolean => form === written || globs.some((glob) => glob(form));
-    return { option, pattern, matches, matched: false };
-  });
+  matchesOf: (pattern: string) => Matches<Name>,
+): Pattern<Name>[] {
+  return list.map((pattern) => ({
+    option,
+    pattern,
+    matches: matchesOf(pattern),
+    matched: false,
+  }));
 }
 
 /** Asks all of them, so that each is known to have matched. */
-function matchAny(list: readonly Pattern[], forms: readonly string[]): boolean {
+function matchAny<Name>(list: readonly Pattern<Name>[], names: readonly Name[]): boolean {
   let any = false;
   for (const pattern of list) {
-    if (!forms.some(pattern.matches)) continue;
+    if (!names.some(pattern.matches)) continue;
     pattern.matched = true;
     any = true;
   }
   return any;
 }
 
-/** One form for what people do not tell apart. */
-const fold = (text: string): string => text.trim().normalize("NFC").toLowerCase();
+/** One form for what people do not tell apart: a capital may have several small letters, or more than one character. */
+const fold = (text: string): string =>
+  text
+    .trim()
+    .normalize("NFC")
+    .toLowerCase()
+    .replaceAll("ς", "σ")
+    .replaceAll("i\u0307", "i")
+    .normalize("NFC");
 
-const sessionForms = (pattern: string): string[] => [fold(pattern)];
+/** Takes a name as {@link fold} makes it. */
+function matchesSession(pattern: string): Matches<string> {
+  const written = fold(pattern);
+  const glob = compileGlob(written);
+  // As it is written, too: a label such as "[draft] notes" is no set of characters.
+  return (name) => name === written || glob(name);
+}
+
+interface AgentName {
+  /** As {@link fold} makes it. */
+  readonly text: string;
+  /** The id that the host makes of it; "" for none. */
+  readonly id: string;
+}
 
 const GLOB_SYNTAX = /[*?[\]{}\\]/;
 
-/** As it is written, and as the host would write it: what an id cannot have becomes a dash. */
-function agentForms(pattern: string): string[] {
-  const folded = fold(pattern);
-  const slug = GLOB_SYNTAX.test(pattern)
-    ? // Dashes at the edges stay: without them "é*" would be "*", and match everything.
-      folded.replace(/[^a-z0-9_*?[\]{},!\\-]+/g, "-")
-    : normalizeAgentId(pattern);
-  return [folded, slug];
+function matchesAgent(pattern: string): Matches<AgentName> {
+  const matches = matchesSession(pattern);
+  const literal = GLOB_SYNTAX.test(pattern) ? null : normalizeAgentId(pattern);
+  return ({ text, id }) => matches(text) || matches(id) || id === literal;
+}
+
+/**
+ * Also what the pattern may mean when only an agent's id is known, and not the name that the host
+ * made it of. What may be meant is denied; nothing is allowed for that.
+ */
+function deniesAgent(pattern: string): Matches<AgentName> {
+  const matches = matchesAgent(pattern);
+  const lower = pattern.trim().toLowerCase();
+  // A glob with nothing in it that an id may have, such as "é*", would match every id.
+  if (!GLOB_SYNTAX.test(lower) || !/[a-z0-9_]/.test(lower)) return matches;
+  const glob = compileIdGlob(lower);
+  // "My Agent [old]" may be a name: then only stars are more than they look.
+  const name = compileIdGlob(lower.replace(/[?[\]{}\\]/g, "\\$&"));
+  return (agent) => matches(agent) || glob(agent.id) || name(agent.id);
 }

@@ -122,7 +122,7 @@ test.for([
   ["(a|b)"],
   [" "],
   [""],
-  ["*a*b*c*d*"],
+  ["[[:digit:]]*"],
 ] as const)(
   "P67: the pattern %j is refused, because it would deny what nobody meant, or nothing",
   ([pattern]) => {
@@ -132,9 +132,7 @@ test.for([
       { sessions: { deny: [pattern] } },
     ]) {
       expect(problems({ ...MINIMAL, filter })).toEqual([
-        expect.stringMatching(
-          /at filter\.\w+\.\w+\.\d; expected a list of .+ with at most four \*, /,
-        ),
+        expect.stringMatching(/at filter\.\w+\.\w+\.\d; expected a list of .+ with \*, /),
       ]);
     }
   },
