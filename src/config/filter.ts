@@ -1,4 +1,5 @@
 import { normalizeAgentId, slugOf } from "../shared/agent-id.ts";
+import { parseSessionKey } from "../shared/session-key.ts";
 import type { FilterOptions } from "./config.ts";
 import { compileGlob, compileIdGlob } from "./glob.ts";
 
@@ -37,6 +38,8 @@ export interface UnmatchedPattern {
 export interface Filter {
   /** The filter that excludes a whole agent, or null. @param names all it is known by */
   byAgent(names: readonly string[]): FilterName | null;
+  /** The same for one of which only an id is at hand; it may have been asked about by all its names before. */
+  byAgentId(agentId: string): FilterName | null;
   /** @param agentNames all that its agent is known by */
   byName(agentNames: readonly string[], session: SessionNames): NameVerdict;
   /** @param bytes size of the whole session */
@@ -44,8 +47,10 @@ export interface Filter {
   /** The patterns that matched nothing of what was asked about so far. */
   unmatched(): UnmatchedPattern[];
   readonly minMessages: number;
-  /** Whether sessions are told by their names, so that these must be found out. */
+  /** Whether sessions are told by their names or keys, so that these must be found out. */
   readonly needsNames: boolean;
+  /** Whether it matters that a session may have names that are not found. */
+  readonly needsAllNames: boolean;
 }
 
 export function createFilter(options: FilterOptions): Filter {
@@ -53,27 +58,56 @@ export function createFilter(options: FilterOptions): Filter {
   const deny = patterns("filter.agents.deny", options.agents.deny, deniesAgent);
   const sessions = patterns("filter.sessions.deny", options.sessions.deny, matchesSession);
 
-  const byAgent = (names: readonly string[]): FilterName | null => {
+  const asksForAgents = allow.length + deny.length > 0;
+  const needsAllNames = options.sessions.deny.some((pattern) => !UUID.test(pattern));
+  /** Of agents that were asked about, by each id. */
+  const known = new Map<string, FilterName | null>();
+
+  const askAgent = (names: readonly string[]): FilterName | null => {
     const forms = names.map((name) => ({ text: fold(name), id: slugOf(name) }));
     const allowed = matchAny(allow, forms);
     if (matchAny(deny, forms)) return "filter.agents.deny";
     return allow.length > 0 && !allowed ? "filter.agents.allow" : null;
   };
+  /** An agent is asked about with each of its sessions. */
+  const asked = new WeakMap<readonly string[], FilterName | null>();
+  const byAgent = (names: readonly string[]): FilterName | null => {
+    const before = asksForAgents ? asked.get(names) : null;
+    if (before !== undefined) return before;
+    const verdict = askAgent(names);
+    asked.set(names, verdict);
+    for (const id of names.map(slugOf)) known.set(id, known.get(id) ?? verdict);
+    return verdict;
+  };
+  const byAgentId = (agentId: string): FilterName | null =>
+    known.get(agentId) ?? byAgent([agentId]);
+  /** Whose the session is by its keys, which need not be the agent in whose store it is. */
+  const byKeys = (agentNames: readonly string[], names: readonly string[]): FilterName | null => {
+    const own = new Set(agentNames.map(slugOf));
+    for (const name of names) {
+      const agentId = parseSessionKey(name)?.agentId;
+      const verdict = agentId === undefined || own.has(agentId) ? null : byAgentId(agentId);
+      if (verdict !== null) return verdict;
+    }
+    return null;
+  };
 
   return {
     minMessages: options.minMessages,
-    needsNames: sessions.length > 0,
+    needsNames: asksForAgents || sessions.length > 0,
+    needsAllNames,
     byAgent,
+    byAgentId,
     byName(agentNames, { sessionId, names, namesUnknown, agentUnknown }) {
-      const byItsAgent = byAgent(agentNames);
+      const byItsAgent = asksForAgents ? (byAgent(agentNames) ?? byKeys(agentNames, names)) : null;
       if (byItsAgent !== null) return { kind: "excluded", filter: byItsAgent };
-      if (agentUnknown !== undefined && allow.length + deny.length > 0) {
+      if (agentUnknown !== undefined && asksForAgents) {
         return undecidable("filter.agents", agentUnknown);
       }
       if (matchAny(sessions, [sessionId, ...names].map(fold))) {
         return { kind: "excluded", filter: "filter.sessions.deny" };
       }
-      if (namesUnknown !== undefined && sessions.length > 0) {
+      if (namesUnknown !== undefined && needsAllNames) {
         return undecidable("filter.sessions.deny", namesUnknown);
       }
       return { kind: "passes" };
@@ -131,6 +165,9 @@ function matchAny<Name>(list: readonly Pattern<Name>[], names: readonly Name[]):
   return any;
 }
 
+/** An id as the host makes it is no key, label or display name. */
+const UUID = /^\s*[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}\s*$/i;
+
 /** One form for what people do not tell apart: a capital may have several small letters, or more than one character. */
 const fold = (text: string): string =>
   text
@@ -142,11 +179,27 @@ const fold = (text: string): string =>
     .normalize("NFC");
 
 /** Takes a name as {@link fold} makes it. */
-function matchesSession(pattern: string): Matches<string> {
+function matchesText(pattern: string): Matches<string> {
   const written = fold(pattern);
   const glob = compileGlob(written);
   // As it is written, too: a label such as "[draft] notes" is no set of characters.
   return (name) => name === written || glob(name);
+}
+
+/** Takes a name as {@link fold} makes it. The agent of a key may be written as its user calls it. */
+function matchesSession(pattern: string): Matches<string> {
+  const matches = matchesText(pattern);
+  const [, agent = "", rest] = /^agent:([^:]+):(.+)$/is.exec(pattern.trim()) ?? [];
+  if (rest === undefined) return matches;
+  const matchesId = deniesAgent(agent);
+  const matchesRest = matchesText(rest);
+  return (name) => {
+    const key = parseSessionKey(name);
+    return (
+      matches(name) ||
+      (key !== null && matchesId({ text: key.agentId, id: key.agentId }) && matchesRest(key.rest))
+    );
+  };
 }
 
 interface AgentName {
@@ -159,7 +212,7 @@ interface AgentName {
 const GLOB_SYNTAX = /[*?[\]{}\\]/;
 
 function matchesAgent(pattern: string): Matches<AgentName> {
-  const matches = matchesSession(pattern);
+  const matches = matchesText(pattern);
   const literal = GLOB_SYNTAX.test(pattern) ? null : normalizeAgentId(pattern);
   return ({ text, id }) => matches(text) || matches(id) || id === literal;
 }

@@ -2,7 +2,8 @@ import { lstat } from "node:fs/promises";
 import type { Filter, FilterName } from "../config/filter.ts";
 import { describeReadFailure, type Problem } from "../shared/problem.ts";
 import { groupClaims, nameGroup } from "./groups.ts";
-import { NOT_ASKED, readFacts } from "./jsonl/facts.ts";
+import { AgentLists, NOT_ASKED } from "./jsonl/facts.ts";
+import type { FileNames, SessionIndex } from "./jsonl/session-index.ts";
 import { type JsonlFolder, openJsonlStore } from "./jsonl.ts";
 import { DEFAULT_LAYOUT, type HostLayout } from "./layout.ts";
 import { type Claim, type DatabaseFile, findPlaces, sessionsDirOf } from "./places.ts";
@@ -35,7 +36,7 @@ export interface Agents extends AsyncDisposable {
 export interface FindOptions {
   readonly stateDir: string;
   readonly layout?: HostLayout | undefined;
-  readonly filter: Pick<Filter, "byAgent" | "needsNames">;
+  readonly filter: Pick<Filter, "byAgent" | "byAgentId" | "needsNames" | "needsAllNames">;
   /** Also open the stores of agents that a filter excludes, to count what is in them. */
   readonly countExcluded?: boolean;
   /** Wall clock, in ms since the epoch. */
@@ -60,17 +61,28 @@ export async function findAgents(options: FindOptions): Promise<Agents> {
   const registry = await readRegistry(stateDir);
   const shared = await findSharedSessions(places.shared);
   const claims = [...places.claims, ...registry.claims, ...shared.claims];
-  const agents: Agent[] = [];
-  for (const group of groupClaims(claims)) {
-    const { agentId, names } = nameGroup(group, places.agentsDir);
+  const groups = groupClaims(claims).map((group) => {
+    const named = nameGroup(group, places.agentsDir);
     // Asked about those without sessions, too: a pattern that names one is no typing error.
-    const excludedBy = filter.byAgent(names);
+    return { ...named, excludedBy: filter.byAgent(named.names), group };
+  });
+  const looked = groups.flatMap(({ group, ...named }) => {
     const found = whatIsThere(group, shared.folders);
-    if (isEmpty(found)) continue;
-    const isLookedAt = excludedBy === null || countExcluded;
-    const isExcluded = excludedBy !== null;
+    const isLookedAt = named.excludedBy === null || countExcluded;
+    return isEmpty(found) ? [] : { ...named, found, isLookedAt };
+  });
+  const lists = await readLists(looked, filter.needsNames);
+  const indexes = [...shared.indexes, ...[...lists.values()].flatMap((one) => one.indexes)];
+  const agents: Agent[] = [];
+  for (const { agentId, names, excludedBy, found, isLookedAt } of looked) {
+    const look = {
+      ...options,
+      isExcluded: excludedBy !== null,
+      lists: lists.get(agentId),
+      indexes,
+    };
     const { stores, failures } = isLookedAt
-      ? await storesOf(agentId, found, { ...options, isExcluded }).catch(failureOf(agentId))
+      ? await storesOf(agentId, found, look).catch(failureOf(agentId))
       : NOTHING;
     if (isLookedAt && stores.length + failures.length === 0) continue;
     agents.push({ agentId, names, excludedBy, stores, failures });
@@ -128,20 +140,39 @@ function isEmpty({ sessions, shared, databases, failures }: Found): boolean {
   return sessions.length + shared.length + databases.length + failures.length === 0;
 }
 
+/** The host's lists of the sessions of agents, by agent; of what is excluded nothing is opened. */
+async function readLists(
+  agents: readonly (Pick<Agent, "agentId" | "excludedBy"> & { readonly found: Found })[],
+  needsNames: boolean,
+): Promise<Map<string, AgentLists>> {
+  const lists = new Map<string, AgentLists>();
+  for (const { agentId, excludedBy, found } of needsNames ? agents : []) {
+    if (excludedBy === null) lists.set(agentId, await AgentLists.read(found.sessions, agentId));
+  }
+  return lists;
+}
+
+interface StoresOptions extends FindOptions {
+  readonly isExcluded: boolean;
+  readonly lists: AgentLists | undefined;
+  /** All lists there are: a session need not lie where the list is. */
+  readonly indexes: readonly SessionIndex[];
+}
+
 async function storesOf(
   agentId: string,
   { sessions, shared, databases, failures: known }: Found,
-  options: FindOptions & { readonly isExcluded: boolean },
+  options: StoresOptions,
 ): Promise<Stores> {
-  const { now, filter, isExcluded } = options;
+  const { now, filter, isExcluded, lists, indexes } = options;
   const needsNames = filter.needsNames && !isExcluded;
   const stores: Store[] = [];
   const failures = [...known];
-  const own = sessions.map(async ({ dir, index }) => ({
+  const own = sessions.map(({ dir }) => ({
     dir,
-    factsOf: needsNames ? await readFacts(dir, index, agentId) : NOT_ASKED,
+    factsOf: lists?.factsOf(dir, namesIn(dir, indexes), filter.needsAllNames) ?? NOT_ASKED,
   }));
-  const folders = [...(await Promise.all(own)), ...shared];
+  const folders = [...own, ...shared];
   if (folders.length > 0) stores.push(openJsonlStore({ agentId, folders, now }));
 
   let store: Store | undefined;
@@ -161,6 +192,11 @@ async function storesOf(
   }
   if (store !== undefined) stores.push(store);
   return { stores, failures };
+}
+
+/** What lists say of the files in a folder, wherever the lists are. */
+function namesIn(dir: string, indexes: readonly SessionIndex[]): FileNames[] {
+  return indexes.flatMap(({ byFolder }) => byFolder.get(dir) ?? []);
 }
 
 /** Whatever it is, it is the failure of this agent alone. */

@@ -37,7 +37,7 @@ export async function listFolder(options: FolderOptions): Promise<Listing> {
   for (const [name, { kind, look }] of found) {
     const paused = pause();
     if (paused !== undefined) await paused;
-    const facts = factsOf(kind.sessionId);
+    const facts = factsOf(kind.sessionId, kind.kind === "live");
     if (!facts.isOurs) continue;
     if ("ino" in look) {
       listing.streams.push(streamOf(agentId, `${dir}${sep}${name}`, name, kind, look, facts));
