@@ -76,11 +76,13 @@ export function createFilter(options: FilterOptions): Filter {
     if (before !== undefined) return before;
     const verdict = askAgent(names);
     asked.set(names, verdict);
-    for (const id of names.map(slugOf)) known.set(id, known.get(id) ?? verdict);
+    for (const id of names.map(slugOf)) if (id !== "") known.set(id, known.get(id) ?? verdict);
     return verdict;
   };
-  const byAgentId = (agentId: string): FilterName | null =>
-    known.get(agentId) ?? byAgent([agentId]);
+  const byAgentId = (agentId: string): FilterName | null => {
+    const verdict = known.get(slugOf(agentId));
+    return verdict === undefined ? byAgent([agentId]) : verdict;
+  };
   /** Whose the session is by its keys, which need not be the agent in whose store it is. */
   const byKeys = (agentNames: readonly string[], names: readonly string[]): FilterName | null => {
     const own = new Set(agentNames.map(slugOf));

@@ -7,6 +7,7 @@ import type { FileNames, SessionIndex } from "./jsonl/session-index.ts";
 import { type JsonlFolder, openJsonlStore } from "./jsonl.ts";
 import { DEFAULT_LAYOUT, type HostLayout } from "./layout.ts";
 import { type Claim, type DatabaseFile, findPlaces, sessionsDirOf } from "./places.ts";
+import { identityOf } from "./reach.ts";
 import type { SessionsFolder } from "./session-store.ts";
 import { findSharedSessions } from "./shared.ts";
 import { readRegistry } from "./sqlite/registry.ts";
@@ -61,20 +62,23 @@ export async function findAgents(options: FindOptions): Promise<Agents> {
   const registry = await readRegistry(stateDir);
   const shared = await findSharedSessions(places.shared);
   const claims = [...places.claims, ...registry.claims, ...shared.claims];
-  const groups = groupClaims(claims).map((group) => {
+  const groups = (await groupClaims(claims)).map((group) => {
     const named = nameGroup(group, places.agentsDir);
     // Asked about those without sessions, too: a pattern that names one is no typing error.
-    return { ...named, excludedBy: filter.byAgent(named.names), group };
+    return { ...named, byItsNames: filter.byAgent(named.names), group };
   });
-  const looked = groups.flatMap(({ group, ...named }) => {
-    const found = whatIsThere(group, shared.folders);
-    const isLookedAt = named.excludedBy === null || countExcluded;
-    return isEmpty(found) ? [] : { ...named, found, isLookedAt };
-  });
+  const looked: (Pick<Agent, "agentId" | "names" | "excludedBy"> & { found: Found })[] = [];
+  for (const { agentId, names, byItsNames, within, group } of groups) {
+    const found = await whatIsThere(group, shared.folders);
+    const isDenied = within.some((one) => filter.byAgentId(one) === "filter.agents.deny");
+    const excludedBy = byItsNames ?? (isDenied ? "filter.agents.deny" : null);
+    if (!isEmpty(found)) looked.push({ agentId, names, excludedBy, found });
+  }
   const lists = await readLists(looked, filter.needsNames);
   const indexes = [...shared.indexes, ...[...lists.values()].flatMap((one) => one.indexes)];
   const agents: Agent[] = [];
-  for (const { agentId, names, excludedBy, found, isLookedAt } of looked) {
+  for (const { agentId, names, excludedBy, found } of looked) {
+    const isLookedAt = excludedBy === null || countExcluded;
     const look = {
       ...options,
       isExcluded: excludedBy !== null,
@@ -116,15 +120,17 @@ interface Stores {
 
 const NOTHING: Stores = { stores: [], failures: [] };
 
-function whatIsThere(
+async function whatIsThere(
   group: readonly Claim[],
   sharedFolders: ReadonlyMap<string, readonly JsonlFolder[]>,
-): Found {
+): Promise<Found> {
   const names = new Set(group.map(({ name }) => name));
+  const sessions = group
+    .flatMap((one) => one.sessions)
+    .map(async (folder) => ({ folder, place: await identityOf(folder.dir) }));
   return {
-    sessions: uniqueBy(
-      group.flatMap((one) => one.sessions),
-      ({ dir }) => dir,
+    sessions: uniqueBy(await Promise.all(sessions), ({ place }) => place).map(
+      ({ folder }) => folder,
     ),
     shared: [...names].flatMap((name) => sharedFolders.get(name) ?? []),
     databases: group.flatMap((one) => one.databases),
@@ -168,11 +174,11 @@ async function storesOf(
   const needsNames = filter.needsNames && !isExcluded;
   const stores: Store[] = [];
   const failures = [...known];
-  const own = sessions.map(({ dir }) => ({
+  const own = sessions.map(async ({ dir }) => ({
     dir,
-    factsOf: lists?.factsOf(dir, namesIn(dir, indexes), filter.needsAllNames) ?? NOT_ASKED,
+    factsOf: lists?.factsOf(dir, await namesIn(dir, indexes), filter.needsAllNames) ?? NOT_ASKED,
   }));
-  const folders = [...own, ...shared];
+  const folders = [...(await Promise.all(own)), ...shared];
   if (folders.length > 0) stores.push(openJsonlStore({ agentId, folders, now }));
 
   let store: Store | undefined;
@@ -195,8 +201,9 @@ async function storesOf(
 }
 
 /** What lists say of the files in a folder, wherever the lists are. */
-function namesIn(dir: string, indexes: readonly SessionIndex[]): FileNames[] {
-  return indexes.flatMap(({ byFolder }) => byFolder.get(dir) ?? []);
+async function namesIn(dir: string, indexes: readonly SessionIndex[]): Promise<FileNames[]> {
+  const place = await identityOf(dir);
+  return indexes.flatMap(({ byFolder }) => byFolder.get(place) ?? []);
 }
 
 /** Whatever it is, it is the failure of this agent alone. */
@@ -211,8 +218,9 @@ function failureOf(agentId: string): (error: unknown) => Stores {
 async function databasePaths(databases: readonly DatabaseFile[]): Promise<string[]> {
   const paths = new Map<string, string>();
   for (const { path, real } of databases) {
-    const known = paths.get(real);
-    if (known === undefined || (await isLink(known))) paths.set(real, path);
+    const place = await identityOf(real);
+    const known = paths.get(place);
+    if (known === undefined || (await isLink(known))) paths.set(place, path);
   }
   return [...paths.values()];
 }

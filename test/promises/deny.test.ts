@@ -1,4 +1,5 @@
-import { cpSync, mkdirSync, renameSync, symlinkSync } from "node:fs";
+import { execFileSync, spawnSync } from "node:child_process";
+import { cpSync, linkSync, mkdirSync, renameSync, symlinkSync } from "node:fs";
 import { join } from "node:path";
 import { expect, onTestFinished, test } from "vitest";
 import { AgentDb, conversation } from "../support/agent-db.ts";
@@ -308,6 +309,8 @@ test("P67: a session leaves only if the agent of its key may go, too, by all of 
     await lab.run({ filter });
     expect(lab.receivedSessions()).toEqual(["main/open"]);
   }
+  await lab.run({ filter: { agents: { allow: ["main", "The Professor"] } } });
+  expect(lab.receivedSessions()).toEqual(["main/a", "main/in-db", "main/open"]);
 });
 
 test.for([
@@ -435,6 +438,77 @@ for (const [what, link] of Object.entries(LINKS)) {
     expect(report.outcome).toBe("done");
   });
 }
+
+test("P68: a database that is linked hard is one agent's under all its names, and sent once", async () => {
+  await using lab = await Lab.start();
+  lab.session("open", "b");
+  const agent = databaseOf(lab, "private");
+  agent.addSession("c", conversation("c", 5));
+  agent.db.exec("PRAGMA wal_checkpoint(TRUNCATE)");
+  mkdirSync(join(lab.stateDir, "agents", "alias", "agent"), { recursive: true });
+  linkSync(
+    join(lab.stateDir, "agents/private/agent/openclaw-agent.sqlite"),
+    join(lab.stateDir, "agents/alias/agent/openclaw-agent.sqlite"),
+  );
+  for (const denied of ["private", "alias"]) {
+    await lab.run(denyAgents(denied));
+    expect(lab.receivedSessions()).toEqual(["open/b"]);
+  }
+  expect((await lab.run()).failures).toEqual([]);
+  expect(lab.receivedSessions()).toEqual(["alias/c", "open/b"]);
+});
+
+test("P68: a link to a folder within a denied agent's lets nothing of it go, and allowing it lets go no more", async () => {
+  await using lab = await Lab.start();
+  lab.hostConfig = { agents: { list: [{ id: "private", name: "Ada" }] } };
+  lab.session("open", "b");
+  lab.session("private", "a");
+  const dir = join(lab.stateDir, "agents/private/sessions/old");
+  write(join(dir, "old1.jsonl"), lines(session("old1")));
+  mkdirSync(join(lab.stateDir, "agents/pub"));
+  symlinkSync("../private/sessions/old", join(lab.stateDir, "agents/pub/sessions"));
+  for (const denied of ["private", "ada"]) {
+    await lab.run(denyAgents(denied));
+    expect(lab.receivedSessions()).toEqual(["open/b"]);
+  }
+  await lab.run({ filter: { agents: { allow: ["pub"] } } });
+  expect(lab.receivedSessions()).toEqual(["open/b", "pub/old1"]);
+});
+
+/** Whether folders can be mounted here: it takes a name space of mounts. */
+const canMount = spawnSync("unshare", ["-m", "true"]).status === 0;
+
+test.skipIf(!canMount)(
+  "P68: a folder that is mounted twice is one agent, and denying any of its names denies it",
+  async () => {
+    await using lab = await Lab.start();
+    lab.session("private", "a");
+    lab.session("open", "b");
+    const alias = join(lab.stateDir, "agents/alias");
+    mkdirSync(alias);
+    const agentsOf = (overrides: object): Record<string, unknown>[] => {
+      const script = 'mount --bind "$1" "$2" && exec "$3" "$4" "$5" "$6"';
+      const program = join(import.meta.dirname, "../support/agents-seen.ts");
+      const args = [join(lab.stateDir, "agents/private"), alias, process.execPath, program];
+      const out = execFileSync(
+        "unshare",
+        ["-m", "sh", "-c", script, "sh", ...args, lab.stateDir, JSON.stringify(overrides)],
+        { encoding: "utf8" },
+      );
+      return JSON.parse(out);
+    };
+    for (const denied of ["private", "alias"]) {
+      expect(agentsOf({ agents: { deny: [denied] } })).toEqual([
+        {
+          names: ["alias", "private"],
+          excludedBy: "filter.agents.deny",
+          counts: expect.objectContaining({ found: 1, skipped: { "filter.agents.deny": 1 } }),
+        },
+        { names: ["open"], excludedBy: null, counts: expect.objectContaining({ pending: 1 }) },
+      ]);
+    }
+  },
+);
 
 test("P68: folders outside that are linked twice are one agent", async () => {
   await using lab = await Lab.start();

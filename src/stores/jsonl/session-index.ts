@@ -1,8 +1,8 @@
-import { realpath } from "node:fs/promises";
 import { basename, dirname, resolve } from "node:path";
 import { readRegular } from "../../shared/open-file.ts";
 import { errnoOf, InfluxionError } from "../../shared/problem.ts";
 import { parseSessionKey } from "../../shared/session-key.ts";
+import { identityOf } from "../reach.ts";
 
 /** What the host's `sessions.json` says of the sessions beside it. */
 export interface SessionIndex {
@@ -16,7 +16,7 @@ export interface SessionIndex {
   readonly agentIds: ReadonlySet<string>;
   /** Why a session may be listed without being found in it, as a clause. */
   readonly gap: string | undefined;
-  /** By real path of a folder: the names of files in it that are listed by their path. */
+  /** By {@link identityOf} a folder: the names of files in it that are listed by their path. */
   readonly byFolder: ReadonlyMap<string, FileNames>;
 }
 
@@ -79,7 +79,7 @@ async function indexOf(
   const agents = new FileNames();
   const agentIds = new Set<string>();
   const byFolder = new Map<string, FileNames>();
-  const folders = realFolders();
+  const nameOf = fileNames();
   let gap: string | undefined;
   for (const [key, value] of Object.entries(store)) {
     const entry = asRecord(value);
@@ -89,17 +89,17 @@ async function indexOf(
     const listed = sessionsOf(entry);
     if (listed.length === 0) gap = `${path} has an entry that names no session`;
     for (const { id, file } of listed) {
-      const { dir, stem } = file === undefined ? NO_FILE : await folders(dirname(path), file);
+      const { folder, stem } = file === undefined ? NO_FILE : await nameOf(dirname(path), file);
       const all = id === undefined ? called : [...called, id];
       for (const one of [id, stem]) {
         if (one === undefined) continue;
         names.add(one, all);
         agents.add(one, [agent]);
       }
-      if (dir === undefined || stem === undefined) continue;
-      const there = byFolder.get(dir) ?? new FileNames();
+      if (folder === undefined || stem === undefined) continue;
+      const there = byFolder.get(folder) ?? new FileNames();
       there.add(stem, all);
-      byFolder.set(dir, there);
+      byFolder.set(folder, there);
     }
   }
   return {
@@ -113,22 +113,22 @@ async function indexOf(
 }
 
 interface FileName {
-  /** Real path. */
-  readonly dir: string | undefined;
+  /** {@link identityOf} its folder. */
+  readonly folder: string | undefined;
   readonly stem: string | undefined;
 }
 
-const NO_FILE: FileName = { dir: undefined, stem: undefined };
+const NO_FILE: FileName = { folder: undefined, stem: undefined };
 
-/** Where a path of a session's file leads, through links; each folder is asked about once. */
-function realFolders(): (from: string, path: string) => Promise<FileName> {
+/** Finds where paths of sessions' files lead; each folder is looked at once. */
+function fileNames(): (from: string, path: string) => Promise<FileName> {
   const known = new Map<string, string>();
   return async (from, path) => {
     const file = resolve(from, path.replaceAll("\\", "/"));
-    const named = dirname(file);
-    const dir = known.get(named) ?? (await realpath(named).catch(() => named));
-    known.set(named, dir);
-    return { dir, stem: basename(file, ".jsonl") };
+    const dir = dirname(file);
+    const folder = known.get(dir) ?? (await identityOf(dir));
+    known.set(dir, folder);
+    return { folder, stem: basename(file, ".jsonl") };
   };
 }
 
