@@ -29,7 +29,10 @@ const whole = (min: number, max: number, expected: string) =>
  * refused rather than taken for text.
  */
 const isPattern = (text: string): boolean =>
-  !text.startsWith("!") && !/[@+!*?]\(|\([^()]*\|/.test(text) && isGlob(text);
+  text !== "" &&
+  !text.startsWith("!") &&
+  !/[@+!*?]\(|\([^()]*\||\[:[a-z]+:\]/i.test(text) &&
+  isGlob(text);
 
 const globs = (expected: string) =>
   v.optional(
@@ -38,7 +41,7 @@ const globs = (expected: string) =>
   );
 
 const GLOB_FORM =
-  'with at most four *, and with ?, [a-z] and {a,b}, but neither "!" in front nor "@(a|b)"; "\\" before a character takes it as it is';
+  'with at most four * and four {a,b}, and with ? and [a-z], but with neither "!" in front, "@(a|b)" nor "[[:alpha:]]"; "\\" before a character takes it as it is';
 
 const KEY_FORM =
   'your API key as one string without spaces, or {"source": "env", "provider": "default", "id": "INFLUXION_API_KEY"}';

@@ -1,6 +1,7 @@
 import { normalizeAgentId, slugOf } from "../shared/agent-id.ts";
+import { parseSessionKey } from "../shared/session-key.ts";
 import type { FilterOptions } from "./config.ts";
-import { compileGlob } from "./glob.ts";
+import { compileGlob, compileIdGlob } from "./glob.ts";
 
 /** The option that keeps a session on this machine. */
 export type FilterName =
@@ -37,6 +38,8 @@ export interface UnmatchedPattern {
 export interface Filter {
   /** The filter that excludes a whole agent, or null. @param names all it is known by */
   byAgent(names: readonly string[]): FilterName | null;
+  /** The same for one of which only an id is at hand; it may have been asked about by all its names before. */
+  byAgentId(agentId: string): FilterName | null;
   /** @param agentNames all that its agent is known by */
   byName(agentNames: readonly string[], session: SessionNames): NameVerdict;
   /** @param bytes size of the whole session */
@@ -44,36 +47,69 @@ export interface Filter {
   /** The patterns that matched nothing of what was asked about so far. */
   unmatched(): UnmatchedPattern[];
   readonly minMessages: number;
-  /** Whether sessions are told by their names, so that these must be found out. */
+  /** Whether sessions are told by their names or keys, so that these must be found out. */
   readonly needsNames: boolean;
+  /** Whether it matters that a session may have names that are not found. */
+  readonly needsAllNames: boolean;
 }
 
 export function createFilter(options: FilterOptions): Filter {
-  const allow = patterns("filter.agents.allow", options.agents.allow, agentForms);
-  const deny = patterns("filter.agents.deny", options.agents.deny, agentForms);
-  const sessions = patterns("filter.sessions.deny", options.sessions.deny, sessionForms);
+  const allow = patterns("filter.agents.allow", options.agents.allow, matchesAgent);
+  const deny = patterns("filter.agents.deny", options.agents.deny, deniesAgent);
+  const sessions = patterns("filter.sessions.deny", options.sessions.deny, matchesSession);
 
-  const byAgent = (names: readonly string[]): FilterName | null => {
-    const forms = names.flatMap((name) => [fold(name), slugOf(name)]);
+  const asksForAgents = allow.length + deny.length > 0;
+  const needsAllNames = options.sessions.deny.some((pattern) => !UUID.test(pattern));
+  /** Of agents that were asked about, by each id. */
+  const known = new Map<string, FilterName | null>();
+
+  const askAgent = (names: readonly string[]): FilterName | null => {
+    const forms = names.map((name) => ({ text: fold(name), id: slugOf(name) }));
     const allowed = matchAny(allow, forms);
     if (matchAny(deny, forms)) return "filter.agents.deny";
     return allow.length > 0 && !allowed ? "filter.agents.allow" : null;
   };
+  /** An agent is asked about with each of its sessions. */
+  const asked = new WeakMap<readonly string[], FilterName | null>();
+  const byAgent = (names: readonly string[]): FilterName | null => {
+    const before = asksForAgents ? asked.get(names) : null;
+    if (before !== undefined) return before;
+    const verdict = askAgent(names);
+    asked.set(names, verdict);
+    for (const id of names.map(slugOf)) if (id !== "") known.set(id, known.get(id) ?? verdict);
+    return verdict;
+  };
+  const byAgentId = (agentId: string): FilterName | null => {
+    const verdict = known.get(slugOf(agentId));
+    return verdict === undefined ? byAgent([agentId]) : verdict;
+  };
+  /** Whose the session is by its keys, which need not be the agent in whose store it is. */
+  const byKeys = (agentNames: readonly string[], names: readonly string[]): FilterName | null => {
+    const own = new Set(agentNames.map(slugOf));
+    for (const name of names) {
+      const agentId = parseSessionKey(name)?.agentId;
+      const verdict = agentId === undefined || own.has(agentId) ? null : byAgentId(agentId);
+      if (verdict !== null) return verdict;
+    }
+    return null;
+  };
 
   return {
     minMessages: options.minMessages,
-    needsNames: sessions.length > 0,
+    needsNames: asksForAgents || sessions.length > 0,
+    needsAllNames,
     byAgent,
+    byAgentId,
     byName(agentNames, { sessionId, names, namesUnknown, agentUnknown }) {
-      const byItsAgent = byAgent(agentNames);
+      const byItsAgent = asksForAgents ? (byAgent(agentNames) ?? byKeys(agentNames, names)) : null;
       if (byItsAgent !== null) return { kind: "excluded", filter: byItsAgent };
-      if (agentUnknown !== undefined && allow.length + deny.length > 0) {
+      if (agentUnknown !== undefined && asksForAgents) {
         return undecidable("filter.agents", agentUnknown);
       }
       if (matchAny(sessions, [sessionId, ...names].map(fold))) {
         return { kind: "excluded", filter: "filter.sessions.deny" };
       }
-      if (namesUnknown !== undefined && sessions.length > 0) {
+      if (namesUnknown !== undefined && needsAllNames) {
         return undecidable("filter.sessions.deny", namesUnknown);
       }
       return { kind: "passes" };
@@ -98,52 +134,102 @@ function undecidable(option: string, unknown: string): NameVerdict {
   };
 }
 
-interface Pattern {
+interface Pattern<Name> {
   readonly option: FilterName;
   readonly pattern: string;
-  /** Takes a name as {@link fold} or {@link slugOf} makes it. */
-  readonly matches: (form: string) => boolean;
+  readonly matches: Matches<Name>;
   matched: boolean;
 }
 
-function patterns(
+type Matches<Name> = (name: Name) => boolean;
+
+function patterns<Name>(
   option: FilterName,
   list: readonly string[],
-  forms: (pattern: string) => string[],
-): Pattern[] {
-  return list.map((pattern) => {
-    const globs = forms(pattern).map(compileGlob);
-    // As it is written, too: a label such as "[draft] notes" is no set of characters.
-    const written = fold(pattern);
-    const matches = (form: string): boolean => form === written || globs.some((glob) => glob(form));
-    return { option, pattern, matches, matched: false };
-  });
+  matchesOf: (pattern: string) => Matches<Name>,
+): Pattern<Name>[] {
+  return list.map((pattern) => ({
+    option,
+    pattern,
+    matches: matchesOf(pattern),
+    matched: false,
+  }));
 }
 
 /** Asks all of them, so that each is known to have matched. */
-function matchAny(list: readonly Pattern[], forms: readonly string[]): boolean {
+function matchAny<Name>(list: readonly Pattern<Name>[], names: readonly Name[]): boolean {
   let any = false;
   for (const pattern of list) {
-    if (!forms.some(pattern.matches)) continue;
+    if (!names.some(pattern.matches)) continue;
     pattern.matched = true;
     any = true;
   }
   return any;
 }
 
-/** One form for what people do not tell apart. */
-const fold = (text: string): string => text.trim().normalize("NFC").toLowerCase();
+/** An id as the host makes it is no key, label or display name. */
+const UUID = /^\s*[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}\s*$/i;
 
-const sessionForms = (pattern: string): string[] => [fold(pattern)];
+/** One form for what people do not tell apart: a capital may have several small letters, or more than one character. */
+const fold = (text: string): string =>
+  text
+    .trim()
+    .normalize("NFC")
+    .toLowerCase()
+    .replaceAll("ς", "σ")
+    .replaceAll("i\u0307", "i")
+    .normalize("NFC");
+
+/** Takes a name as {@link fold} makes it. */
+function matchesText(pattern: string): Matches<string> {
+  const written = fold(pattern);
+  const glob = compileGlob(written);
+  // As it is written, too: a label such as "[draft] notes" is no set of characters.
+  return (name) => name === written || glob(name);
+}
+
+/** Takes a name as {@link fold} makes it. The agent of a key may be written as its user calls it. */
+function matchesSession(pattern: string): Matches<string> {
+  const matches = matchesText(pattern);
+  const [, agent = "", rest] = /^agent:([^:]+):(.+)$/is.exec(pattern.trim()) ?? [];
+  if (rest === undefined) return matches;
+  const matchesId = deniesAgent(agent);
+  const matchesRest = matchesText(rest);
+  return (name) => {
+    const key = parseSessionKey(name);
+    return (
+      matches(name) ||
+      (key !== null && matchesId({ text: key.agentId, id: key.agentId }) && matchesRest(key.rest))
+    );
+  };
+}
+
+interface AgentName {
+  /** As {@link fold} makes it. */
+  readonly text: string;
+  /** The id that the host makes of it; "" for none. */
+  readonly id: string;
+}
 
 const GLOB_SYNTAX = /[*?[\]{}\\]/;
 
-/** As it is written, and as the host would write it: what an id cannot have becomes a dash. */
-function agentForms(pattern: string): string[] {
-  const folded = fold(pattern);
-  const slug = GLOB_SYNTAX.test(pattern)
-    ? // Dashes at the edges stay: without them "é*" would be "*", and match everything.
-      folded.replace(/[^a-z0-9_*?[\]{},!\\-]+/g, "-")
-    : normalizeAgentId(pattern);
-  return [folded, slug];
+function matchesAgent(pattern: string): Matches<AgentName> {
+  const matches = matchesText(pattern);
+  const literal = GLOB_SYNTAX.test(pattern) ? null : normalizeAgentId(pattern);
+  return ({ text, id }) => matches(text) || matches(id) || id === literal;
+}
+
+/**
+ * Also what the pattern may mean when only an agent's id is known, and not the name that the host
+ * made it of. What may be meant is denied; nothing is allowed for that.
+ */
+function deniesAgent(pattern: string): Matches<AgentName> {
+  const matches = matchesAgent(pattern);
+  const lower = pattern.trim().toLowerCase();
+  // A glob with nothing in it that an id may have, such as "é*", would match every id.
+  if (!GLOB_SYNTAX.test(lower) || !/[a-z0-9_]/.test(lower)) return matches;
+  const glob = compileIdGlob(lower);
+  // "My Agent [old]" may be a name: then only stars are more than they look.
+  const name = compileIdGlob(lower.replace(/[?[\]{}\\]/g, "\\$&"));
+  return (agent) => matches(agent) || glob(agent.id) || name(agent.id);
 }

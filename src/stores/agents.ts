@@ -3,10 +3,12 @@ import type { Filter, FilterName } from "../config/filter.ts";
 import { isAgentId } from "../shared/agent-id.ts";
 import { describeReadFailure, type Problem } from "../shared/problem.ts";
 import { groupClaims, nameGroup } from "./groups.ts";
-import { NOT_ASKED, readFacts } from "./jsonl/facts.ts";
+import { AgentLists, NOT_ASKED } from "./jsonl/facts.ts";
+import type { FileNames, SessionIndex } from "./jsonl/session-index.ts";
 import { type JsonlFolder, openJsonlStore } from "./jsonl.ts";
 import { DEFAULT_LAYOUT, type HostLayout } from "./layout.ts";
 import { type Claim, type DatabaseFile, findPlaces, sessionsDirOf } from "./places.ts";
+import { identityOf } from "./reach.ts";
 import type { SessionsFolder } from "./session-store.ts";
 import { findSharedSessions } from "./shared.ts";
 import { readRegistry } from "./sqlite/registry.ts";
@@ -36,7 +38,7 @@ export interface Agents extends AsyncDisposable {
 export interface FindOptions {
   readonly stateDir: string;
   readonly layout?: HostLayout | undefined;
-  readonly filter: Pick<Filter, "byAgent" | "needsNames">;
+  readonly filter: Pick<Filter, "byAgent" | "byAgentId" | "needsNames" | "needsAllNames">;
   /** Also open the stores of agents that a filter excludes, to count what is in them. */
   readonly countExcluded?: boolean;
   /** Wall clock, in ms since the epoch. */
@@ -61,17 +63,31 @@ export async function findAgents(options: FindOptions): Promise<Agents> {
   const registry = await readRegistry(stateDir);
   const shared = await findSharedSessions(places.shared);
   const claims = [...places.claims, ...registry.claims, ...shared.claims];
-  const agents: Agent[] = [];
-  for (const group of groupClaims(claims)) {
-    const { agentId, names } = nameGroup(group, places.agentsDir);
+  const groups = (await groupClaims(claims)).map((group) => {
+    const named = nameGroup(group, places.agentsDir);
     // Asked about those without sessions, too: a pattern that names one is no typing error.
-    const excludedBy = filter.byAgent(names);
-    const found = whatIsThere(group, shared.folders);
-    if (isEmpty(found)) continue;
+    return { ...named, byItsNames: filter.byAgent(named.names), group };
+  });
+  const looked: (Pick<Agent, "agentId" | "names" | "excludedBy"> & { found: Found })[] = [];
+  for (const { agentId, names, byItsNames, within, group } of groups) {
+    const found = await whatIsThere(group, shared.folders);
+    const isDenied = within.some((one) => filter.byAgentId(one) === "filter.agents.deny");
+    const excludedBy = byItsNames ?? (isDenied ? "filter.agents.deny" : null);
+    if (!isEmpty(found)) looked.push({ agentId, names, excludedBy, found });
+  }
+  const lists = await readLists(looked, filter.needsNames);
+  const indexes = [...shared.indexes, ...[...lists.values()].flatMap((one) => one.indexes)];
+  const agents: Agent[] = [];
+  for (const { agentId, names, excludedBy, found } of looked) {
     const isLookedAt = excludedBy === null || countExcluded;
-    const isExcluded = excludedBy !== null;
+    const look = {
+      ...options,
+      isExcluded: excludedBy !== null,
+      lists: lists.get(agentId),
+      indexes,
+    };
     const { stores, failures } = isLookedAt
-      ? await storesOf(agentId, found, { ...options, isExcluded }).catch(failureOf(agentId))
+      ? await storesOf(agentId, found, look).catch(failureOf(agentId))
       : NOTHING;
     if (isLookedAt && stores.length + failures.length === 0) continue;
     agents.push({ agentId, names, excludedBy, stores, failures });
@@ -105,15 +121,17 @@ interface Stores {
 
 const NOTHING: Stores = { stores: [], failures: [] };
 
-function whatIsThere(
+async function whatIsThere(
   group: readonly Claim[],
   sharedFolders: ReadonlyMap<string, readonly JsonlFolder[]>,
-): Found {
+): Promise<Found> {
   const names = new Set(group.map(({ name }) => name));
+  const sessions = group
+    .flatMap((one) => one.sessions)
+    .map(async (folder) => ({ folder, place: await identityOf(folder.dir) }));
   return {
-    sessions: uniqueBy(
-      group.flatMap((one) => one.sessions),
-      ({ dir }) => dir,
+    sessions: uniqueBy(await Promise.all(sessions), ({ place }) => place).map(
+      ({ folder }) => folder,
     ),
     shared: [...names].flatMap((name) => sharedFolders.get(name) ?? []),
     databases: group.flatMap((one) => one.databases),
@@ -129,20 +147,35 @@ function isEmpty({ sessions, shared, databases, failures }: Found): boolean {
   return sessions.length + shared.length + databases.length + failures.length === 0;
 }
 
-async function storesOf(
-  agentId: string,
-  found: Found,
-  options: FindOptions & { readonly isExcluded: boolean },
-): Promise<Stores> {
+/** The host's lists of the sessions of agents, by agent; of what is excluded nothing is opened. */
+async function readLists(
+  agents: readonly (Pick<Agent, "agentId" | "excludedBy"> & { readonly found: Found })[],
+  needsNames: boolean,
+): Promise<Map<string, AgentLists>> {
+  const lists = new Map<string, AgentLists>();
+  for (const { agentId, excludedBy, found } of needsNames ? agents : []) {
+    if (excludedBy === null) lists.set(agentId, await AgentLists.read(found.sessions, agentId));
+  }
+  return lists;
+}
+
+interface StoresOptions extends FindOptions {
+  readonly isExcluded: boolean;
+  readonly lists: AgentLists | undefined;
+  /** All lists there are: a session need not lie where the list is. */
+  readonly indexes: readonly SessionIndex[];
+}
+
+async function storesOf(agentId: string, found: Found, options: StoresOptions): Promise<Stores> {
   const { sessions, shared, databases, failures: known } = found;
-  const { now, filter, isExcluded } = options;
+  const { now, filter, isExcluded, lists, indexes } = options;
   const needsNames = filter.needsNames && !isExcluded;
   const stores: Store[] = [];
   const failures = [...known];
   if (!isAgentId(agentId)) return { stores, failures: [...failures, ...misnamed(agentId, found)] };
-  const own = sessions.map(async ({ dir, index }) => ({
+  const own = sessions.map(async ({ dir }) => ({
     dir,
-    factsOf: needsNames ? await readFacts(dir, index, agentId) : NOT_ASKED,
+    factsOf: lists?.factsOf(dir, await namesIn(dir, indexes), filter.needsAllNames) ?? NOT_ASKED,
   }));
   const folders = [...(await Promise.all(own)), ...shared];
   if (folders.length > 0) stores.push(openJsonlStore({ agentId, folders, now }));
@@ -173,6 +206,12 @@ function misnamed(agentId: string, { sessions, databases }: Found): Problem[] {
   return [{ code: "AGENT_NAME", agentId, message }];
 }
 
+/** What lists say of the files in a folder, wherever the lists are. */
+async function namesIn(dir: string, indexes: readonly SessionIndex[]): Promise<FileNames[]> {
+  const place = await identityOf(dir);
+  return indexes.flatMap(({ byFolder }) => byFolder.get(place) ?? []);
+}
+
 /** Whatever it is, it is the failure of this agent alone. */
 function failureOf(agentId: string): (error: unknown) => Stores {
   return (error) => {
@@ -185,8 +224,9 @@ function failureOf(agentId: string): (error: unknown) => Stores {
 async function databasePaths(databases: readonly DatabaseFile[]): Promise<string[]> {
   const paths = new Map<string, string>();
   for (const { path, real } of databases) {
-    const known = paths.get(real);
-    if (known === undefined || (await isLink(known))) paths.set(real, path);
+    const place = await identityOf(real);
+    const known = paths.get(place);
+    if (known === undefined || (await isLink(known))) paths.set(place, path);
   }
   return [...paths.values()];
 }

@@ -1,10 +1,12 @@
 import { type Claim, ownerOf } from "./places.ts";
+import { identityOf } from "./reach.ts";
 
 /** Claims that are of one agent, because they share a name or lead to one place. */
-export function groupClaims(claims: readonly Claim[]): Claim[][] {
+export async function groupClaims(claims: readonly Claim[]): Promise<Claim[][]> {
+  const keys = await Promise.all(claims.map(keysOf));
   const groups = new Set<{ keys: Set<string>; claims: Claim[] }>();
-  for (const one of claims) {
-    const merged = { keys: new Set(keysOf(one)), claims: [] as Claim[] };
+  for (const [at, one] of claims.entries()) {
+    const merged = { keys: new Set(keys[at]), claims: [] as Claim[] };
     for (const group of groups) {
       if (![...merged.keys].some((key) => group.keys.has(key))) continue;
       groups.delete(group);
@@ -22,26 +24,32 @@ export interface GroupName {
   /** The name of the real folder in `agents/`, or the first of its names. */
   readonly agentId: string;
   readonly names: string[];
+  /** Other folders in `agents/` that something of it lies in. */
+  readonly within: string[];
 }
 
 /** @param agentsDir real path of `agents/`; null when there is none */
 export function nameGroup(group: readonly Claim[], agentsDir: string | null): GroupName {
   const names = new Set(group.map(({ name }) => name).sort());
-  const owners = agentsDir === null ? [] : realPaths(group).map((path) => ownerOf(path, agentsDir));
-  const agentId = owners.find((owner) => owner !== null && names.has(owner)) ?? [...names][0] ?? "";
+  const paths = agentsDir === null ? [] : realPaths(group);
+  const owners = paths.map((path) => ownerOf(path, agentsDir ?? "")).filter((one) => one !== null);
+  const agentId = owners.find((owner) => names.has(owner)) ?? [...names][0] ?? "";
   const others = [...names, ...group.flatMap(({ alsoCalled }) => alsoCalled)];
-  return { agentId, names: [...new Set([agentId, ...others])] };
+  const within = [...new Set(owners)].filter((owner) => !names.has(owner));
+  return { agentId, names: [...new Set([agentId, ...others])], within };
 }
 
+/** In the same order in each run, whatever order a folder is listed in. */
 function realPaths(group: readonly Claim[]): string[] {
   return [
-    ...group.flatMap(({ sessions }) => sessions.map(({ dir }) => dir)),
-    ...group.flatMap(({ databases }) => databases.map(({ real }) => real)),
-    ...group.flatMap(({ folder }) => folder ?? []),
+    ...group.flatMap(({ sessions }) => sessions.map(({ dir }) => dir)).sort(),
+    ...group.flatMap(({ databases }) => databases.map(({ real }) => real)).sort(),
+    ...group.flatMap(({ folder }) => folder ?? []).sort(),
   ];
 }
 
-function keysOf({ name, folder, sessions, databases }: Claim): string[] {
+async function keysOf({ name, folder, sessions, databases }: Claim): Promise<string[]> {
   const paths = [folder, ...sessions.map(({ dir }) => dir), ...databases.map(({ real }) => real)];
-  return [`name ${name}`, ...paths.filter((path) => path !== null).map((path) => `path ${path}`)];
+  const places = paths.filter((path) => path !== null).map(identityOf);
+  return [`name ${name}`, ...(await Promise.all(places)).map((place) => `place ${place}`)];
 }

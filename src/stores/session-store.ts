@@ -25,7 +25,7 @@ export interface SharedFolder {
   readonly indexes: readonly { readonly path: string; readonly agentId: string }[];
   /** Whose the sessions are that no index lists. */
   readonly agentId: string;
-  /** More than one agent is configured, so that these may also be another's. */
+  /** More than one agent is known, so that these may also be another's. */
   readonly isDoubtful: boolean;
 }
 
@@ -55,6 +55,7 @@ export async function findMovedSessions(
   const ids = isTemplate
     ? new Set([...known, ...(await idsOnDisk(store, fail))].filter(isAgentId))
     : [defaultAgentId];
+  const isDoubtful = new Set(known.filter(isAgentId)).size > 1;
 
   const byDir = new Map<string, { path: string; agentId: string }[]>();
   for (const agentId of ids) {
@@ -71,7 +72,7 @@ export async function findMovedSessions(
   for (const [dir, indexes] of byDir) {
     const [{ path, agentId }] = indexes as [{ path: string; agentId: string }];
     if (isTemplate && indexes.length === 1) folders.push({ dir, index: path, agentId });
-    else shared.push({ dir, indexes, agentId: defaultAgentId, isDoubtful: agents.length > 1 });
+    else shared.push({ dir, indexes, agentId: defaultAgentId, isDoubtful });
   }
   return { folders, shared, failures };
 }

@@ -1,13 +1,13 @@
-import { join } from "node:path";
 import type { Problem } from "../shared/problem.ts";
+import { parseSessionKey } from "../shared/session-key.ts";
 import type { FileFacts } from "./jsonl/facts.ts";
+import { Recordings } from "./jsonl/recordings.ts";
 import {
-  agentOfKey,
+  idsOfStem,
   namesOfKey,
   readSessionIndex,
   type SessionIndex,
 } from "./jsonl/session-index.ts";
-import { readTrajectoryKey, type TrajectoryKey } from "./jsonl/trajectory.ts";
 import type { JsonlFolder } from "./jsonl.ts";
 import { type Claim, claim } from "./places.ts";
 import type { SharedFolder } from "./session-store.ts";
@@ -17,6 +17,7 @@ export interface SharedSessions {
   readonly claims: readonly Claim[];
   /** By agent. */
   readonly folders: ReadonlyMap<string, readonly JsonlFolder[]>;
+  readonly indexes: readonly SessionIndex[];
 }
 
 /**
@@ -27,13 +28,16 @@ export interface SharedSessions {
 export async function findSharedSessions(shared: readonly SharedFolder[]): Promise<SharedSessions> {
   const claims: Claim[] = [];
   const folders = new Map<string, JsonlFolder[]>();
+  const all: SessionIndex[] = [];
   for (const folder of shared) {
     const { agentId, dir } = folder;
     const indexes: SessionIndex[] = [];
     const failures: Problem[] = [];
+    let gap: string | undefined;
     for (const { path, agentId: owner } of folder.indexes) {
       const read = await readSessionIndex(path, owner);
       if (read.kind === "index") indexes.push(read.index);
+      if (read.kind === "missing") gap = `${path}, OpenClaw's list of sessions, is missing`;
       if (read.kind === "unreadable") {
         const message = `whose the sessions in ${dir} are cannot be told: ${read.reason}; none of them is sent`;
         failures.push({ code: "INDEX_UNREADABLE", agentId, message });
@@ -41,38 +45,57 @@ export async function findSharedSessions(shared: readonly SharedFolder[]): Promi
     }
     claims.push(claim(agentId, { failures }));
     if (failures.length > 0) continue;
+    all.push(...indexes);
+    gap ??= indexes.find((index) => index.gap !== undefined)?.gap;
     const owners = new Set([agentId, ...indexes.flatMap((index) => [...index.agentIds])]);
-    const isDoubtful = folder.isDoubtful || owners.size > 1;
+    const isDoubtful = folder.isDoubtful || owners.size > 1 || gap !== undefined;
+    const recordings = new Recordings(dir);
     for (const owner of owners) {
       const factsOf = (stem: string): FileFacts =>
-        factsFor(owner, stem, indexes, { agentId, dir, isDoubtful });
+        factsFor(owner, stem, { agentId, owners, indexes, recordings, isDoubtful, gap });
       folders.set(owner, [...(folders.get(owner) ?? []), { dir, factsOf }]);
       claims.push(claim(owner, {}));
     }
   }
-  return { claims, folders };
+  return { claims, folders, indexes: all };
 }
 
-function factsFor(
-  owner: string,
-  stem: string,
-  indexes: readonly SessionIndex[],
-  { agentId, dir, isDoubtful }: Pick<SharedFolder, "agentId" | "dir" | "isDoubtful">,
-): FileFacts {
-  const listed = [...new Set(indexes.flatMap((index) => index.agentsOf(stem)))].sort();
-  const names = indexes.flatMap((index) => index.namesOf(stem));
-  const recorded = listed.length === 0 ? readTrajectoryKey(join(dir, stem)) : NOT_RECORDED;
-  const key = recorded.kind === "key" ? recorded.key : null;
-  const agents = key === null ? listed : [agentOfKey(key) ?? agentId];
+interface Known {
+  /** Whose the sessions are of which nothing says it. */
+  readonly agentId: string;
+  /** Ids of all agents that may have sessions here. */
+  readonly owners: ReadonlySet<string>;
+  readonly indexes: readonly SessionIndex[];
+  readonly recordings: Recordings;
+  readonly isDoubtful: boolean;
+  /** Why a session may be listed without being found in the lists, as a clause. */
+  readonly gap: string | undefined;
+}
+
+function factsFor(owner: string, stem: string, known: Known): FileFacts {
+  const { agentId, owners, indexes, recordings, isDoubtful, gap } = known;
+  const listed = indexes.flatMap((index) => index.agentsOf(stem));
+  const { keys, unreadable } = listed.length === 0 ? recordings.keysOf(stem) : NOT_RECORDED;
+  const recorded = keys.map((key) => parseSessionKey(key)?.agentId ?? agentId);
+  const agents = [...new Set([...listed, ...recorded])].sort();
+  const names = [
+    ...idsOfStem(stem),
+    ...indexes.flatMap((index) => index.namesOf(stem)),
+    ...keys.flatMap((key) => [
+      ...namesOfKey(key),
+      ...indexes.flatMap((index) => index.titlesOf(key)),
+    ]),
+  ];
   return {
-    isOurs: owner === (agents[0] ?? agentId),
-    names: key === null ? names : namesOfKey(key),
-    namesUnknown: recorded.kind === "unreadable" ? recorded.reason : undefined,
+    // What a recording says is of an agent that is gone is told from it by the key.
+    isOurs: owner === (agents.find((one) => owners.has(one)) ?? agentId),
+    names,
+    namesUnknown: unreadable ?? (listed.length === 0 ? gap : undefined),
     agentUnknown: agents.length === 1 || !isDoubtful ? undefined : unknownAgent(agents.length),
   };
 }
 
-const NOT_RECORDED: TrajectoryKey = { kind: "unknown" };
+const NOT_RECORDED = { keys: [], unreadable: undefined };
 
 function unknownAgent(listed: number): string {
   return listed === 0

@@ -54,6 +54,24 @@ test.for([
   ["café", "CAFÉ"],
   ["cafe\u0301", "caf\u00e9"],
   ["日本", "main"],
+  ["My Agent [old]", "my-agent-old"],
+  ["My Agent [old]*", "my-agent-old-2"],
+  ["My Agent (old)*", "my-agent-old"],
+  ["My Agent (old)*", "my-agent-old-2"],
+  ["Agent {1}", "agent-1"],
+  ["What?", "what"],
+  ["[My Agent]", "my-agent"],
+  ["C\\D", "c-d"],
+  ["(My*", "my-agent"],
+  ["* (old)", "my-old"],
+  ["* (old)", "old"],
+  ["My * (x)", "my-x"],
+  ["Hey! You*", "hey-you-2"],
+  ["A, B*", "a-b-2"],
+  ["{Café,(Tea)}*", "caf"],
+  ["{Café,(Tea)}*", "tea-2"],
+  ["Café*", "caf"],
+  ["[é ]x*", "x-1"],
 ] as const)("P67: agents.deny %j keeps the agent %j here", ([pattern, name]) => {
   const filter = filterOf({ agents: { deny: [pattern] } });
   expect(verdict(filter, name, "abc")).toBe("filter.agents.deny");
@@ -68,6 +86,28 @@ test("P67: an agent is denied by any of its names, and allowed by any", () => {
     );
     expect(verdict(filterOf({ agents: { allow: [name] } }), names, "abc")).toBeNull();
   }
+});
+
+test.for([
+  ["My Agent [old]", "my-agent-old"],
+  ["What?", "what"],
+  ["(My*", "my-agent"],
+  ["Café*", "caf"],
+])("P67: agents.allow %j lets no agent %j go that it may not mean", ([pattern, name]) => {
+  const filter = filterOf({ agents: { allow: [pattern] } });
+  expect(verdict(filter, name as string, "abc")).toBe("filter.agents.allow");
+  expect(verdict(filter, [name as string, pattern as string], "abc")).toBeNull();
+});
+
+test.for([
+  ["test-*", "test"],
+  ["My *", "mystery"],
+  ["Café*", "caffeine"],
+  ["test-?", "test"],
+  ["My Agent [0-9]*", "my-agent"],
+])("P67: agents.deny %j leaves the agent %j alone", ([pattern, name]) => {
+  const filter = filterOf({ agents: { deny: [pattern] } });
+  expect(verdict(filter, name as string, "abc")).toBeNull();
 });
 
 test("P67: a glob of characters that no id can have does not become one that matches everything", () => {
@@ -97,6 +137,11 @@ test.for([
   ["(private)", "(private)", true],
   ["#x", "#x", true],
   ["a\\b", "a\\b", true],
+  ["ΠΡΟΣ*", "ΠΡΟΣΩΠΙΚΟ", true],
+  ["*ος", "ΛΟΓΟΣ-ΛΟΓΟΣ", true],
+  ["J\u030c*", "\u01f0x", true],
+  ["istanbul*", "İSTANBUL 2", true],
+  ["?stanbul", "İSTANBUL", true],
 ] as const)("P67: sessions.deny %j on the session %j denies: %j", ([glob, sessionId, denied]) => {
   const filter = filterOf({ sessions: { deny: [glob] } });
   const expected = denied ? "filter.sessions.deny" : null;

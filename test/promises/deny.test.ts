@@ -1,10 +1,11 @@
-import { cpSync, mkdirSync, renameSync, symlinkSync } from "node:fs";
+import { execFileSync, spawnSync } from "node:child_process";
+import { cpSync, linkSync, mkdirSync, renameSync, symlinkSync } from "node:fs";
 import { join } from "node:path";
 import { expect, onTestFinished, test } from "vitest";
 import type { RunReport } from "../../src/run/report.ts";
 import { AgentDb, conversation } from "../support/agent-db.ts";
 import { Lab } from "../support/lab.ts";
-import { sessionPath, write } from "../support/transcripts.ts";
+import { lines, session, sessionPath, write } from "../support/transcripts.ts";
 
 /** The host's list of the sessions in a folder. */
 function sessionsJson(lab: Lab, agentId: string, entries: Record<string, unknown>): string {
@@ -56,6 +57,7 @@ test.for([
   await using lab = await Lab.start();
   lab.session("main", "tmp-1");
   lab.session("main", "open");
+  sessionsJson(lab, "main", {});
   databaseOf(lab, "ops").addSession("tmp-2", conversation("tmp-2", 5));
   await lab.run(denySessions(pattern as string));
   expect(lab.receivedSessions()).toEqual(["main/open"]);
@@ -170,6 +172,17 @@ test.for([
   ],
   ["the archive of a reset", `${ID}.jsonl.reset.2026-11-22T09-56-39.719Z`, { sessionId: ID }],
   [
+    "a topic of a chat with such a name",
+    "hot-topic-news-topic-7.jsonl",
+    { sessionId: "hot-topic-news" },
+  ],
+  [
+    "a topic of a session that a compaction began anew",
+    `2026-11-22T10-07-24-663Z_${ID}-topic-7.jsonl`,
+    { sessionId: ID },
+  ],
+  ["a session whose id is written in another case", `${ID}.jsonl`, { sessionId: ID.toUpperCase() }],
+  [
     "what it was before a rollover",
     `${ID}.jsonl`,
     { sessionId: "later", usageFamilySessionIds: [ID, "later"] },
@@ -182,6 +195,7 @@ test.for([
 ] as const)("P67: %s is denied by the key of its session", async ([, file, entry]) => {
   await using lab = await Lab.start();
   const from = lab.session("main", "template");
+  sessionsJson(lab, "main", {});
   mkdirSync(sessionPath(lab.stateDir, "other", ""), { recursive: true });
   cpSync(from, sessionPath(lab.stateDir, "other", file), { preserveTimestamps: true });
   sessionsJson(lab, "other", { "agent:other:private": entry });
@@ -224,13 +238,180 @@ test("P67: a recording that cannot be read is no reason to let a session go past
   expect(lab.receivedSessions()).toEqual([]);
 });
 
-test("P67: without a list and without recordings, a session is told by its id", async () => {
+test("P67: what neither list nor recording names is told by its id", async () => {
   await using lab = await Lab.start();
   lab.session("main", "abc");
+  sessionsJson(lab, "main", {});
   write(sessionPath(lab.stateDir, "main", "abc.trajectory.jsonl"), "not what it should be\n");
   await lab.run(denySessions("private"));
   expect(lab.receivedSessions()).toEqual(["main/abc"]);
 });
+
+test("P67: without a list nothing leaves that might be denied, but what is finished is told by its id", async () => {
+  await using lab = await Lab.start();
+  for (const id of ["live", "reset"]) lab.session("main", id);
+  const finished = sessionPath(lab.stateDir, "main", "reset.jsonl");
+  renameSync(finished, `${finished}.reset.2026-11-22T09-56-39.719Z`);
+  const { failures } = await lab.run(denySessions("private"));
+  expect(failures).toMatchObject([
+    { sessionId: "live", reason: expect.stringContaining("sessions.json, OpenClaw's list") },
+  ]);
+  expect(lab.receivedSessions()).toEqual(["main/reset"]);
+});
+
+test("P67: without a list, a filter of nothing but ids decides", async () => {
+  await using lab = await Lab.start();
+  for (const id of [ID, `${ID}-topic-7`, `2026-11-22T10-07-24-663Z_${ID}`, "open"]) {
+    lab.session("main", id);
+  }
+  expect((await lab.run(denySessions(` ${ID.toUpperCase()}`))).failures).toEqual([]);
+  expect(lab.receivedSessions()).toEqual(["main/open"]);
+});
+
+test.for([
+  ["null", null],
+  ["a text", ID],
+  ["an object that names no session", { label: "x" }],
+])(
+  "P67: where an entry of the list is %s, what is in no other entry does not leave past a filter",
+  async ([, entry]) => {
+    await using lab = await Lab.start();
+    for (const id of [ID, "open"]) lab.session("main", id);
+    sessionsJson(lab, "main", {
+      "agent:main:tmp-x": entry,
+      "agent:main:main": { sessionId: "open" },
+    });
+    const { failures } = await lab.run(denySessions("tmp-*"));
+    expect(lab.receivedSessions()).toEqual(["main/open"]);
+    expect(failures).toMatchObject([
+      { sessionId: ID, reason: expect.stringContaining("has an entry that names no session") },
+    ]);
+  },
+);
+
+test.for([
+  ["tmp-*", "AGENT:MAIN:TMP-x"],
+  ["tmp-*", " agent:main:tmp-x"],
+  ["agent:My Agent:tmp-x", "agent:my-agent:tmp-x"],
+  ["Agent:My *:tmp-*", "agent:my-agent:tmp-x"],
+  ["agent:my-agent:tmp-x", "agent:My Agent:tmp-x"],
+] as const)(
+  "P67: sessions.deny %j denies what is kept under the key %j",
+  async ([pattern, key]) => {
+    await using lab = await Lab.start();
+    for (const id of [ID, "open"]) lab.session("my-agent", id);
+    sessionsJson(lab, "my-agent", { [key]: { sessionId: ID }, main: { sessionId: "open" } });
+    const agent = databaseOf(lab, "my-agent");
+    agent.addSession("in-db", conversation("in-db", 5), key);
+    await lab.run(denySessions(pattern));
+    expect(lab.receivedSessions()).toEqual(["my-agent/open"]);
+  },
+);
+
+test("P67: a session is denied by the recording of the session that it is a topic of", async () => {
+  await using lab = await Lab.start();
+  for (const id of [`${ID}-topic-5`, "open"]) lab.session("main", id);
+  sessionsJson(lab, "main", {});
+  write(sessionPath(lab.stateDir, "main", `${ID}.trajectory.jsonl`), recording("agent:main:tmp-x"));
+  await lab.run(denySessions("tmp-*"));
+  expect(lab.receivedSessions()).toEqual(["main/open"]);
+});
+
+test("P67: a finished session is denied by a recording that a host upgrade has moved", async () => {
+  await using lab = await Lab.start();
+  for (const id of [ID, "open"]) {
+    const path = lab.session("main", id);
+    renameSync(path, `${path}.reset.2026-11-22T09-56-39.719Z`);
+  }
+  write(
+    join(
+      lab.stateDir,
+      "agents/main/session-sqlite-import-archive",
+      `agent_main_tmp-x.${ID}.trajectory.jsonl.imported-1763800000000`,
+    ),
+    recording("agent:main:tmp-x"),
+  );
+  await lab.run(denySessions("tmp-*"));
+  expect(lab.receivedSessions()).toEqual(["main/open"]);
+});
+
+test("P67: a session is denied by its key in a list that lies elsewhere", async () => {
+  for (const pattern of ["tmp-*", "agent:*:tmp-x"]) {
+    await using lab = await Lab.start();
+    for (const [agent, id] of [
+      ["main", "a"],
+      ["main", "open"],
+      ["other", "b"],
+    ] as const) {
+      lab.session(agent, id);
+    }
+    for (const agent of ["main", "other"]) sessionsJson(lab, agent, {});
+    const moved = join(lab.dir, "moved");
+    lab.hostConfig = { session: { store: join(moved, "{agentId}", "sessions.json") } };
+    write(
+      join(moved, "main", "sessions.json"),
+      JSON.stringify({
+        "agent:main:tmp-x": { sessionId: "a" },
+        "agent:main:tmp-y": {
+          sessionId: "z",
+          label: "tmp-z",
+          sessionFile: sessionPath(lab.stateDir, "other", "b.jsonl"),
+        },
+      }),
+    );
+    await lab.run(denySessions(pattern, "tmp-z"));
+    expect(lab.receivedSessions()).toEqual(["main/open"]);
+  }
+});
+
+test("P67: a session leaves only if the agent of its key may go, too, by all of that agent's names", async () => {
+  await using lab = await Lab.start();
+  lab.hostConfig = { agents: { list: [{ id: "main" }, { id: "secret", name: "The Professor" }] } };
+  for (const id of ["a", "open"]) lab.session("main", id);
+  sessionsJson(lab, "main", {
+    "Agent:secret:main": { sessionId: "a" },
+    "agent:main:main": { sessionId: "open" },
+  });
+  const agent = databaseOf(lab, "main");
+  agent.addSession("in-db", conversation("in-db", 5), "agent:secret:x");
+  for (const filter of [
+    { agents: { deny: ["secret"] } },
+    { agents: { deny: ["The Prof*"] } },
+    { agents: { allow: ["main"] } },
+  ]) {
+    await lab.run({ filter });
+    expect(lab.receivedSessions()).toEqual(["main/open"]);
+  }
+  await lab.run({ filter: { agents: { allow: ["main", "The Professor"] } } });
+  expect(lab.receivedSessions()).toEqual(["main/a", "main/in-db", "main/open"]);
+});
+
+test.for([
+  ["lists none of its sessions", { "agent:secret:main": null }, ""],
+  ["is not there", null, ""],
+  [
+    "says nothing about one, and the agent has a folder",
+    { "agent:main:x": { sessionId: "b" } },
+    "a",
+  ],
+  ["has the key in capitals", { "AGENT:secret:main": { sessionId: "a" } }, ""],
+  ["has the key with white space", { " agent:secret:main": { sessionId: "a" } }, ""],
+] as const)(
+  "P67: of a store that agents share, nothing leaves that may be a denied agent's, if the list %s",
+  async ([, list, folder]) => {
+    await using lab = await Lab.start();
+    const dir = join(lab.dir, "shared");
+    lab.hostConfig = { session: { store: join(dir, "sessions.json") } };
+    for (const id of ["a", "b"]) write(join(dir, `${id}.jsonl`), lines(session(id)));
+    if (list !== null) {
+      const all = { ...list, "agent:main:main": { sessionId: "b" } };
+      write(join(dir, "sessions.json"), JSON.stringify(all));
+    }
+    if (folder !== "") lab.session("secret", "c");
+    await lab.run(denyAgents("secret"));
+    expect(lab.receivedSessions()).toEqual(list === null ? [] : ["main/b"]);
+  },
+);
 
 test.for([
   ["damaged", (path: string) => write(path, '{"agent:main:main": {')],
@@ -330,6 +511,77 @@ for (const [what, link] of Object.entries(LINKS)) {
     expect(report.outcome).toBe("done");
   });
 }
+
+test("P68: a database that is linked hard is one agent's under all its names, and sent once", async () => {
+  await using lab = await Lab.start();
+  lab.session("open", "b");
+  const agent = databaseOf(lab, "private");
+  agent.addSession("c", conversation("c", 5));
+  agent.db.exec("PRAGMA wal_checkpoint(TRUNCATE)");
+  mkdirSync(join(lab.stateDir, "agents", "alias", "agent"), { recursive: true });
+  linkSync(
+    join(lab.stateDir, "agents/private/agent/openclaw-agent.sqlite"),
+    join(lab.stateDir, "agents/alias/agent/openclaw-agent.sqlite"),
+  );
+  for (const denied of ["private", "alias"]) {
+    await lab.run(denyAgents(denied));
+    expect(lab.receivedSessions()).toEqual(["open/b"]);
+  }
+  expect((await lab.run()).failures).toEqual([]);
+  expect(lab.receivedSessions()).toEqual(["alias/c", "open/b"]);
+});
+
+test("P68: a link to a folder within a denied agent's lets nothing of it go, and allowing it lets go no more", async () => {
+  await using lab = await Lab.start();
+  lab.hostConfig = { agents: { list: [{ id: "private", name: "Ada" }] } };
+  lab.session("open", "b");
+  lab.session("private", "a");
+  const dir = join(lab.stateDir, "agents/private/sessions/old");
+  write(join(dir, "old1.jsonl"), lines(session("old1")));
+  mkdirSync(join(lab.stateDir, "agents/pub"));
+  symlinkSync("../private/sessions/old", join(lab.stateDir, "agents/pub/sessions"));
+  for (const denied of ["private", "ada"]) {
+    await lab.run(denyAgents(denied));
+    expect(lab.receivedSessions()).toEqual(["open/b"]);
+  }
+  await lab.run({ filter: { agents: { allow: ["pub"] } } });
+  expect(lab.receivedSessions()).toEqual(["open/b", "pub/old1"]);
+});
+
+/** Whether folders can be mounted here: it takes a name space of mounts. */
+const canMount = spawnSync("unshare", ["-m", "true"]).status === 0;
+
+test.skipIf(!canMount)(
+  "P68: a folder that is mounted twice is one agent, and denying any of its names denies it",
+  async () => {
+    await using lab = await Lab.start();
+    lab.session("private", "a");
+    lab.session("open", "b");
+    const alias = join(lab.stateDir, "agents/alias");
+    mkdirSync(alias);
+    const agentsOf = (overrides: object): Record<string, unknown>[] => {
+      const script = 'mount --bind "$1" "$2" && exec "$3" "$4" "$5" "$6"';
+      const program = join(import.meta.dirname, "../support/agents-seen.ts");
+      const args = [join(lab.stateDir, "agents/private"), alias, process.execPath, program];
+      const out = execFileSync(
+        "unshare",
+        ["-m", "sh", "-c", script, "sh", ...args, lab.stateDir, JSON.stringify(overrides)],
+        { encoding: "utf8" },
+      );
+      return JSON.parse(out);
+    };
+    for (const denied of ["private", "alias"]) {
+      expect(agentsOf({ agents: { deny: [denied] } })).toEqual([
+        {
+          names: ["alias", "private"],
+          excludedBy: "filter.agents.deny",
+          counts: expect.objectContaining({ found: 1, skipped: { "filter.agents.deny": 1 } }),
+        },
+        { names: ["open"], excludedBy: null, counts: expect.objectContaining({ pending: 1 }) },
+      ]);
+    }
+  },
+);
 
 test("P68: folders outside that are linked twice are one agent", async () => {
   await using lab = await Lab.start();

@@ -365,6 +365,7 @@ test("P61: status adds up", async () => {
   for (const id of ["up-1", "up-2", "tmp-1", "poison"]) lab.session("main", id);
   lab.session("scratch", "denied");
   write(sessionPath(lab.stateDir, "main", "small.jsonl"), lines(session("small", 1)).slice(0, 200));
+  write(sessionPath(lab.stateDir, "main", "sessions.json"), "{}");
   lab.session("main", "quiet", [
     ...session("quiet", 1),
     `{"type":"custom","data":"${"q".repeat(600)}"}`,

@@ -54,6 +54,13 @@ async function look(
   };
 }
 
+const NO_FILTER = {
+  byAgent: () => null,
+  byAgentId: () => null,
+  needsNames: false,
+  needsAllNames: false,
+};
+
 function database(stateDir: string, agentId: string, sessionId: string, path?: string): AgentDb {
   const agent = new AgentDb(stateDir, { agentId, ...(path === undefined ? {} : { path }) });
   agent.addSession(sessionId, conversation(sessionId, 3));
@@ -371,7 +378,7 @@ test("P71: a session that is in the usual place and in that of session.store is 
   await using found = await findAgents({
     stateDir,
     layout: readLayout(hostConfig),
-    filter: { byAgent: () => null, needsNames: false },
+    filter: NO_FILTER,
     now: Date.now,
     knownBytes: () => undefined,
   });
@@ -416,7 +423,7 @@ test("P67: of a store that several agents share, whose a session is must be know
   await using found = await findAgents({
     stateDir,
     layout: readLayout({ session: { store }, agents: TWO_AGENTS }),
-    filter: { byAgent: () => null, needsNames: false },
+    filter: NO_FILTER,
     now: Date.now,
     knownBytes: () => undefined,
   });

@@ -1,6 +1,13 @@
-import { join } from "node:path";
-import { namesOfKey, readSessionIndex, type SessionIndex } from "./session-index.ts";
-import { readTrajectoryKey } from "./trajectory.ts";
+import type { SessionsFolder } from "../session-store.ts";
+import { Recordings } from "./recordings.ts";
+import {
+  type FileNames,
+  idsOfStem,
+  namesOfKey,
+  type ReadIndex,
+  readSessionIndex,
+  type SessionIndex,
+} from "./session-index.ts";
 
 /** What the host knows of the session in a file. */
 export interface FileFacts {
@@ -13,41 +20,64 @@ export interface FileFacts {
   readonly agentUnknown?: string | undefined;
 }
 
-/** What is known of files, by their names up to `.jsonl`. */
-export type FactsOf = (stem: string) => FileFacts;
+/** What is known of files, by their names up to `.jsonl`. @param isLive it is no archive of a reset */
+export type FactsOf = (stem: string, isLive: boolean) => FileFacts;
 
 export const NO_FACTS: FileFacts = { isOurs: true, names: [] };
 
 /** The same where nobody asks what sessions are called. */
 export const NOT_ASKED: FactsOf = () => NO_FACTS;
 
-/**
- * What the host says about the sessions in a folder that is one agent's: in its list of
- * current sessions, and else in their recordings.
- * @param index path of that list
- */
-export async function readFacts(dir: string, index: string, agentId: string): Promise<FactsOf> {
-  const read = await readSessionIndex(index, agentId);
-  if (read.kind === "unreadable") return () => ({ ...NO_FACTS, namesUnknown: read.reason });
-  const list = read.kind === "index" ? read.index : null;
-  return (stem) => {
-    const names = list?.namesOf(stem) ?? [];
-    return { ...NO_FACTS, ...(names.length > 0 ? { names } : recordedNames(dir, stem, list)) };
-  };
-}
+/** The host's lists of one agent's sessions. A session need not lie beside the list that it is in. */
+export class AgentLists {
+  readonly indexes: readonly SessionIndex[];
+  /** Why any session of the agent may have more names, as a clause. */
+  readonly #unreadable: string | undefined;
+  /** Folders without a list. */
+  readonly #without = new Map<string, string>();
 
-function recordedNames(
-  dir: string,
-  stem: string,
-  list: SessionIndex | null,
-): Pick<FileFacts, "names" | "namesUnknown"> {
-  const recorded = readTrajectoryKey(join(dir, stem));
-  switch (recorded.kind) {
-    case "key":
-      return { names: [...namesOfKey(recorded.key), ...(list?.titlesOf(recorded.key) ?? [])] };
-    case "unknown":
-      return { names: [] };
-    case "unreadable":
-      return { names: [], namesUnknown: recorded.reason };
+  private constructor(folders: readonly SessionsFolder[], read: readonly ReadIndex[]) {
+    this.indexes = read.flatMap((one) => (one.kind === "index" ? one.index : []));
+    this.#unreadable = read.find((one) => one.kind === "unreadable")?.reason;
+    for (const [at, { dir, index }] of folders.entries()) {
+      if (read[at]?.kind === "missing") this.#without.set(dir, index);
+    }
+  }
+
+  static async read(folders: readonly SessionsFolder[], agentId: string): Promise<AgentLists> {
+    const read = folders.map(({ index }) => readSessionIndex(index, agentId));
+    return new AgentLists(folders, await Promise.all(read));
+  }
+
+  /**
+   * What is known of the sessions in one of the agent's folders.
+   * @param elsewhere names of files in it that other agents' lists have
+   * @param recordings also look for the keys of those that no list has
+   */
+  factsOf(dir: string, elsewhere: readonly FileNames[], recordings: boolean): FactsOf {
+    const recorded = new Recordings(dir);
+    return (stem, isLive) => {
+      const listed = [
+        ...this.indexes.flatMap((index) => index.namesOf(stem)),
+        ...elsewhere.flatMap((names) => names.of(stem)),
+      ];
+      const names = [...idsOfStem(stem), ...listed];
+      if (listed.length > 0) return { ...NO_FACTS, names, namesUnknown: this.#unreadable };
+      const known = recordings ? recorded.keysOf(stem) : { keys: [], unreadable: undefined };
+      const titles = known.keys.flatMap((key) => [
+        ...namesOfKey(key),
+        ...this.indexes.flatMap((index) => index.titlesOf(key)),
+      ]);
+      const namesUnknown = this.#unreadable ?? known.unreadable ?? this.#gapIn(dir, isLive);
+      return { ...NO_FACTS, names: [...names, ...titles], namesUnknown };
+    };
+  }
+
+  /** The host writes its list before the first line of a session; what a reset set aside is in none. */
+  #gapIn(dir: string, isLive: boolean): string | undefined {
+    const missing = this.#without.get(dir);
+    if (missing !== undefined && isLive)
+      return `${missing}, OpenClaw's list of sessions, is missing`;
+    return this.indexes.find(({ gap }) => gap !== undefined)?.gap;
   }
 }

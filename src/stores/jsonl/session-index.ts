@@ -1,11 +1,12 @@
-import { basename } from "node:path";
-import { normalizeAgentId } from "../../shared/agent-id.ts";
+import { basename, dirname, resolve } from "node:path";
 import { readRegular } from "../../shared/open-file.ts";
 import { errnoOf, InfluxionError } from "../../shared/problem.ts";
+import { parseSessionKey } from "../../shared/session-key.ts";
+import { identityOf } from "../reach.ts";
 
 /** What the host's `sessions.json` says of the sessions beside it. */
 export interface SessionIndex {
-  /** Keys, labels and display names of the session in `<stem>.jsonl`. */
+  /** Ids, keys, labels and display names of the session in `<stem>.jsonl`; none when it is not listed. */
   namesOf(stem: string): string[];
   /** The same of the session that is kept under a key now. */
   titlesOf(key: string): string[];
@@ -13,6 +14,26 @@ export interface SessionIndex {
   agentsOf(stem: string): string[];
   /** Ids of all agents in it. */
   readonly agentIds: ReadonlySet<string>;
+  /** Why a session may be listed without being found in it, as a clause. */
+  readonly gap: string | undefined;
+  /** By {@link identityOf} a folder: the names of files in it that are listed by their path. */
+  readonly byFolder: ReadonlyMap<string, FileNames>;
+}
+
+/** Names by id, in any case, and by name of a file up to `.jsonl`. */
+export class FileNames {
+  readonly #names = new Map<string, Set<string>>();
+
+  add(id: string, names: readonly string[]): void {
+    const known = this.#names.get(fold(id)) ?? new Set();
+    for (const name of names) known.add(name);
+    this.#names.set(fold(id), known);
+  }
+
+  of(stem: string): string[] {
+    const names = idsOfStem(stem).flatMap((id) => [...(this.#names.get(fold(id)) ?? [])]);
+    return [...new Set(names)];
+  }
 }
 
 export type ReadIndex =
@@ -24,8 +45,8 @@ export type ReadIndex =
 /** Most bytes of an index that are read; the host keeps some hundred sessions in it, of some KB each. */
 const MAX_INDEX_BYTES = 256 * 1024 * 1024;
 
-/** A topic of a chat has a file of its own: `<id>-topic-<topic>.jsonl`. */
-const TOPIC = /^(.+?)-topic-.+$/s;
+/** A topic of a chat has a file of its own: `<id>-topic-<topic>.jsonl`. Both may have this in them. */
+const TOPIC = "-topic-";
 
 /** A session that a compaction began anew: `<time>_<id>.jsonl`. */
 const SUCCESSOR = /^\d{4}-\d{2}-\d{2}T\d{2}-\d{2}-\d{2}-\d{3}Z_(.+)$/s;
@@ -46,39 +67,77 @@ export async function readSessionIndex(path: string, agentId: string): Promise<R
   }
   const store = parse(text);
   if (store === null) return { kind: "unreadable", reason: `${path} is damaged` };
-  return { kind: "index", index: indexOf(store, agentId) };
+  return { kind: "index", index: await indexOf(store, path, agentId) };
 }
 
-function indexOf(store: Record<string, unknown>, agentId: string): SessionIndex {
-  const names = new Map<string, Set<string>>();
-  const agents = new Map<string, Set<string>>();
+async function indexOf(
+  store: Record<string, unknown>,
+  path: string,
+  agentId: string,
+): Promise<SessionIndex> {
+  const names = new FileNames();
+  const agents = new FileNames();
   const agentIds = new Set<string>();
+  const byFolder = new Map<string, FileNames>();
+  const nameOf = fileNames();
+  let gap: string | undefined;
   for (const [key, value] of Object.entries(store)) {
     const entry = asRecord(value);
-    const ids = idsOf(entry);
-    if (ids.size === 0) continue;
-    const agent = agentOfKey(key) ?? agentId;
+    const agent = parseSessionKey(key)?.agentId ?? agentId;
     agentIds.add(agent);
-    for (const id of ids) {
-      addAll(names, id, [...namesOfKey(key), ...titlesOf(entry)]);
-      addAll(agents, id, [agent]);
+    const called = [...namesOfKey(key), ...titlesOf(entry)];
+    const listed = sessionsOf(entry);
+    if (listed.length === 0) gap = `${path} has an entry that names no session`;
+    for (const { id, file } of listed) {
+      const { folder, stem } = file === undefined ? NO_FILE : await nameOf(dirname(path), file);
+      const all = id === undefined ? called : [...called, id];
+      for (const one of [id, stem]) {
+        if (one === undefined) continue;
+        names.add(one, all);
+        agents.add(one, [agent]);
+      }
+      if (folder === undefined || stem === undefined) continue;
+      const there = byFolder.get(folder) ?? new FileNames();
+      there.add(stem, all);
+      byFolder.set(folder, there);
     }
   }
-  const find = (map: Map<string, Set<string>>, stem: string): string[] => [
-    ...new Set(idsOfStem(stem).flatMap((id) => [...(map.get(id) ?? [])])),
-  ];
   return {
-    namesOf: (stem) => find(names, stem),
+    namesOf: (stem) => names.of(stem),
     titlesOf: (key) => (Object.hasOwn(store, key) ? titlesOf(asRecord(store[key])) : []),
-    agentsOf: (stem) => find(agents, stem),
+    agentsOf: (stem) => agents.of(stem),
     agentIds,
+    gap,
+    byFolder,
   };
 }
 
-/** What a user sees of a session in the host's lists: its key, whole and as commands take it, and its titles. */
+interface FileName {
+  /** {@link identityOf} its folder. */
+  readonly folder: string | undefined;
+  readonly stem: string | undefined;
+}
+
+const NO_FILE: FileName = { folder: undefined, stem: undefined };
+
+/** Finds where paths of sessions' files lead; each folder is looked at once. */
+function fileNames(): (from: string, path: string) => Promise<FileName> {
+  const known = new Map<string, string>();
+  return async (from, path) => {
+    const file = resolve(from, path.replaceAll("\\", "/"));
+    const dir = dirname(file);
+    const folder = known.get(dir) ?? (await identityOf(dir));
+    known.set(dir, folder);
+    return { folder, stem: basename(file, ".jsonl") };
+  };
+}
+
+/** What a user sees of a session's key in the host's lists: as it is, normalised, and as commands take it. */
 export function namesOfKey(key: string): string[] {
-  const short = /^agent:[^:]+:(.+)$/s.exec(key)?.[1];
-  return short === undefined ? [key] : [key, short];
+  const parsed = parseSessionKey(key);
+  if (parsed === null) return [key];
+  const { agentId, rest } = parsed;
+  return [...new Set([key, `agent:${agentId}:${rest}`, rest])];
 }
 
 function titlesOf(entry: Record<string, unknown>): string[] {
@@ -86,41 +145,49 @@ function titlesOf(entry: Record<string, unknown>): string[] {
   return [label, displayName, subject, groupChannel, space, asRecord(origin).label].filter(isText);
 }
 
-/** Ids and file names of the session and, where the host remembers them, of those it was before. */
-function idsOf(entry: Record<string, unknown>): Set<string> {
+interface ListedSession {
+  readonly id: string | undefined;
+  /** Path of its file, as it is written. */
+  readonly file: string | undefined;
+}
+
+/** The session and, where the host remembers them, those it was before. */
+function sessionsOf(entry: Record<string, unknown>): ListedSession[] {
   const checkpoints = Array.isArray(entry.compactionCheckpoints)
     ? entry.compactionCheckpoints.map(asRecord)
     : [];
-  const places = checkpoints.flatMap((one) => [
-    one,
-    asRecord(one.preCompaction),
-    asRecord(one.postCompaction),
-  ]);
   const family = Array.isArray(entry.usageFamilySessionIds) ? entry.usageFamilySessionIds : [];
-  const ids = [entry.previousSessionId, ...family];
-  for (const { sessionId, sessionFile } of [entry, ...places]) {
-    ids.push(sessionId);
-    if (isText(sessionFile)) ids.push(basename(sessionFile.replaceAll("\\", "/"), ".jsonl"));
+  const places = [
+    entry,
+    ...checkpoints.flatMap((one) => [
+      one,
+      asRecord(one.preCompaction),
+      asRecord(one.postCompaction),
+    ]),
+    ...[entry.previousSessionId, ...family].map((sessionId) => ({ sessionId })),
+  ];
+  return places
+    .map(({ sessionId, sessionFile }: Record<string, unknown>) => ({
+      id: named(sessionId),
+      file: named(sessionFile),
+    }))
+    .filter(({ id, file }) => id !== undefined || file !== undefined);
+}
+
+const named = (value: unknown): string | undefined =>
+  isText(value) && value !== "" ? value : undefined;
+
+/** All that the session in `<stem>.jsonl` may have as its id. */
+export function idsOfStem(stem: string): string[] {
+  const ids = [stem];
+  for (let at = stem.indexOf(TOPIC, 1); at !== -1; at = stem.indexOf(TOPIC, at + 1)) {
+    ids.push(stem.slice(0, at));
   }
-  return new Set(ids.filter(isText).filter((id) => id !== ""));
+  return ids.flatMap((id) => [id, SUCCESSOR.exec(id)?.[1] ?? id]);
 }
 
-function idsOfStem(stem: string): string[] {
-  const ids = [stem, TOPIC.exec(stem)?.[1], SUCCESSOR.exec(stem)?.[1]];
-  return ids.filter((id) => id !== undefined);
-}
-
-/** The agent that a key names, if it does. */
-export function agentOfKey(key: string): string | undefined {
-  const agent = /^agent:([^:]+):/.exec(key)?.[1];
-  return agent === undefined ? undefined : normalizeAgentId(agent);
-}
-
-function addAll(map: Map<string, Set<string>>, id: string, values: readonly string[]): void {
-  const known = map.get(id) ?? new Set();
-  for (const value of values) known.add(value);
-  map.set(id, known);
-}
+/** The file system may not tell them apart. */
+const fold = (id: string): string => id.normalize("NFC").toLowerCase();
 
 function parse(text: string): Record<string, unknown> | null {
   try {

@@ -13,15 +13,15 @@ export type TrajectoryKey =
   | { readonly kind: "unreadable"; readonly reason: string };
 
 /**
- * The key under which the session in `<path>.jsonl` was kept, as the debug recorder of OpenClaw up to
+ * The key under which a session was kept, as the debug recorder of OpenClaw up to
  * 2026.7 notes it: `sessions.json` forgets it when the session is reset or rolls over. Nothing
  * of the recording is kept or sent.
  *
- * @param path of the session's file, up to `.jsonl`
+ * @param path of the recording
  */
 export function readTrajectoryKey(path: string): TrajectoryKey {
   try {
-    const head = readHeadSync(`${path}.trajectory.jsonl`, HEAD_BYTES).toString("utf8");
+    const head = readHeadSync(path, HEAD_BYTES).toString("utf8");
     const quoted = SESSION_KEY.exec(head.split("\n", 1)[0] ?? "")?.[1];
     return quoted === undefined
       ? { kind: "unknown" }
