@@ -1,6 +1,6 @@
 import type { RunReport } from "../run/report.ts";
 import type { Code } from "../shared/codes.ts";
-import { InfluxionError } from "../shared/problem.ts";
+import { InfluxionError, LockedError } from "../shared/problem.ts";
 
 /** What `openclaw influxion sync` ends with; documented in the README. */
 export const EXIT = { done: 0, usage: 1, partial: 2, unreachable: 3, interrupted: 130 } as const;
@@ -42,6 +42,6 @@ export function describeFailure(error: unknown): {
     return { code: "UNEXPECTED", message, exitCode: EXIT.usage };
   }
   const { code, message } = error;
-  if (code === "LOCKED") return { code, message, exitCode: EXIT.unreachable };
+  if (error instanceof LockedError) return { code, message, exitCode: EXIT.unreachable };
   return { code, message, exitCode: USAGE.has(code) ? EXIT.usage : EXIT.partial };
 }

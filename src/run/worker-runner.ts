@@ -3,7 +3,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { Worker } from "node:worker_threads";
 import { ledgerPaths } from "../ledger/paths.ts";
 import type { Code } from "../shared/codes.ts";
-import { InfluxionError } from "../shared/problem.ts";
+import { InfluxionError, LockedError } from "../shared/problem.ts";
 import type { RunEvents, RunInput, RunOptions } from "./options.ts";
 import type { RunReport } from "./report.ts";
 
@@ -173,8 +173,10 @@ function tell(
   (events?.[kind] as ((...args: unknown[]) => void) | undefined)?.(...args);
 }
 
+/** A class does not come out of the thread, its code does. */
 function failureOf({ code, message }: { code: Code | null; message: string }): Error {
-  return code === null ? new Error(message) : new InfluxionError(code, message);
+  if (code === null) return new Error(message);
+  return code === "LOCKED" ? new LockedError(message) : new InfluxionError(code, message);
 }
 
 function stuck(): InfluxionError {

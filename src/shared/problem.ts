@@ -28,10 +28,24 @@ export class InfluxionError extends Error {
 /** A store, or one stream of it, cannot be read (now). */
 export class StoreError extends InfluxionError {}
 
+/** What has a session's name holds something else. */
+export class NotASessionError extends StoreError {
+  constructor(message: string) {
+    super("NOT_A_SESSION", message);
+  }
+}
+
 /** The range that was planned is no longer there: the host rewrote or removed the stream. */
 export class SourceChangedError extends InfluxionError {
   constructor(message: string, options?: ErrorOptions) {
     super("SOURCE_CHANGED", message, options);
+  }
+}
+
+/** Another process is uploading. Here, since both sides of a run's thread match on it. */
+export class LockedError extends InfluxionError {
+  constructor(message: string) {
+    super("LOCKED", message);
   }
 }
 
@@ -46,10 +60,7 @@ export function errnoOf(error: unknown): string {
  * What a failure to read one session, agent or store is reported as, whatever was thrown:
  * nothing that is wrong with one of them may end more than that one.
  */
-export function describeReadFailure(error: unknown): {
-  code: Code | Errno;
-  message: string;
-} {
+export function describeReadFailure(error: unknown): Pick<Problem, "code" | "message"> {
   if (error instanceof InfluxionError) return { code: error.code, message: error.message };
   const code = errnoOf(error);
   if (isErrno(code)) return { code, message: `cannot be read (${code})` };
