@@ -1,11 +1,12 @@
 import type { RunReport } from "../run/report.ts";
-import { InfluxionError } from "../shared/problem.ts";
+import type { Code } from "../shared/codes.ts";
+import { InfluxionError, LockedError } from "../shared/problem.ts";
 
 /** What `openclaw influxion sync` ends with; documented in the README. */
 export const EXIT = { done: 0, usage: 1, partial: 2, unreachable: 3, interrupted: 130 } as const;
 
-/** Something is wrong with how the command was called, or with what the user set up; trying again does not help. */
-const USAGE = new Set([
+/** Something is wrong with how the command was called, or with what the user set up; trying again does not help. By code, which comes out of a run's thread as it was. */
+const USAGE: ReadonlySet<Code> = new Set<Code>([
   "NO_SUCH_AGENT",
   "API_KEY_UNRESOLVED",
   "API_KEY_INVALID",
@@ -32,7 +33,7 @@ export function exitCodeOf(reports: readonly RunReport[]): number {
 
 /** How a run that did not come to its end is told. One that was not foreseen is told in one line, too: scripts wait for a document, and people for a sentence. */
 export function describeFailure(error: unknown): {
-  code: string;
+  code: Code;
   message: string;
   exitCode: number;
 } {
@@ -41,6 +42,6 @@ export function describeFailure(error: unknown): {
     return { code: "UNEXPECTED", message, exitCode: EXIT.usage };
   }
   const { code, message } = error;
-  if (code === "LOCKED") return { code, message, exitCode: EXIT.unreachable };
+  if (error instanceof LockedError) return { code, message, exitCode: EXIT.unreachable };
   return { code, message, exitCode: USAGE.has(code) ? EXIT.usage : EXIT.partial };
 }

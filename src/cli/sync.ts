@@ -9,7 +9,7 @@ import { createFilter, isNamed } from "../config/filter.ts";
 import { noteRun } from "../run/last-run.ts";
 import type { RunOptions } from "../run/options.ts";
 import type { RunReport } from "../run/report.ts";
-import { InfluxionError } from "../shared/problem.ts";
+import { InfluxionError, LockedError } from "../shared/problem.ts";
 import { plain } from "../shared/text.ts";
 import { findAgents } from "../stores/agents.ts";
 import { SETTLE_MS } from "../stores/at-rest.ts";
@@ -158,10 +158,9 @@ async function oneRun(
     await note(report, null);
     return report;
   } catch (error) {
-    const { code, message } = describeFailure(error);
     // Whoever holds the lock notes its own run.
     if (signal.aborted) await note(null, "interrupted");
-    else if (code !== "LOCKED") await note(null, message);
+    else if (!(error instanceof LockedError)) await note(null, describeFailure(error).message);
     throw progress.sent > 0 ? new BrokenOff(error) : error;
   } finally {
     progress.end();

@@ -5,7 +5,7 @@ import { MAX_ASIDE_MS } from "../ledger/target.ts";
 import { isAhead } from "../shared/clock.ts";
 import {
   describeReadFailure,
-  InfluxionError,
+  NotASessionError,
   type Problem,
   SourceChangedError,
 } from "../shared/problem.ts";
@@ -105,7 +105,7 @@ export async function examine(
       return session({ kind: "pending", bytes: size, settling: true });
     }
     const { code, message: reason } = describeReadFailure(error);
-    if (error instanceof InfluxionError && code === "NOT_A_SESSION") {
+    if (error instanceof NotASessionError) {
       // The first bytes of a session that is being (re)written look like nothing yet.
       if (!isAtRest({ changedAt }, now())) {
         return session({ kind: "pending", bytes: size, settling: true });

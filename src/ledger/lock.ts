@@ -2,7 +2,7 @@ import { mkdir, rmdir, unlink } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { type FileLock, isFileLocked, tryLockFile } from "../shared/file-lock.ts";
-import { InfluxionError } from "../shared/problem.ts";
+import { InfluxionError, LockedError } from "../shared/problem.ts";
 import { LedgerError, unwritable } from "./files.ts";
 import { describeObstacle } from "./folder.ts";
 import {
@@ -25,16 +25,6 @@ const CONTENTION_MS = 2_000;
 /** A new owner is named within this time, in ms, and asked for it this often. */
 const NAMED_WITHIN_MS = 200;
 const NAMED_STEP_MS = 20;
-
-/** Another process is uploading. */
-export class LockedError extends InfluxionError {
-  readonly owner: LockOwner;
-
-  constructor(owner: LockOwner) {
-    super("LOCKED", `${describeOwner(owner)}; only one uploads at a time`);
-    this.owner = owner;
-  }
-}
 
 export interface LockOptions {
   readonly stateDir: string;
@@ -77,7 +67,10 @@ export async function takeLock(options: LockOptions): Promise<Lock> {
     const owner = await lockOwner(stateDir);
     const waited = performance.now() - start;
     if (owner === null && waited < waitMs + CONTENTION_MS) continue;
-    if (owner === null || waited >= waitMs) throw new LockedError(owner ?? UNKNOWN_OWNER);
+    if (owner === null || waited >= waitMs) {
+      const who = describeOwner(owner ?? UNKNOWN_OWNER);
+      throw new LockedError(`${who}; only one uploads at a time`);
+    }
     if (!isAnnounced) onWait?.(owner);
     isAnnounced = true;
     // An abort is heard at the next turn.

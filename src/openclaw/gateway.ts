@@ -2,7 +2,7 @@ import { formatConfigProblem, MINIMAL_CONFIG, readConfig } from "../config/confi
 import type { IdleCache } from "../run/idle-cache.ts";
 import { noteRun } from "../run/last-run.ts";
 import { isOfRun, noteWords, type RunReport, troubleKey } from "../run/report.ts";
-import { InfluxionError, type Problem } from "../shared/problem.ts";
+import { LockedError, type Problem } from "../shared/problem.ts";
 import { plain } from "../shared/text.ts";
 import { readLayout } from "../stores/layout.ts";
 import { type HostConfig, hostProxyOf, resolveApiKey } from "./host.ts";
@@ -67,7 +67,7 @@ export function startUploads(context: GatewayContext, pluginConfig: unknown): Sc
         if (signal.aborted) return;
         // The host's log and its health page are looked at in terminals, too.
         note.failure = plain(error instanceof Error ? error.message : String(error));
-        const locked = error instanceof InfluxionError && error.code === "LOCKED";
+        const locked = error instanceof LockedError;
         logger[locked ? "info" : "warn"](`influxion: no upload this time: ${note.failure}`);
         if (!locked) serviceHealth?.reportFailure(new Error(note.failure));
       }

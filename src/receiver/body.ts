@@ -9,6 +9,7 @@ import { maxBodyBytes, type PartLimits, tooLarge } from "./limits.ts";
 import { wholeLines } from "./lines.ts";
 import { type PartContent, PartTally } from "./part.ts";
 import { Refusal } from "./refusal.ts";
+import { CutShortError } from "./zstd.ts";
 
 /** A part whose whole body arrived; its payloads wait in `file` to be committed. */
 export interface StagedPart extends PartContent {
@@ -103,6 +104,7 @@ function notIntact(cause?: unknown): Refusal {
   return new Refusal(400, "BODY_NOT_INTACT", message, { cause });
 }
 
+/** Those of zlib have no class. */
 function isCodingError(error: unknown): boolean {
-  return /^(Z_|ZSTD_)/.test(errnoOf(error));
+  return error instanceof CutShortError || /^(Z_|ZSTD_error_)/.test(errnoOf(error));
 }

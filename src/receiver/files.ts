@@ -13,6 +13,13 @@ const OTHERS = 0o077;
 const REGULAR_ONLY = (constants.O_NOFOLLOW ?? 0) | (constants.O_NONBLOCK ?? 0);
 const READ_WRITE = constants.O_RDWR | constants.O_CREAT;
 
+/** Less is in a file than was received. */
+export class ShortFileError extends InfluxionError {
+  constructor(message: string) {
+    super("RECEIVER_DAMAGED", message);
+  }
+}
+
 /** Makes a folder and those above it when absent. One that is no link is afterwards open to its owner only. */
 export async function makePrivateFolder(path: string): Promise<void> {
   await makeFolder(path);
@@ -69,7 +76,7 @@ export async function exists(path: string): Promise<boolean> {
 
 /**
  * Cuts off what a crash left behind the first `bytes` of a file.
- * @throws {InfluxionError} `RECEIVER_DAMAGED` when the file is shorter
+ * @throws {ShortFileError} when the file is shorter
  */
 export async function truncateTo(path: string, bytes: number): Promise<void> {
   await makePrivateFolder(dirname(path));
@@ -78,7 +85,7 @@ export async function truncateTo(path: string, bytes: number): Promise<void> {
 
 /**
  * Puts the content of `from` at `offset`, durably, as the new end of `path`; returns its new length.
- * @throws {InfluxionError} `RECEIVER_DAMAGED` when the file is shorter than `offset`
+ * @throws {ShortFileError} when the file is shorter than `offset`
  */
 export async function append(path: string, offset: number, from: string): Promise<number> {
   await makePrivateFolder(dirname(path));
@@ -93,8 +100,7 @@ export async function append(path: string, offset: number, from: string): Promis
 async function cutBack(file: FileHandle, path: string, bytes: number): Promise<void> {
   const { size } = await file.stat();
   if (size < bytes) {
-    throw new InfluxionError(
-      "RECEIVER_DAMAGED",
+    throw new ShortFileError(
       `${path} has ${size} bytes, but ${bytes} were received; put it back, or choose another folder`,
     );
   }

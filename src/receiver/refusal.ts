@@ -1,3 +1,4 @@
+import type { Code } from "../shared/codes.ts";
 import { InfluxionError } from "../shared/problem.ts";
 
 /** Why a part was not taken. The message is sent to the client, so it never quotes a body. */
@@ -8,7 +9,7 @@ export class Refusal extends InfluxionError {
 
   constructor(
     status: number,
-    code: string,
+    code: Code,
     message: string,
     options: ErrorOptions & { headers?: Readonly<Record<string, string>> } = {},
   ) {

@@ -5,7 +5,7 @@ import pLimit from "p-limit";
 import { errnoOf, InfluxionError } from "../shared/problem.ts";
 import { count } from "../shared/text.ts";
 import type { StagedPart } from "./body.ts";
-import { append, exists, truncateTo } from "./files.ts";
+import { append, exists, ShortFileError, truncateTo } from "./files.ts";
 import { INDEX_FILE, prepareFolder, STAGING_FOLDER, tidyFolder } from "./folder.ts";
 import { lockFolder } from "./folder-lock.ts";
 import type { Index, NewGeneration, PartRow, ReceiverStats, SessionRow } from "./index-db.ts";
@@ -209,7 +209,7 @@ async function recover(dir: string, index: Index, row: SessionRow): Promise<void
   try {
     await truncateTo(path, row.bytes);
   } catch (error) {
-    if (error instanceof InfluxionError && error.code === "RECEIVER_DAMAGED") throw error;
+    if (error instanceof ShortFileError) throw error;
     const why = error instanceof InfluxionError ? error.message : `${path}: ${errnoOf(error)}`;
     throw new InfluxionError(
       "RECEIVER_DAMAGED",

@@ -8,6 +8,13 @@ import { InfluxionError } from "../shared/problem.ts";
  */
 const WINDOW_LOG = 23;
 
+/** The body ends within a frame. */
+export class CutShortError extends InfluxionError {
+  constructor() {
+    super("ZSTD_CUT_SHORT", "the last frame of zstd is cut short");
+  }
+}
+
 /**
  * Decodes a body of zstd: one frame after another (RFC 8878, 3), to its end.
  *
@@ -49,7 +56,7 @@ export class ZstdDecoder extends Duplex {
 
   override _final(done: TransformCallback): void {
     if (!this.#frames.whole) {
-      done(new InfluxionError("ZSTD_CUT_SHORT", "the last frame of zstd is cut short"));
+      done(new CutShortError());
       return;
     }
     this.#decoder.once("end", () => {

@@ -2,7 +2,8 @@ import { stat } from "node:fs/promises";
 import { setTimeout as sleep } from "node:timers/promises";
 import { Worker } from "node:worker_threads";
 import { ledgerPaths } from "../ledger/paths.ts";
-import { InfluxionError } from "../shared/problem.ts";
+import type { Code } from "../shared/codes.ts";
+import { InfluxionError, LockedError } from "../shared/problem.ts";
 import type { RunEvents, RunInput, RunOptions } from "./options.ts";
 import type { RunReport } from "./report.ts";
 
@@ -46,7 +47,7 @@ export type WorkerMessage =
     }[keyof RunEvents]
   | { readonly kind: "report"; readonly report: RunReport }
   /** A failure that was meant, with its code; or one that was not, without. */
-  | { readonly kind: "failure"; readonly code: string | null; readonly message: string };
+  | { readonly kind: "failure"; readonly code: Code | null; readonly message: string };
 
 /**
  * Does runs on a thread of its own, with a heap of its own: the Gateway's event loop
@@ -172,8 +173,10 @@ function tell(
   (events?.[kind] as ((...args: unknown[]) => void) | undefined)?.(...args);
 }
 
-function failureOf({ code, message }: { code: string | null; message: string }): Error {
-  return code === null ? new Error(message) : new InfluxionError(code, message);
+/** A class does not come out of the thread, its code does. */
+function failureOf({ code, message }: { code: Code | null; message: string }): Error {
+  if (code === null) return new Error(message);
+  return code === "LOCKED" ? new LockedError(message) : new InfluxionError(code, message);
 }
 
 function stuck(): InfluxionError {

@@ -1,7 +1,14 @@
+import type { Code } from "./codes.ts";
+
+declare const ofTheSystem: unique symbol;
+
+/** A code of the system, e.g. `EACCES`. No literal is one, so that a mistyped {@link Code} is none either. */
+export type Errno = `E${string}` & { readonly [ofTheSystem]: true };
+
 /** Something a person should know about; `message` says what happened and what to do. */
 export interface Problem {
-  /** Stable and greppable, e.g. `SYMLINK_OUTSIDE`. */
-  readonly code: string;
+  /** Stable and greppable, e.g. `ENTRY_SKIPPED`. */
+  readonly code: Code | Errno;
   readonly message: string;
   readonly agentId?: string;
   readonly sessionId?: string;
@@ -9,9 +16,9 @@ export interface Problem {
 
 /** Base of every failure this plugin raises on purpose. */
 export class InfluxionError extends Error {
-  readonly code: string;
+  readonly code: Code;
 
-  constructor(code: string, message: string, options?: ErrorOptions) {
+  constructor(code: Code, message: string, options?: ErrorOptions) {
     super(message, options);
     this.name = new.target.name;
     this.code = code;
@@ -21,10 +28,24 @@ export class InfluxionError extends Error {
 /** A store, or one stream of it, cannot be read (now). */
 export class StoreError extends InfluxionError {}
 
+/** What has a session's name holds something else. */
+export class NotASessionError extends StoreError {
+  constructor(message: string) {
+    super("NOT_A_SESSION", message);
+  }
+}
+
 /** The range that was planned is no longer there: the host rewrote or removed the stream. */
 export class SourceChangedError extends InfluxionError {
   constructor(message: string, options?: ErrorOptions) {
     super("SOURCE_CHANGED", message, options);
+  }
+}
+
+/** Another process is uploading. Here, since both sides of a run's thread match on it. */
+export class LockedError extends InfluxionError {
+  constructor(message: string) {
+    super("LOCKED", message);
   }
 }
 
@@ -39,10 +60,10 @@ export function errnoOf(error: unknown): string {
  * What a failure to read one session, agent or store is reported as, whatever was thrown:
  * nothing that is wrong with one of them may end more than that one.
  */
-export function describeReadFailure(error: unknown): { code: string; message: string } {
+export function describeReadFailure(error: unknown): Pick<Problem, "code" | "message"> {
   if (error instanceof InfluxionError) return { code: error.code, message: error.message };
   const code = errnoOf(error);
-  if (/^E[A-Z0-9]+$/.test(code)) return { code, message: `cannot be read (${code})` };
+  if (isErrno(code)) return { code, message: `cannot be read (${code})` };
   // libuv has no name for some errors of file systems, such as ESTALE and EUCLEAN.
   if (error instanceof Error && "errno" in error && "syscall" in error) {
     const message = `cannot be read (system error ${error.errno} in ${error.syscall})`;
@@ -52,4 +73,8 @@ export function describeReadFailure(error: unknown): { code: string; message: st
   const name = error instanceof Error ? error.name : typeof error;
   const message = `cannot be read because of an unexpected ${[name, code].filter(Boolean).join(" ")}; please report it`;
   return { code: "UNEXPECTED", message };
+}
+
+function isErrno(code: string): code is Errno {
+  return /^E[A-Z0-9]+$/.test(code);
 }

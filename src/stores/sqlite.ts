@@ -1,6 +1,6 @@
 import { InfluxionError, type Problem, StoreError } from "../shared/problem.ts";
 import { COLD_ROW_SQL, type ColdRow, ColdSource } from "./sqlite/cold.ts";
-import { Connection } from "./sqlite/connection.ts";
+import { Connection, DatabaseBusyError, DatabaseMissingError } from "./sqlite/connection.ts";
 import { badNumbers } from "./sqlite/event.ts";
 import { type KnownBytes, listSessions, type OpenDatabase } from "./sqlite/list.ts";
 import { LiveSource } from "./sqlite/live.ts";
@@ -38,10 +38,10 @@ export async function probeDatabase(agentId: string, path: string): Promise<bool
     connection = await Connection.open(path, `the database of agent ${agentId}`);
     return holdsTranscripts(connection);
   } catch (error) {
-    if (!(error instanceof InfluxionError)) throw error;
-    if (error.code === "DB_MISSING") return false;
+    if (error instanceof DatabaseMissingError) return false;
     // Locked right now: reading it says so, and is tried again in the next run.
-    if (error.code === "DB_BUSY") return true;
+    if (error instanceof DatabaseBusyError) return true;
+    if (!(error instanceof InfluxionError)) throw error;
     return { code: error.code, agentId, message: error.message };
   } finally {
     connection?.close();

@@ -4,8 +4,10 @@ import { dirname, join } from "node:path";
 import { pathToFileURL } from "node:url";
 import { expect, test, vi } from "vitest";
 import { lockOwner, takeLock } from "../../src/ledger/lock.ts";
+import { readLastRun } from "../../src/run/last-run.ts";
 import type { RunEvents, RunOptions } from "../../src/run/options.ts";
 import { runInWorker, WorkerRunner } from "../../src/run/worker-runner.ts";
+import { LockedError } from "../../src/shared/problem.ts";
 import { startFaultServer } from "../support/fault-server.ts";
 import { Lab } from "../support/lab.ts";
 import { lines, message, session, sessionPath, write } from "../support/transcripts.ts";
@@ -137,13 +139,32 @@ test("a thread that fails when no run waits for it does not take the process dow
   expect(second).not.toEqual(first);
 });
 
+test("P9: that another process uploads is exit code 3 of a command, and no failure of the service", async () => {
+  await using lab = await Lab.start();
+  lab.session("main", "abc");
+  const { stateDir } = lab;
+  const { signal } = new AbortController();
+  await using _held = await takeLock({ stateDir, role: "gateway", waitMs: 0, signal });
+  const run = (options: RunOptions) => runInWorker({ ...options, lockWaitMs: 0 });
+  const { code, out } = await lab.sync({ json: true, run });
+  expect(code).toBe(3);
+  expect(JSON.parse(out)).toMatchObject({ outcome: "error", error: { code: "LOCKED" } });
+  // Whoever has the lock notes its own run.
+  expect(await readLastRun(stateDir)).toBeNull();
+  expect(await lab.serve()).toEqual([
+    expect.stringMatching(/^influxion: no upload this time: the Gateway \(pid/),
+  ]);
+});
+
 test("P9: it respects the lock of another, and says whom it waits for", async () => {
   await using lab = await Lab.start();
   lab.session("main", "abc");
   const { stateDir } = lab;
   const { signal } = new AbortController();
   const held = await takeLock({ stateDir, role: "gateway", waitMs: 0, signal });
-  await expect(runInWorker(optionsOf(lab))).rejects.toMatchObject({
+  const refused = runInWorker(optionsOf(lab));
+  await expect(refused).rejects.toBeInstanceOf(LockedError);
+  await expect(refused).rejects.toMatchObject({
     code: "LOCKED",
     message: expect.stringContaining(`the Gateway (pid ${process.pid}) has been uploading since`),
   });

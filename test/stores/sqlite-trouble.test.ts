@@ -6,6 +6,7 @@ import { setTimeout } from "node:timers/promises";
 import { zstdCompressSync } from "node:zlib";
 import { expect, onTestFinished, test } from "vitest";
 import { SourceChangedError, StoreError } from "../../src/shared/problem.ts";
+import { probeDatabase } from "../../src/stores/sqlite.ts";
 import type { Reader } from "../../src/stores/store.ts";
 import {
   type AgentDb,
@@ -157,6 +158,18 @@ test("P38: a database somebody keeps for himself is busy, not damaged", async ()
   agent.db.exec("PRAGMA locking_mode = EXCLUSIVE; BEGIN IMMEDIATE; COMMIT;");
   agent.touch("s");
   expect((await failureOf(store.list())).code).toBe("DB_BUSY");
+});
+
+test("P71: a database that is busy is one, one that is gone is none, and one that is damaged is told", async () => {
+  const { agent } = openAgent();
+  const probe = (): ReturnType<typeof probeDatabase> => probeDatabase("main", agent.path);
+  agent.db.exec("PRAGMA locking_mode = EXCLUSIVE; BEGIN IMMEDIATE; COMMIT;");
+  expect(await probe()).toBe(true);
+  agent.close();
+  writeFileSync(agent.path, "no database");
+  expect(await probe()).toMatchObject({ code: "DB_DAMAGED", agentId: "main" });
+  rmSync(agent.path);
+  expect(await probe()).toBe(false);
 });
 
 test("P21: a database that is deleted while it is read ends the part, and is missed afterwards", async () => {

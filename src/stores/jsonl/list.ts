@@ -119,7 +119,7 @@ async function lookAtFolder(
     if (round === MAX_ROUNDS) break;
   }
   const message = `files in ${dir} are renamed faster than they can be listed, so sessions may be missing; they are looked for again in the next run`;
-  const failures = [{ code: "FOLDER_UNSTABLE", agentId, message }];
+  const failures: Problem[] = [{ code: "FOLDER_UNSTABLE", agentId, message }];
   return { found, failures: [...failures, ...brokenNames(agentId, dir, broken)] };
 }
 

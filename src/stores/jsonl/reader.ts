@@ -2,7 +2,7 @@ import { createHash } from "node:crypto";
 import type { FileHandle } from "node:fs/promises";
 import { MAX_LINE_BYTES, MAX_PART_BYTES } from "../../protocol/limits.ts";
 import { NotAFileError, type OpenFile, openRegular } from "../../shared/open-file.ts";
-import { errnoOf, SourceChangedError, StoreError } from "../../shared/problem.ts";
+import { errnoOf, NotASessionError, SourceChangedError, StoreError } from "../../shared/problem.ts";
 import { isAtRest } from "../at-rest.ts";
 import type { Cut, CutOptions, Position, Reader, Searched, Stream, Verdict } from "../store.ts";
 import { isJsonObject, isSeparatedByReturns, looksLikeSession } from "./content.ts";
@@ -100,17 +100,15 @@ async function assertSession(
     );
   }
   if (!looksLikeSession(head)) {
-    throw new StoreError(
-      "NOT_A_SESSION",
+    throw new NotASessionError(
       `${name} does not begin like an OpenClaw session and is not sent; move it out of the sessions folder`,
     );
   }
 }
 
-function onlyZeros(name: string, size: number): StoreError {
+function onlyZeros(name: string, size: number): NotASessionError {
   const zeros = size <= MAX_ZERO_BYTES ? "holds only" : "begins with more than 64 MiB of";
-  return new StoreError(
-    "NOT_A_SESSION",
+  return new NotASessionError(
     `${name} ${zeros} zero bytes, as a power failure leaves them; there is nothing in it that could be sent`,
   );
 }

@@ -18,6 +18,20 @@ const MIN_BYTES = 512n;
 /** Files that SQLite opens beside a database, if they are there. */
 const BESIDE = ["-wal", "-shm", "-journal"];
 
+/** There is no such file. */
+export class DatabaseMissingError extends StoreError {
+  constructor(message: string) {
+    super("DB_MISSING", message);
+  }
+}
+
+/** Another program has locked it. */
+export class DatabaseBusyError extends StoreError {
+  constructor(message: string, options?: ErrorOptions) {
+    super("DB_BUSY", message, options);
+  }
+}
+
 /**
  * One read-only connection. Every read runs to its end within one synchronous
  * call, so that no read transaction is ever open while something is awaited: an
@@ -35,7 +49,7 @@ export class Connection {
   static async open(path: string, label: string): Promise<Connection> {
     const stats = await statsOf(path, label);
     if (stats === null) {
-      throw new StoreError("DB_MISSING", `${label} is gone: ${path}`);
+      throw new DatabaseMissingError(`${label} is gone: ${path}`);
     }
     // SQLite itself takes such a file for an empty database.
     if (stats.size < MIN_BYTES) {
@@ -163,8 +177,7 @@ function storeErrorOf(error: unknown, path: string, label: string): StoreError {
     case SQLITE_BUSY:
     case SQLITE_LOCKED:
     case SQLITE_PROTOCOL:
-      return new StoreError(
-        "DB_BUSY",
+      return new DatabaseBusyError(
         `${label} is locked by another program (${error.message}); it is read again in the next run`,
         { cause: error },
       );

@@ -4,7 +4,7 @@ import { InfluxionError, type Problem } from "../../shared/problem.ts";
 import { count } from "../../shared/text.ts";
 import { type Claim, claim, registryPath } from "../places.ts";
 import { reach } from "../reach.ts";
-import { Connection } from "./connection.ts";
+import { Connection, DatabaseMissingError } from "./connection.ts";
 import { columnsOf } from "./shape.ts";
 import { textSql } from "./values.ts";
 
@@ -32,8 +32,9 @@ export async function readRegistry(stateDir: string): Promise<Registry> {
   try {
     rows = await rowsOf(registryPath(stateDir));
   } catch (error) {
+    if (error instanceof DatabaseMissingError) return { claims: [], failures: [] };
     if (!(error instanceof InfluxionError)) throw error;
-    return error.code === "DB_MISSING" ? { claims: [], failures: [] } : unreadable(error.message);
+    return unreadable(error.message);
   }
   const claims: Claim[] = [];
   let bad = 0;
