@@ -47,8 +47,12 @@ function compile(glob: string, oneOf: OneOf): (text: string) => boolean {
   };
 }
 
-function walk(pieces: readonly Piece[], text: readonly string[], from: readonly number[]) {
-  let at = [...from];
+function walk(
+  pieces: readonly Piece[],
+  text: readonly string[],
+  from: readonly number[],
+): readonly number[] {
+  let at = from;
   for (const piece of pieces) {
     if (at.length === 0) break;
     at = piece(text, at);
@@ -61,14 +65,17 @@ function step(
   from: readonly number[],
   takes: (char: string) => boolean,
 ): number[] {
-  return from.filter((at) => at < text.length && takes(text[at] as string)).map((at) => at + 1);
+  const ends: number[] = [];
+  for (const at of from) if (at < text.length && takes(text[at] as string)) ends.push(at + 1);
+  return ends;
 }
 
 const union = (ends: readonly (readonly number[])[]): number[] => [...new Set(ends.flat())];
 
 const anyText: Piece = (text, from) => {
-  const start = Math.min(...from);
-  return Array.from({ length: text.length - start + 1 }, (_, index) => start + index);
+  const ends: number[] = [];
+  for (let at = Math.min(...from); at <= text.length; at++) ends.push(at);
+  return ends;
 };
 
 const either =
