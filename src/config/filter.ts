@@ -49,7 +49,7 @@ export interface Filter {
   readonly minMessages: number;
   /** Whether sessions are told by their names or keys, so that these must be found out. */
   readonly needsNames: boolean;
-  /** Whether it matters that a session may have names that are not found. */
+  /** Whether all names of a session are asked for, also those that are costly to find. */
   readonly needsAllNames: boolean;
 }
 
@@ -59,7 +59,7 @@ export function createFilter(options: FilterOptions): Filter {
   const sessions = patterns("filter.sessions.deny", options.sessions.deny, matchesSession);
 
   const asksForAgents = allow.length + deny.length > 0;
-  const needsAllNames = options.sessions.deny.some((pattern) => !UUID.test(pattern));
+  const namesMatter = options.sessions.deny.some((pattern) => !UUID.test(pattern));
   /** Of agents that were asked about, by each id. */
   const known = new Map<string, FilterName | null>();
 
@@ -97,7 +97,7 @@ export function createFilter(options: FilterOptions): Filter {
   return {
     minMessages: options.minMessages,
     needsNames: asksForAgents || sessions.length > 0,
-    needsAllNames,
+    needsAllNames: sessions.length > 0,
     byAgent,
     byAgentId,
     byName(agentNames, { sessionId, names, namesUnknown, agentUnknown }) {
@@ -109,7 +109,7 @@ export function createFilter(options: FilterOptions): Filter {
       if (matchAny(sessions, [sessionId, ...names].map(fold))) {
         return { kind: "excluded", filter: "filter.sessions.deny" };
       }
-      if (namesUnknown !== undefined && needsAllNames) {
+      if (namesUnknown !== undefined && namesMatter) {
         return undecidable("filter.sessions.deny", namesUnknown);
       }
       return { kind: "passes" };
@@ -167,7 +167,7 @@ function matchAny<Name>(list: readonly Pattern<Name>[], names: readonly Name[]):
   return any;
 }
 
-/** An id as the host makes it is no key, label or display name. */
+/** What is denied by an id as the host makes it needs no other name, so that none is missed. */
 const UUID = /^\s*[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}\s*$/i;
 
 /** One form for what people do not tell apart: a capital may have several small letters, or more than one character. */

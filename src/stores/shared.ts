@@ -79,7 +79,7 @@ function factsFor(owner: string, stem: string, known: Known): FileFacts {
   const recorded = keys.map((key) => parseSessionKey(key)?.agentId ?? agentId);
   const agents = [...new Set([...listed, ...recorded])].sort();
   const names = [
-    ...idsOfStem(stem),
+    ...idsOfStem(stem).slice(1),
     ...indexes.flatMap((index) => index.namesOf(stem)),
     ...keys.flatMap((key) => [
       ...namesOfKey(key),

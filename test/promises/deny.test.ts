@@ -231,6 +231,7 @@ test.for([
 test("P67: a recording that cannot be read is no reason to let a session go past a filter", async () => {
   await using lab = await Lab.start();
   lab.session("main", "abc");
+  sessionsJson(lab, "main", {});
   mkdirSync(sessionPath(lab.stateDir, "main", "abc.trajectory.jsonl"));
   expect((await lab.run(denySessions("private"))).failures[0]?.reason).toContain(
     "its recording cannot be read",

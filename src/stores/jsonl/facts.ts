@@ -61,7 +61,7 @@ export class AgentLists {
         ...this.indexes.flatMap((index) => index.namesOf(stem)),
         ...elsewhere.flatMap((names) => names.of(stem)),
       ];
-      const names = [...idsOfStem(stem), ...listed];
+      const names = [...idsOfStem(stem).slice(1), ...listed];
       if (listed.length > 0) return { ...NO_FACTS, names, namesUnknown: this.#unreadable };
       const known = recordings ? recorded.keysOf(stem) : { keys: [], unreadable: undefined };
       const titles = known.keys.flatMap((key) => [

@@ -29,7 +29,7 @@ export class Recordings {
   }
 
   keysOf(stem: string): RecordedKeys {
-    const ids = [...new Set(idsOfStem(stem))];
+    const ids = idsOfStem(stem);
     const beside = ids.map((id) => join(this.#dir, `${id}.trajectory.jsonl`));
     const read = [...beside, ...ids.flatMap((id) => this.#archivedOf(id))].map(readTrajectoryKey);
     return {

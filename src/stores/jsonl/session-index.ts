@@ -177,13 +177,13 @@ function sessionsOf(entry: Record<string, unknown>): ListedSession[] {
 const named = (value: unknown): string | undefined =>
   isText(value) && value !== "" ? value : undefined;
 
-/** All that the session in `<stem>.jsonl` may have as its id. */
+/** All that the session in `<stem>.jsonl` may have as its id; the first is the stem. */
 export function idsOfStem(stem: string): string[] {
   const ids = [stem];
   for (let at = stem.indexOf(TOPIC, 1); at !== -1; at = stem.indexOf(TOPIC, at + 1)) {
     ids.push(stem.slice(0, at));
   }
-  return ids.flatMap((id) => [id, SUCCESSOR.exec(id)?.[1] ?? id]);
+  return [...new Set(ids.flatMap((id) => [id, SUCCESSOR.exec(id)?.[1] ?? id]))];
 }
 
 /** The file system may not tell them apart. */
