@@ -8,6 +8,9 @@ import { readLayout } from "../stores/layout.ts";
 import { type HostConfig, hostProxyOf, resolveApiKey } from "./host.ts";
 import { createScheduler, describeRun, type Scheduler } from "./scheduler.ts";
 
+/** Sessions of one kind that a run names in the log. */
+const MAX_LOGGED = 5;
+
 /** What the Gateway gives a service; the health report exists on newer hosts only. */
 export interface GatewayContext {
   readonly stateDir: string;
@@ -102,13 +105,16 @@ function tell({ logger, serviceHealth }: GatewayContext, report: RunReport, told
   const described = describeRun(report);
   const line = described === null ? null : plain(described);
   if (line !== null) logger[outcome === "done" ? "info" : "warn"](`influxion: ${line}`);
-  for (const note of report.failures.slice(0, 5)) {
+  for (const note of report.failures.slice(0, MAX_LOGGED)) {
     logger.warn(`influxion: failing: ${noteWords(note)}`);
   }
-  for (const { agentId = "", sessionId = "", message } of told.fresh(
-    report.problems.filter(isOfRun),
-  )) {
+  const met = told.fresh(report.problems.filter(isOfRun));
+  for (const { agentId = "", sessionId = "", message } of met.slice(0, MAX_LOGGED)) {
     logger.warn(`influxion: ${noteWords({ agentId, sessionId, reason: message })}`);
+  }
+  if (met.length > MAX_LOGGED) {
+    const more = met.length - MAX_LOGGED;
+    logger.warn(`influxion: and ${more} more of these; see "openclaw influxion status"`);
   }
   if (outcome === "done") serviceHealth?.clearFailure();
   else serviceHealth?.reportFailure(new Error(line ?? outcome));

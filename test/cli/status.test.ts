@@ -93,6 +93,20 @@ function mountSmallDisk(lab: Lab): Disposable | null {
   return { [Symbol.dispose]: () => execFileSync("umount", ["-l", lab.stateDir]) };
 }
 
+test("P70: of many sessions that begin anew at once, the Gateway's log names a few", async () => {
+  await using lab = await Lab.start();
+  const paths = ["a", "b", "c", "d", "e", "f", "g"].map((id) => lab.session("main", id));
+  await lab.run();
+  const ledger = readFileSync(lab.ledgerPaths.primary);
+  for (const path of paths) lab.append(path, [message(50)]);
+  await lab.run();
+  for (const name of [lab.ledgerPaths.primary, lab.ledgerPaths.copy]) writeFileSync(name, ledger);
+  for (const path of paths) lab.append(path, [message(51)]);
+  const told = await lab.serve();
+  expect(told.filter((line) => line.includes("all of it is sent again"))).toHaveLength(5);
+  expect(told).toContainEqual(expect.stringMatching(/^influxion: and 2 more of these; see /));
+});
+
 test("P8 P71: status tells that the disk is full, of which no run could leave a note", async (context) => {
   await using lab = await Lab.start();
   using disk = mountSmallDisk(lab);

@@ -8,7 +8,7 @@ import { World } from "./world.ts";
 const { MODEL_SEED, MODEL_SECONDS = "20" } = process.env;
 
 test(
-  "P12 P13 P14 P16 P17 P18 P31: whatever hosts, networks and crashes do, each line on disk is held once and nothing else is",
+  "P12 P13 P14 P16 P17 P18 P31 P74: whatever hosts, networks and crashes do, each line on disk is held once and nothing else is",
   async () => {
     await using ingest = await Ingest.start();
     const property = fc.asyncProperty(steps, async (taken) => {
