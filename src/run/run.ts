@@ -85,7 +85,7 @@ async function runLocked(options: RunOptions, lock: Lock): Promise<RunReport> {
   return { ...tally.finish(null, now(), settled), ...foundIn(agents, found) };
 }
 
-/** What the filter says of each session now; the host's lists are read again, and their sizes are not asked for. */
+/** What the filter says of each session now: the host's lists are read again. How large sessions are is not asked for. */
 async function askAgain(options: RunOptions, filter: Filter): Promise<Map<string, NameVerdict>> {
   await using agents = await findAgents({ ...options, filter, knownBytes: () => 0 });
   return await askByName(surveyOf(options, filter, agents));

@@ -102,6 +102,19 @@ test.for([
   expect(lab.receivedSessions()).toEqual(["main/open"]);
 });
 
+test("P67: a name that the host cut off within an emoji is a name, and does not keep others here", async () => {
+  await using lab = await Lab.start();
+  const agent = databaseOf(lab, "main");
+  for (const id of ["private", "open"]) {
+    agent.addSession(id, conversation(id, 5), `agent:main:k-${id}`);
+    agent.addNode(`agent:main:k-${id}`, { sessionId: id, displayName: `my ${id} \ud83d` });
+  }
+  lab.session("main", "file");
+  const report = await lab.run(denySessions("my private*"));
+  expect(report.failures).toEqual([]);
+  expect(lab.receivedSessions()).toEqual(["main/file", "main/open"]);
+});
+
 test.for([
   ["in files only", "old1"],
   ["by a topic of it", "old1-topic-7"],

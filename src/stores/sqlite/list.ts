@@ -23,7 +23,7 @@ const SLICE_MS = 5;
  */
 const INCOGNITO = /^agent:[^:]+:[a-z-]+:incognito-/i;
 
-/** A longer id than any is not made a string to find that out. */
+/** No id is longer; what is need not become a string to be refused. */
 const MAX_ID_BYTES = 512;
 
 /** The size of a session as it was when it had this signature, if that is known. */

@@ -101,7 +101,15 @@ function titled(title: RawText): Called {
 /** Undefined for what is no text. */
 function textOf(raw: RawText): string | null | undefined {
   if (raw === null) return null;
-  return raw === 0 || !isUtf8(raw) ? undefined : Buffer.from(raw).toString("utf8");
+  if (raw === 0) return undefined;
+  const bytes = isUtf8(raw) ? Buffer.from(raw) : withoutHalves(raw);
+  return isUtf8(bytes) ? bytes.toString("utf8") : undefined;
+}
+
+/** A title that a host cut off in the middle of an emoji ends in half of it, which UTF-8 has no form for. */
+function withoutHalves(raw: Uint8Array): Buffer {
+  const text = Buffer.from(raw).toString("latin1");
+  return Buffer.from(text.replace(/\xed[\xa0-\xbf][\x80-\xbf]/g, "\xef\xbf\xbd"), "latin1");
 }
 
 /** Titles, and ids of the sessions that this one was before. */
