@@ -33,11 +33,9 @@ export async function findSharedSessions(shared: readonly SharedFolder[]): Promi
     const { agentId, dir } = folder;
     const indexes: SessionIndex[] = [];
     const failures: Problem[] = [];
-    let gap: string | undefined;
     for (const { path, agentId: owner } of folder.indexes) {
       const read = await readSessionIndex(path, owner);
       if (read.kind === "index") indexes.push(read.index);
-      if (read.kind === "missing") gap = `${path}, OpenClaw's list of sessions, is missing`;
       if (read.kind === "unreadable") {
         const message = `whose the sessions in ${dir} are cannot be told: ${read.reason}; none of them is sent`;
         failures.push({ code: "INDEX_UNREADABLE", agentId, message });
@@ -46,7 +44,7 @@ export async function findSharedSessions(shared: readonly SharedFolder[]): Promi
     claims.push(claim(agentId, { failures }));
     if (failures.length > 0) continue;
     all.push(...indexes);
-    gap ??= indexes.find((index) => index.gap !== undefined)?.gap;
+    const gap = gapOf(folder, indexes);
     const owners = new Set([agentId, ...indexes.flatMap((index) => [...index.agentIds])]);
     const isDoubtful = folder.isDoubtful || owners.size > 1 || gap !== undefined;
     const recordings = new Recordings(dir);
@@ -58,6 +56,12 @@ export async function findSharedSessions(shared: readonly SharedFolder[]): Promi
     }
   }
   return { claims, folders, indexes: all };
+}
+
+/** An agent without a list may just have no sessions yet, but somebody wrote what is there. */
+function gapOf({ dir }: SharedFolder, indexes: readonly SessionIndex[]): string | undefined {
+  if (indexes.length === 0) return `OpenClaw's list of the sessions in ${dir} is missing`;
+  return indexes.find(({ gap }) => gap !== undefined)?.gap;
 }
 
 interface Known {

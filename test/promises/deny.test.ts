@@ -427,6 +427,19 @@ test.for([
   },
 );
 
+test("P67: of a folder with a list for each agent, one that has none yet keeps nothing here", async () => {
+  await using lab = await Lab.start();
+  const dir = join(lab.dir, "flat");
+  lab.hostConfig = {
+    session: { store: join(dir, "{agentId}.json") },
+    agents: { list: [{ id: "main" }, { id: "fresh" }] },
+  };
+  for (const id of ["a", "unlisted"]) write(join(dir, `${id}.jsonl`), lines(session(id)));
+  write(join(dir, "main.json"), JSON.stringify({ "agent:main:main": { sessionId: "a" } }));
+  expect((await lab.run(denySessions("tmp-*"))).failures).toEqual([]);
+  expect(lab.receivedSessions()).toEqual(["main/a", "main/unlisted"]);
+});
+
 test.for([
   ["damaged", (path: string) => write(path, '{"agent:main:main": {')],
   ["no object", (path: string) => write(path, "[]")],

@@ -57,12 +57,12 @@ export class AgentLists {
   factsOf(dir: string, elsewhere: readonly FileNames[], recordings: boolean): FactsOf {
     const recorded = new Recordings(dir);
     return (stem, isLive) => {
-      const listed = [
+      const listed = new Set([
         ...this.indexes.flatMap((index) => index.namesOf(stem)),
         ...elsewhere.flatMap((names) => names.of(stem)),
-      ];
+      ]);
       const names = [...idsOfStem(stem).slice(1), ...listed];
-      if (listed.length > 0) return { ...NO_FACTS, names, namesUnknown: this.#unreadable };
+      if (listed.size > 0) return { ...NO_FACTS, names, namesUnknown: this.#unreadable };
       const known = recordings ? recorded.keysOf(stem) : { keys: [], unreadable: undefined };
       const titles = known.keys.flatMap((key) => [
         ...namesOfKey(key),

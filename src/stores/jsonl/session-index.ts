@@ -53,10 +53,10 @@ const SUCCESSOR = /^\d{4}-\d{2}-\d{2}T\d{2}-\d{2}-\d{2}-\d{3}Z_(.+)$/s;
 
 /** @param agentId whose the sessions are that name no agent in their key */
 export async function readSessionIndex(path: string, agentId: string): Promise<ReadIndex> {
-  let text: string;
   try {
-    const bytes = await readRegular(path, MAX_INDEX_BYTES);
-    text = bytes.toString("utf8");
+    const store = parse((await readRegular(path, MAX_INDEX_BYTES)).toString("utf8"));
+    if (store === null) return { kind: "unreadable", reason: `${path} is damaged` };
+    return { kind: "index", index: await indexOf(store, path, agentId) };
   } catch (error) {
     if (errnoOf(error) === "ENOENT") return { kind: "missing" };
     const reason =
@@ -65,9 +65,6 @@ export async function readSessionIndex(path: string, agentId: string): Promise<R
         : `${path} cannot be read (${errnoOf(error) || String(error)})`;
     return { kind: "unreadable", reason };
   }
-  const store = parse(text);
-  if (store === null) return { kind: "unreadable", reason: `${path} is damaged` };
-  return { kind: "index", index: await indexOf(store, path, agentId) };
 }
 
 async function indexOf(
