@@ -1,13 +1,9 @@
 import type { Problem } from "../shared/problem.ts";
 import { parseSessionKey } from "../shared/session-key.ts";
+import { idsOfStem } from "./ids.ts";
 import type { FileFacts } from "./jsonl/facts.ts";
 import { Recordings } from "./jsonl/recordings.ts";
-import {
-  idsOfStem,
-  namesOfKey,
-  readSessionIndex,
-  type SessionIndex,
-} from "./jsonl/session-index.ts";
+import { namesOfKey, readSessionIndex, type SessionIndex } from "./jsonl/session-index.ts";
 import type { JsonlFolder } from "./jsonl.ts";
 import { type Claim, claim } from "./places.ts";
 import type { SharedFolder } from "./session-store.ts";

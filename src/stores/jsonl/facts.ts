@@ -1,8 +1,8 @@
+import { idsOfStem } from "../ids.ts";
 import type { SessionsFolder } from "../session-store.ts";
 import { Recordings } from "./recordings.ts";
 import {
   type FileNames,
-  idsOfStem,
   namesOfKey,
   type ReadIndex,
   readSessionIndex,

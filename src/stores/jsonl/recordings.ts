@@ -1,6 +1,6 @@
 import { readdirSync } from "node:fs";
 import { dirname, join } from "node:path";
-import { idsOfStem } from "./session-index.ts";
+import { idsOfStem } from "../ids.ts";
 import { readTrajectoryKey } from "./trajectory.ts";
 
 /** Where a host upgrade puts recordings, beside `sessions/`: `<key>.<name>.trajectory.jsonl.imported-<ms>`. */

@@ -2,6 +2,7 @@ import { basename, dirname, resolve } from "node:path";
 import { readRegular } from "../../shared/open-file.ts";
 import { errnoOf, InfluxionError } from "../../shared/problem.ts";
 import { parseSessionKey } from "../../shared/session-key.ts";
+import { idsOfStem } from "../ids.ts";
 import { identityOf } from "../reach.ts";
 
 /** What the host's `sessions.json` says of the sessions beside it. */
@@ -44,12 +45,6 @@ export type ReadIndex =
 
 /** Most bytes of an index that are read; the host keeps some hundred sessions in it, of some KB each. */
 const MAX_INDEX_BYTES = 256 * 1024 * 1024;
-
-/** A topic of a chat has a file of its own: `<id>-topic-<topic>.jsonl`. Both may have this in them. */
-const TOPIC = "-topic-";
-
-/** A session that a compaction began anew: `<time>_<id>.jsonl`. */
-const SUCCESSOR = /^\d{4}-\d{2}-\d{2}T\d{2}-\d{2}-\d{2}-\d{3}Z_(.+)$/s;
 
 /** @param agentId whose the sessions are that name no agent in their key */
 export async function readSessionIndex(path: string, agentId: string): Promise<ReadIndex> {
@@ -173,15 +168,6 @@ function sessionsOf(entry: Record<string, unknown>): ListedSession[] {
 
 const named = (value: unknown): string | undefined =>
   isText(value) && value !== "" ? value : undefined;
-
-/** All that the session in `<stem>.jsonl` may have as its id; the first is the stem. */
-export function idsOfStem(stem: string): string[] {
-  const ids = [stem];
-  for (let at = stem.indexOf(TOPIC, 1); at !== -1; at = stem.indexOf(TOPIC, at + 1)) {
-    ids.push(stem.slice(0, at));
-  }
-  return [...new Set(ids.flatMap((id) => [id, SUCCESSOR.exec(id)?.[1] ?? id]))];
-}
 
 /** The file system may not tell them apart. */
 const fold = (id: string): string => id.normalize("NFC").toLowerCase();
