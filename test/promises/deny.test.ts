@@ -110,6 +110,7 @@ test("P67: a name that the host cut off within an emoji is a name, and does not 
     agent.addNode(`agent:main:k-${id}`, { sessionId: id, displayName: `my ${id} \ud83d` });
   }
   lab.session("main", "file");
+  sessionsJson(lab, "main", {});
   const report = await lab.run(denySessions("my private*"));
   expect(report.failures).toEqual([]);
   expect(lab.receivedSessions()).toEqual(["main/file", "main/open"]);
@@ -132,6 +133,7 @@ test.for([
     const compactionCheckpoints = [{ preCompaction: { sessionFile: "/x/old3.jsonl" } }];
     agent.addNode("agent:main:tmp-y", { sessionId: "none", compactionCheckpoints });
     const from = lab.session("main", "open");
+    sessionsJson(lab, "main", {});
     for (const name of [id, "old3"]) {
       const archive = sessionPath(
         lab.stateDir,
@@ -157,8 +159,10 @@ test.for([
   if (sql !== undefined) agent.db.exec(sql);
   agent.close();
   if (sql === undefined) write(agent.path, "damaged".repeat(1000));
-  lab.session("main", "file");
-  lab.session("other", "file");
+  for (const agentId of ["main", "other"]) {
+    lab.session(agentId, "file");
+    sessionsJson(lab, agentId, {});
+  }
   const report = await lab.run(denySessions("tmp-*"));
   expect(lab.receivedSessions()).toEqual(["other/file"]);
   expect(report.failures).toContainEqual(
@@ -763,6 +767,7 @@ test("P67: a session whose folder cannot be found while sync --all runs is pendi
   await using lab = await Lab.start();
   for (const id of NAMED) lab.session("main", id);
   lab.session("ops", "open");
+  for (const agentId of ["main", "ops"]) sessionsJson(lab, agentId, {});
   const folder = join(lab.stateDir, "agents/main");
   const report = await syncAll(lab, "private*", () => renameSync(folder, join(lab.dir, "gone")));
   expect(lab.receivedSessions().length).toBeLessThan(3);

@@ -166,7 +166,7 @@ test("P71: a database that is busy is one, one that is gone is none, and one tha
   agent.db.exec("PRAGMA locking_mode = EXCLUSIVE; BEGIN IMMEDIATE; COMMIT;");
   expect(await probe()).toBe(true);
   agent.close();
-  writeFileSync(agent.path, "no database");
+  writeFileSync(agent.path, "no database".repeat(100));
   expect(await probe()).toMatchObject({ code: "DB_DAMAGED", agentId: "main" });
   rmSync(agent.path);
   expect(await probe()).toBe(false);
