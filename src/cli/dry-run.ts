@@ -6,7 +6,7 @@ import { dryRun } from "../run/run.ts";
 import { describeReadFailure, SourceChangedError } from "../shared/problem.ts";
 import { bytes, count, plain } from "../shared/text.ts";
 import { EXIT } from "./exit.ts";
-import { describeUnmatched, failureLines, noSessions, noteLines } from "./sync-words.ts";
+import { describeUnmatched, failureLines, noSessions, noteLines } from "./sync-format.ts";
 import { type Terminal, writeJson } from "./terminal.ts";
 
 /** `openclaw influxion sync --dry-run`: what would be sent now. Returns the exit code of such a run. */

@@ -17,7 +17,7 @@ import type { HostLayout } from "../stores/layout.ts";
 import type { HostProxy } from "../upload/proxy.ts";
 import { showPlan } from "./dry-run.ts";
 import { describeFailure, EXIT, exitCodeOf } from "./exit.ts";
-import { Progress, summary } from "./sync-words.ts";
+import { Progress, summary } from "./sync-format.ts";
 import { painter, type Terminal, writeJson } from "./terminal.ts";
 
 /** How long to wait for another uploader, in ms. */
@@ -86,10 +86,8 @@ function tellEarlyEnd(
     );
     return exitCode;
   }
-  const begun = error instanceof BrokenOff || runs.some((report) => report.sent.parts > 0);
-  const { exitCode, ...failure } = describeFailure(
-    error instanceof BrokenOff ? error.cause : error,
-  );
+  const begun = error instanceof Aborted || runs.some((report) => report.sent.parts > 0);
+  const { exitCode, ...failure } = describeFailure(error instanceof Aborted ? error.cause : error);
   if (json) writeJson(terminal, { outcome: "error", error: failure, exitCode, runs });
   const what = begun ? "The upload ended early" : "Nothing was uploaded";
   terminal.err.write(`${painter(terminal.err)("red", what)}: ${plain(failure.message)}\n`);
@@ -97,9 +95,9 @@ function tellEarlyEnd(
 }
 
 /** Around a failure after which something of the run may have arrived. */
-class BrokenOff extends Error {
+class Aborted extends Error {
   constructor(cause: unknown) {
-    super("the run broke off", { cause });
+    super("the run was aborted", { cause });
   }
 }
 
@@ -161,7 +159,7 @@ async function oneRun(
     // Whoever holds the lock notes its own run.
     if (signal.aborted) await note(null, "interrupted");
     else if (!(error instanceof LockedError)) await note(null, describeFailure(error).message);
-    throw progress.sent > 0 ? new BrokenOff(error) : error;
+    throw progress.sent > 0 ? new Aborted(error) : error;
   } finally {
     progress.end();
   }

@@ -192,7 +192,7 @@ function outOfMemory(error: unknown, heapMb: number): InfluxionError | null {
   return isIt
     ? new InfluxionError(
         "OUT_OF_MEMORY",
-        `the upload needed more than ${heapMb} MB and was ended; nothing is lost, and the Gateway goes on. Lower upload.concurrency, and tell us`,
+        `the upload needed more than ${heapMb} MB and was ended; nothing is lost, and the Gateway goes on. Lower upload.concurrency, and please report it`,
         { cause: error },
       )
     : null;

@@ -138,7 +138,7 @@ test("retries are told as they happen, without a terminal's control sequences", 
   });
   await server.close();
   expect(code).toBe(0);
-  expect(err).toBe("main/abc: answered 503; trying again at once\n");
+  expect(err).toBe("main/abc: answered 503; retrying now\n");
 });
 
 test("a session of another agent that was put aside is tried again by a command", async () => {
@@ -234,7 +234,7 @@ test("--json keeps the reports of the runs before a failure or an interruption",
   }
 });
 
-test("a run that broke off in the middle does not claim that nothing was uploaded", async () => {
+test("a run that was aborted in the middle does not claim that nothing was uploaded", async () => {
   await using lab = await Lab.start();
   lab.session("main", "a");
   const { code, err } = await lab.sync({
@@ -246,7 +246,7 @@ test("a run that broke off in the middle does not claim that nothing was uploade
   expect({ code, err }).toEqual({ code: 2, err: "The upload ended early: the thread ended\n" });
 });
 
-test("exit code 2, not that of wrong usage, when transcripts cannot be read", async () => {
+test("exit code 2, not that of a usage error, when transcripts cannot be read", async () => {
   await using lab = await Lab.start();
   write(join(lab.stateDir, "agents"), "a file where the folder should be");
   const { code, err } = await lab.sync();

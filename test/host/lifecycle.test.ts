@@ -225,7 +225,7 @@ describe.each(VERSIONS)("the life of the plugin in OpenClaw %s", (version) => {
     );
   });
 
-  test("P9: a config edit holds from the next run: the one to the old address ends, and nothing goes there any more", async () => {
+  test("P9: a config edit takes effect on the next run: the one to the old address ends, and nothing goes there any more", async () => {
     behaviour = { kind: "stall" };
     const before = first.requests.length;
     await gateway.turn("In flight to the old address");

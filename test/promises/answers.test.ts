@@ -403,10 +403,10 @@ test("P40: rejected lines are counted, shown and not sent again", async () => {
   const overrides = { apiUrl: server.url };
   const { code, out } = await lab.sync({ overrides });
   expect(code).toBe(2);
-  expect(out).toContain("1 line arrived and was not taken by the API.");
+  expect(out).toContain("1 line arrived and was rejected by the API.");
   expect(out).toContain("main/abc line 2 was rejected: not liked");
   expect((await lab.status({ overrides })).out).toContain(
-    "1 line arrived and was not taken by the API",
+    "1 line arrived and was rejected by the API",
   );
   expect((await lab.run(overrides)).sent.parts).toBe(0);
   await server.close();

@@ -210,7 +210,7 @@ for (const [name, behaviour] of [
   });
 }
 
-test("P52: a config change holds from the next run on", async () => {
+test("P52: a config change takes effect on the next run", async () => {
   await using lab = await Lab.start();
   lab.session("main", "abc");
   lab.session("ops", "def");

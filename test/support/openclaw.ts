@@ -48,7 +48,7 @@ export interface OpenClaw extends AsyncDisposable {
   script(path: string, ...args: string[]): Promise<CliResult>;
   /** Installs the packed plugin, as a script would. */
   install(tarball: string): Promise<CliResult>;
-  /** Writes `plugins.entries.influxion.config`; a running Gateway takes it up by itself. */
+  /** Writes `plugins.entries.influxion.config`; a running Gateway reloads it automatically. */
   configurePlugin(config: unknown): Promise<void>;
   startGateway(): Promise<Gateway>;
   /** Starts one more on the same config and state, as a second login or a forgotten service does. */

@@ -49,7 +49,7 @@ export class Progress {
       },
       onRetry: ({ agentId, sessionId }, reason, waitMs) =>
         say(
-          `${plain(`${agentId}/${sessionId}`)}: ${plain(reason)}; trying again ${waitMs < 1000 ? "at once" : `in ${span(waitMs)}`}`,
+          `${plain(`${agentId}/${sessionId}`)}: ${plain(reason)}; retrying ${waitMs < 1000 ? "now" : `in ${span(waitMs)}`}`,
         ),
     };
   }
@@ -158,7 +158,7 @@ export function noSessions(stateDir: string): string {
 }
 
 export function notTaken(lines: number): string {
-  return `${count(lines, "line")} arrived and ${oneOr(lines, "was", "were")} not taken by the API`;
+  return `${count(lines, "line")} arrived and ${oneOr(lines, "was", "were")} rejected by the API`;
 }
 
 /** One line for each reason, which many sessions share when the API is down. */
@@ -170,6 +170,6 @@ function postponedLines({ postponed, reason: said }: RunReport): string[] {
   return [...byReason].map(([reason, names]) => {
     const more = names.length - NAMED;
     const who = names.slice(0, NAMED).join(", ") + (more > 0 ? ` and ${more} more` : "");
-    return plain(reason === said ? `Later: ${who}.` : `Later: ${who}: ${reason}`);
+    return plain(reason === said ? `Deferred: ${who}.` : `Deferred: ${who}: ${reason}`);
   });
 }

@@ -1,6 +1,6 @@
 import { readFileSync } from "node:fs";
 import { expect, test } from "vitest";
-import { Progress, summary } from "../../src/cli/sync-words.ts";
+import { Progress, summary } from "../../src/cli/sync-format.ts";
 import { takeLock } from "../../src/ledger/lock.ts";
 import { describeRun } from "../../src/openclaw/scheduler.ts";
 import { noteRun } from "../../src/run/last-run.ts";
@@ -49,13 +49,13 @@ test("one line and more than one are told in their grammar", async () => {
     "1 line that was not a JSON object went as raw text.",
     "1 line was too long; only its length was sent.",
     "1 line had bytes that are not UTF-8; they were replaced.",
-    "1 line arrived and was not taken by the API.",
+    "1 line arrived and was rejected by the API.",
   ]);
   expect((await said({ lines: lines(2) })).slice(1)).toEqual([
     "2 lines that were not JSON objects went as raw text.",
     "2 lines were too long; only their lengths were sent.",
     "2 lines had bytes that are not UTF-8; they were replaced.",
-    "2 lines arrived and were not taken by the API.",
+    "2 lines arrived and were rejected by the API.",
   ]);
 });
 
@@ -77,8 +77,8 @@ test("sessions that wait for the same reason are told together, and a reason tha
   ];
   expect(await said({ outcome: "unreachable", reason: "answered 503", postponed })).toEqual([
     "The API could not be reached: answered 503",
-    "Later: main/a, main/b, main/c and 2 more.",
-    "Later: main/f: it was rewritten",
+    "Deferred: main/a, main/b, main/c and 2 more.",
+    "Deferred: main/f: it was rewritten",
   ]);
 });
 
@@ -99,9 +99,7 @@ test("a wait of less than a second is none", async () => {
     events.onRetry?.({ agentId: "main", sessionId: "a" }, "answered 503", 2400);
     return 0;
   });
-  expect(err).toBe(
-    "main/a: answered 503; trying again at once\nmain/a: answered 503; trying again in 2 s\n",
-  );
+  expect(err).toBe("main/a: answered 503; retrying now\nmain/a: answered 503; retrying in 2 s\n");
 });
 
 test("a session of which only some parts arrived counts as one", async () => {
@@ -135,7 +133,7 @@ test("status tells lines that did not go in their grammar", async () => {
   await lab.sync({ overrides });
   await server.close();
   const { out } = await lab.status({ overrides });
-  expect(out).toContain("2 lines arrived and were not taken by the API\n");
+  expect(out).toContain("2 lines arrived and were rejected by the API\n");
   expect(out).toContain("1 line too long to send; the API knows its length\n");
 });
 
