@@ -61,37 +61,36 @@ async function verify(
   return "same";
 }
 
-/** A reset renames `X.jsonl`: the file under its new name is continued where it was. */
+/** What a reset renamed is continued under its new name where it was. */
 async function continueRenamed(options: ResolveOptions): Promise<StreamRecord | null> {
-  const { target, key, stream, reader, store } = options;
-  const name = liveName(stream);
-  const live = recordOf(options, name);
-  if (store.kind !== "jsonl" || stream.source === name || live === undefined) return null;
+  const { target, key, stream, reader } = options;
+  const { source, renamedFrom } = stream;
+  const live = recordOf(options, renamedFrom);
+  if (renamedFrom === undefined || live === undefined) return null;
   if (live.position.offset === 0 && live.parts === undefined) return null;
   // Nobody writes to a file that was set aside by a reset: what differs is another file.
   if ((await verify(reader, live)) !== "same") return null;
-  return target.rename(key, name, stream.source);
+  return target.rename(key, renamedFrom, source);
 }
 
 /** A host upgrade moves a session from its file into the agent's database. */
 async function continueMoved(options: ResolveOptions): Promise<StreamRecord | null> {
   const { target, key, stream, reader, store } = options;
-  const before = recordOf(options, liveName(stream));
-  if (before === undefined || before.store === store.kind || before.parts !== undefined)
-    return null;
+  const before = recordOf(options, stream.movedFrom);
+  if (before === undefined || before.parts !== undefined) return null;
   const position = await reader.continueFrom?.(before.position);
   if (position === undefined || position === null) return null;
   const { generation } = before;
   return target.continueAt(key, stream.source, { store: store.kind, generation, position });
 }
 
-/** What version 1 sent of the file, also when a reset renamed it since. */
+/** What version 1 sent of the stream, also when the host renamed or moved it since. */
 async function continueLegacy(options: ResolveOptions): Promise<StreamRecord | null> {
-  const { ledger, store, stream, reader } = options;
-  if (store.kind === "sqlite") return continueImported(options);
-  for (const name of new Set([stream.source, liveName(stream)])) {
-    const legacy = ledger.legacy(stream.agentId, name);
-    if (legacy === undefined) continue;
+  const { ledger, stream, reader } = options;
+  if (stream.movedFrom !== undefined) return continueImported(options, stream.movedFrom);
+  for (const name of [stream.source, stream.renamedFrom]) {
+    const legacy = name === undefined ? undefined : ledger.legacy(stream.agentId, name);
+    if (name === undefined || legacy === undefined) continue;
     const position = await legacyPosition(options, reader, legacy);
     // The record of another name may be that of the file which has this name now.
     if (position !== null || name === stream.source) ledger.forgetLegacy(stream.agentId, name);
@@ -100,10 +99,13 @@ async function continueLegacy(options: ResolveOptions): Promise<StreamRecord | n
   return null;
 }
 
-/** What version 1 sent of the file that a host upgrade moved into the agent's database before we saw it. */
-async function continueImported(options: ResolveOptions): Promise<StreamRecord | null> {
+/** What version 1 sent of a stream that the host moved into another store before we saw it. */
+async function continueImported(
+  options: ResolveOptions,
+  movedFrom: string,
+): Promise<StreamRecord | null> {
   const { ledger, store, stream, reader } = options;
-  const legacy = ledger.legacy(stream.agentId, liveName(stream));
+  const legacy = ledger.legacy(stream.agentId, movedFrom);
   if (legacy === undefined) return null;
   let position: Position | null = null;
   for await (const original of store.originals?.(stream, options.signal) ?? []) {
@@ -111,7 +113,7 @@ async function continueImported(options: ResolveOptions): Promise<StreamRecord |
     if (before !== null) position = (await reader.continueFrom?.(before)) ?? null;
     if (position !== null) break;
   }
-  ledger.forgetLegacy(stream.agentId, liveName(stream));
+  ledger.forgetLegacy(stream.agentId, movedFrom);
   return position === null ? null : begin(options, position);
 }
 
@@ -138,11 +140,11 @@ function begin({ target, key, store, stream }: ResolveOptions, position = START)
   return target.begin(key, stream.source, store.kind, position);
 }
 
-function recordOf({ target, key }: ResolveOptions, source: string): StreamRecord | undefined {
-  return target.session(key)?.streams[source];
+function recordOf(
+  { target, key }: ResolveOptions,
+  source: string | undefined,
+): StreamRecord | undefined {
+  return source === undefined ? undefined : target.session(key)?.streams[source];
 }
-
-/** The name a session's file has while it is written to. */
-export const liveName = ({ sessionId }: Pick<Stream, "sessionId">): string => `${sessionId}.jsonl`;
 
 const fromBinary = (text: string): string => Buffer.from(text, "latin1").toString("utf8");

@@ -4,8 +4,9 @@ import { newestSent, type TargetRecords } from "../ledger/target.ts";
 import { MAX_LINE_BYTES, MAX_PART_BYTES } from "../protocol/limits.ts";
 import type { Problem } from "../shared/problem.ts";
 import { isAtRest } from "../stores/at-rest.ts";
+import { liveSources } from "../stores/sources.ts";
 import { type Cut, type Reader, START, type Store, type Stream } from "../stores/store.ts";
-import { liveName, resolveStream } from "./resolve.ts";
+import { resolveStream } from "./resolve.ts";
 
 export interface ScanOptions {
   readonly ledger: Ledger;
@@ -81,7 +82,7 @@ function isBehindNewest(session: SessionRecord, stream: Stream): boolean {
   const newest = newestSent(session);
   const isBehind = (source: string): boolean =>
     (session.streams[source]?.generation ?? -1) < newest;
-  const last = [liveName(stream), "sqlite"];
+  const last = liveSources(stream.sessionId);
   const later = last.slice(last.indexOf(stream.source) + 1);
   return isBehind(stream.source) && later.every(isBehind);
 }

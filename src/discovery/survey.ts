@@ -110,7 +110,7 @@ async function listAgent(
     } catch (error) {
       signal?.throwIfAborted();
       failures.push({ ...describeReadFailure(error), agentId });
-      if (store.kind === "sqlite") related.set(store, UNREAD);
+      if (store.namesOthers === true) related.set(store, UNREAD);
     }
   }
   for (const [store, names] of related) addRelatedNames(sessions, store, names);

@@ -1,5 +1,6 @@
 import { createHash } from "node:crypto";
 import type { Problem } from "../shared/problem.ts";
+import type { KnownBytes } from "../stores/store.ts";
 import {
   contentDigest,
   LedgerError,
@@ -194,12 +195,10 @@ export function sessionKey(agentId: string, sessionId: string): string {
   return `${agentId}/${sessionId}`;
 }
 
-/** For the database store: sizes it need not add up again. */
-export function knownBytes(
-  target: Pick<TargetRecords, "session">,
-): (agentId: string, sessionId: string, signature: string) => number | undefined {
-  return (agentId, sessionId, signature) => {
-    const idle = target.session(sessionKey(agentId, sessionId))?.streams.sqlite?.idle;
+/** Sizes that a store need not add up again. */
+export function knownBytes(target: Pick<TargetRecords, "session">): KnownBytes {
+  return ({ agentId, sessionId, source, signature }) => {
+    const idle = target.session(sessionKey(agentId, sessionId))?.streams[source]?.idle;
     return idle?.signature === signature ? idle.bytes : undefined;
   };
 }

@@ -38,7 +38,8 @@ export interface Counted {
 }
 
 export interface StreamData {
-  store: "jsonl" | "sqlite";
+  /** `Store.kind` */
+  store: string;
   /**
    * Only grows within a session. It begins at the clock, so that it does when the ledger was lost as
    * well, and above what a receipt names, so that it does when the clock was ahead. Part of the idempotency key.
@@ -115,7 +116,7 @@ function isSessionRecord(value: unknown): value is SessionData {
 function isStreamRecord(value: unknown): value is StreamData {
   return (
     isObject(value) &&
-    (value.store === "jsonl" || value.store === "sqlite") &&
+    typeof value.store === "string" &&
     isCount(value.generation) &&
     isPosition(value.position) &&
     isOptional(value.idle, isIdle) &&

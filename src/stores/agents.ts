@@ -13,7 +13,7 @@ import type { SessionsFolder } from "./session-store.ts";
 import { findSharedSessions } from "./shared.ts";
 import { readRegistry } from "./sqlite/registry.ts";
 import { openSqliteStore, probeDatabase } from "./sqlite.ts";
-import type { Store } from "./store.ts";
+import type { KnownBytes, Store } from "./store.ts";
 
 /** One agent and where its transcripts are; both kinds of store at once after a host upgrade. */
 export interface Agent {
@@ -43,12 +43,7 @@ export interface FindOptions {
   readonly countExcluded?: boolean;
   /** Wall clock, in ms since the epoch. */
   readonly now: () => number;
-  /** The size of a session that still has the signature of an earlier look, if it is known. */
-  readonly knownBytes: (
-    agentId: string,
-    sessionId: string,
-    signature: string,
-  ) => number | undefined;
+  readonly knownBytes: KnownBytes;
 }
 
 /**
@@ -186,8 +181,7 @@ async function storesOf(agentId: string, found: Found, options: StoresOptions): 
     if (probed === false) continue;
     if (probed !== true) failures.push(probed);
     else if (store === undefined) {
-      const knownBytes = (sessionId: string, signature: string): number | undefined =>
-        isExcluded ? 0 : options.knownBytes(agentId, sessionId, signature);
+      const knownBytes: KnownBytes = isExcluded ? () => 0 : options.knownBytes;
       const sessionsDir = sessionsDirOf(path);
       store = openSqliteStore({ agentId, path, sessionsDir, now, knownBytes, needsNames });
     } else {

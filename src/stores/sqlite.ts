@@ -2,14 +2,14 @@ import { InfluxionError, type Problem, StoreError } from "../shared/problem.ts";
 import { COLD_ROW_SQL, type ColdRow, ColdSource } from "./sqlite/cold.ts";
 import { Connection, DatabaseBusyError, DatabaseMissingError } from "./sqlite/connection.ts";
 import { badNumbers } from "./sqlite/event.ts";
-import { type KnownBytes, listSessions, type OpenDatabase } from "./sqlite/list.ts";
+import { listSessions, type OpenDatabase } from "./sqlite/list.ts";
 import { LiveSource } from "./sqlite/live.ts";
 import { Originals } from "./sqlite/originals.ts";
 import { SqliteReader } from "./sqlite/reader.ts";
 import { holdsTranscripts, probeShape } from "./sqlite/shape.ts";
 import type { EventSource } from "./sqlite/source.ts";
 import { BAD_SEQ_SQL } from "./sqlite/values.ts";
-import type { Listing, Reader, Store, Stream } from "./store.ts";
+import type { KnownBytes, Listing, Reader, Store, Stream } from "./store.ts";
 
 export interface SqliteStoreOptions {
   readonly agentId: string;
@@ -55,6 +55,7 @@ export function openSqliteStore(options: SqliteStoreOptions): Store {
 
 class SqliteStore implements Store {
   readonly kind = "sqlite";
+  readonly namesOthers = true;
   readonly agentId: string;
   readonly #options: SqliteStoreOptions;
   readonly #originals: Originals;

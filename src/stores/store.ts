@@ -36,6 +36,10 @@ export interface Stream {
   readonly rank: string;
   /** Size of the whole stream in bytes of source. */
   readonly bytes: number;
+  /** The source it had before, with the same bytes: a reset renames what was written to. */
+  readonly renamedFrom?: string;
+  /** The source in another store that the host moved into this stream, which goes on behind it. */
+  readonly movedFrom?: string;
   /** When the stream last changed, in ms since the epoch. */
   readonly changedAt: number;
   /** Equal between two looks only if the stream did not change in between. */
@@ -57,6 +61,11 @@ export interface RelatedNames {
   /** Why any session that the store does not have may have more, as a clause. */
   unknown?: string;
 }
+
+/** The size in bytes of a stream that still has the signature of an earlier look, if it is known. */
+export type KnownBytes = (
+  stream: Pick<Stream, "agentId" | "sessionId" | "source" | "signature">,
+) => number | undefined;
 
 /** What one look at an agent found. */
 export interface Listing {
@@ -161,8 +170,11 @@ export interface Reader {
 
 /** Where one agent's transcripts live. Every store shows the same face. */
 export interface Store {
-  readonly kind: "jsonl" | "sqlite";
+  /** Names the store in the ledger and to the user. */
+  readonly kind: string;
   readonly agentId: string;
+  /** What it lists may name sessions in other stores, too; see {@link Listing.related}. */
+  readonly namesOthers?: boolean;
   /**
    * Finds every stream of the agent by looking at metadata only.
    * @throws {StoreError} when the agent cannot be read as a whole.

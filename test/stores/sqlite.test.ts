@@ -124,7 +124,7 @@ test("ten thousand idle sessions are listed without reading one page of their ev
   const idle = openSqliteStore({
     ...agent,
     now: Date.now,
-    knownBytes: (sessionId, signature) => sizes.get(`${sessionId}:${signature}`),
+    knownBytes: ({ sessionId, signature }) => sizes.get(`${sessionId}:${signature}`),
   });
   onTestFinished(() => idle.close());
   expect(await idle.list()).toEqual(first);

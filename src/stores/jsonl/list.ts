@@ -4,6 +4,7 @@ import { sep } from "node:path";
 import { setImmediate } from "node:timers/promises";
 import { errnoOf, type Problem, StoreError } from "../../shared/problem.ts";
 import { type Names, readNames } from "../names.ts";
+import { liveFile } from "../sources.ts";
 import type { Listing, Stream } from "../store.ts";
 import type { FactsOf, FileFacts } from "./facts.ts";
 import { classifyName, type SessionName } from "./names.ts";
@@ -85,6 +86,7 @@ function streamOf(
     bytes: size,
     changedAt: mtimeMs,
     signature: `${ino}:${size}:${mtimeMs}`,
+    ...(kind.kind === "live" ? {} : { renamedFrom: liveFile(kind.sessionId) }),
     names,
     namesUnknown,
     agentUnknown,

@@ -3,7 +3,8 @@ import { setImmediate } from "node:timers/promises";
 import type { Problem } from "../../shared/problem.ts";
 import { isSessionId } from "../../shared/session-id.ts";
 import { count } from "../../shared/text.ts";
-import type { Listing, Stream } from "../store.ts";
+import { IN_DATABASE, liveFile } from "../sources.ts";
+import type { KnownBytes, Listing, Stream } from "../store.ts";
 import type { Connection } from "./connection.ts";
 import { totalsOf } from "./live.ts";
 import { type Kept, KeyNames } from "./names.ts";
@@ -25,9 +26,6 @@ const INCOGNITO = /^agent:[^:]+:[a-z-]+:incognito-/i;
 
 /** No id is longer; what is need not become a string to be refused. */
 const MAX_ID_BYTES = 512;
-
-/** The size of a session as it was when it had this signature, if that is known. */
-export type KnownBytes = (sessionId: string, signature: string) => number | undefined;
 
 export interface OpenDatabase {
   readonly connection: Connection;
@@ -139,17 +137,15 @@ async function streamOf(
   const seq = row.coldLastSeq ?? row.lastSeq;
   // Equal before and after a move to cold storage. The host advances the time with every write.
   const signature = `${row.generation ?? ""}:${seq}:${row.changedText}`;
-  const bytes =
-    knownBytes(sessionId, signature) ?? (await bytesOf(sessionId, row, database, signal));
+  const name = { agentId, sessionId, source: IN_DATABASE, signature };
+  const bytes = knownBytes(name) ?? (await bytesOf(sessionId, row, database, signal));
   const { changedAt } = row;
   return {
-    agentId,
-    sessionId,
-    source: "sqlite",
+    ...name,
     rank: "~sqlite",
+    movedFrom: liveFile(sessionId),
     bytes,
     changedAt,
-    signature,
     names: [],
   };
 }
