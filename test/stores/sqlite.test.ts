@@ -136,13 +136,3 @@ test("listing can be aborted", async () => {
   agent.addSession("s", conversation("s", 5));
   await expect(store.list(AbortSignal.abort())).rejects.toThrow(/abort/i);
 });
-
-test("archives of a reset, which no known host writes, are shown instead of passed over", async () => {
-  const { agent, store } = openAgent();
-  agent.addSession("s", conversation("s", 3));
-  agent.deleteSession("s");
-  agent.db.exec("UPDATE session_transcript_archives SET reason = 'reset'");
-  expect((await store.list()).problems).toMatchObject([
-    { code: "RESET_ARCHIVES", agentId: "main" },
-  ]);
-});

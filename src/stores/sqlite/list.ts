@@ -65,7 +65,7 @@ export async function listSessions(database: OpenDatabase, options: ListOptions)
   const { streams, kept, badIds } = await listStreams(database, options);
   const listing: Listing = {
     streams: [...streams.values()],
-    problems: archivedByReset(agentId, connection, shape),
+    problems: [],
     failures: badIds === 0 ? [] : [unknownIds(agentId, badIds)],
   };
   if (!needsNames) return listing;
@@ -226,25 +226,4 @@ function unknownIds(agentId: string, bad: number): Problem {
     agentId,
     message: `${count(bad, "session")} in its database ${bad === 1 ? "has an id" : "have ids"} of a form that is not understood; nothing of ${bad === 1 ? "it" : "them"} is sent. Run "openclaw doctor"`,
   };
-}
-
-/**
- * The schema allows archives of sessions that a reset ended, but no host from
- * 2026.8.1 to 2026.9.6 writes one: `/reset` leaves the rows in place, and what is
- * archived was deleted, by the user or by the disk budget, and never leaves.
- * Should one appear, it is shown, since nothing of it can be sent.
- */
-function archivedByReset(agentId: string, connection: Connection, shape: Shape): Problem[] {
-  if (!shape.archives) return [];
-  const row = connection.get<{ count: number }>(
-    "SELECT count(*) AS count FROM session_transcript_archives WHERE reason = 'reset'",
-  );
-  if (row === undefined || row.count === 0) return [];
-  return [
-    {
-      code: "RESET_ARCHIVES",
-      agentId,
-      message: `${row.count === 1 ? "1 transcript was" : `${row.count} transcripts were`} archived by a reset in a way no known version of OpenClaw does; what had not been uploaded of them before is not sent. Please report this with the version of OpenClaw`,
-    },
-  ];
 }

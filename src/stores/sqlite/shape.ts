@@ -9,8 +9,6 @@ export interface Shape {
   readonly watermarks: boolean;
   /** Sessions may have moved to cold storage (since agent schema 20). */
   readonly cold: boolean;
-  /** Deleted sessions are kept as archives. */
-  readonly archives: boolean;
   /** Columns of `session_nodes` that say what a session is called, besides its key and entry; null without these. */
   readonly nodeNames: readonly string[] | null;
   /** Windows have titles. */
@@ -24,7 +22,6 @@ const REQUIRED: Readonly<Record<string, readonly string[]>> = {
   [EVENTS]: ["session_id", "seq", "event_json"],
   session_windows: ["session_id", "session_key", "transcript_updated_at", "updated_at"],
   transcript_rewrite_watermarks: ["session_id", "generation"],
-  session_transcript_archives: ["session_id", "reason"],
   session_transcript_cold_archives: [
     "session_id",
     "generation",
@@ -80,7 +77,6 @@ export function probeShape(connection: Connection): Shape {
     zstd,
     watermarks: tables.has("transcript_rewrite_watermarks"),
     cold: tables.has("session_transcript_cold_archives"),
-    archives: tables.has("session_transcript_archives"),
     nodeNames:
       nodes?.has("session_key") && nodes.has("entry_json")
         ? NODE_NAMES.filter((column) => nodes.has(column))
