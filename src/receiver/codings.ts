@@ -4,9 +4,7 @@ import type { Coding } from "../protocol/wire.ts";
 import { Refusal } from "./refusal.ts";
 import { ZstdDecoder } from "./zstd.ts";
 
-/** Some runtimes that load plugins have no zstd. */
-export const CODINGS: readonly Coding[] =
-  "createZstdDecompress" in zlib ? ["zstd", "gzip"] : ["gzip"];
+export const CODINGS: readonly Coding[] = ["zstd", "gzip"];
 
 /** `bytesWritten` is how much of its input a decoder has used, where that may be less than all. */
 export type Decoder = Duplex & { readonly bytesWritten?: number };

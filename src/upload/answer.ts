@@ -51,9 +51,8 @@ const DECODERS = new Map<string, (bytes: Buffer, options: zlib.ZlibOptions) => B
   ["x-gzip", zlib.gunzipSync],
   ["deflate", inflateAnySync],
   ["br", zlib.brotliDecompressSync],
+  ["zstd", unzstdSync],
 ]);
-// Some runtimes that load plugins have no zstd.
-if ("zstdDecompressSync" in zlib) DECODERS.set("zstd", unzstdSync);
 
 /** Of a window above 8 MiB there is none (RFC 9659): it would be memory that an answer can ask for. */
 function unzstdSync(bytes: Buffer, { maxOutputLength }: zlib.ZlibOptions): Buffer {

@@ -1,11 +1,7 @@
-import * as zlib from "node:zlib";
 import type { Coding } from "../protocol/wire.ts";
 
 /** What is known of a destination: that it takes zstd, or that it refused what it had said it takes. */
 export type KnownCoding = Coding | undefined;
-
-/** Some runtimes that load plugins have no zstd. */
-const HAS_ZSTD = "createZstdCompress" in zlib;
 
 /**
  * Which content coding the next part has: gzip until a receipt says that the API takes
@@ -24,7 +20,7 @@ export class CodingChoice {
   }
 
   get next(): Coding {
-    return this.#known === "zstd" && HAS_ZSTD ? "zstd" : "gzip";
+    return this.#known ?? "gzip";
   }
 
   /** Takes in the `Accept-Encoding` of a receipt; without one nothing is learnt (RFC 9110, 12.5.3). */
