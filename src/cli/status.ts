@@ -1,9 +1,4 @@
-import {
-  type Config,
-  type ConfigResult,
-  formatConfigProblem,
-  MINIMAL_CONFIG,
-} from "../config/config.ts";
+import type { Config, ConfigResult } from "../config/config.ts";
 import { LedgerError } from "../ledger/files.ts";
 import { StoreError } from "../shared/problem.ts";
 import { plain } from "../shared/text.ts";
@@ -12,6 +7,7 @@ import type { HostLayout } from "../stores/layout.ts";
 import { readState, type UploadState } from "./state.ts";
 import { formatStatus, maskKey } from "./status-format.ts";
 import { painter, type Terminal, writeJson } from "./terminal.ts";
+import { formatUnconfigured } from "./unconfigured.ts";
 
 export interface StatusOptions {
   readonly stateDir: string;
@@ -42,12 +38,8 @@ export async function status(options: StatusOptions): Promise<number> {
       });
       return 1;
     }
-    terminal.out.write(
-      `Influxion ${VERSION}: ${paint("yellow", "not configured, nothing is uploaded")}\n\n`,
-    );
-    for (const problem of problems)
-      terminal.out.write(`  ${plain(formatConfigProblem(problem))}\n`);
-    terminal.out.write(`\nThe minimal setup in openclaw.json is:\n\n${MINIMAL_CONFIG}\n`);
+    const title = `Influxion ${VERSION}: ${paint("yellow", "not configured, nothing is uploaded")}`;
+    terminal.out.write(formatUnconfigured(title, problems));
     return 1;
   }
   let state: UploadState;

@@ -1,10 +1,5 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import {
-  type Config,
-  type ConfigResult,
-  formatConfigProblem,
-  MINIMAL_CONFIG,
-} from "../config/config.ts";
+import type { Config, ConfigResult } from "../config/config.ts";
 import { createFilter, isNamed } from "../config/filter.ts";
 import { noteRun } from "../run/last-run.ts";
 import type { RunOptions } from "../run/options.ts";
@@ -19,6 +14,7 @@ import { showPlan } from "./dry-run.ts";
 import { describeFailure, EXIT, exitCodeOf } from "./exit.ts";
 import { Progress, summary } from "./sync-format.ts";
 import { painter, type Terminal, writeJson } from "./terminal.ts";
+import { formatUnconfigured } from "./unconfigured.ts";
 
 /** How long to wait for another uploader, in ms. */
 const LOCK_WAIT_MS = 60_000;
@@ -53,10 +49,8 @@ export async function sync(options: SyncOptions): Promise<number> {
   const { config, terminal, json, agentId } = options;
   if (!config.ok) {
     if (json) writeJson(terminal, { outcome: "not-configured", configProblems: config.problems });
-    terminal.err.write("Nothing was uploaded: the config is not complete.\n\n");
-    for (const problem of config.problems)
-      terminal.err.write(`  ${plain(formatConfigProblem(problem))}\n`);
-    terminal.err.write(`\nThe minimal setup in openclaw.json is:\n\n${MINIMAL_CONFIG}\n`);
+    const title = "Nothing was uploaded: the config is not complete.";
+    terminal.err.write(formatUnconfigured(title, config.problems));
     return EXIT.usage;
   }
   const reports: RunReport[] = [];
