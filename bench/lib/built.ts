@@ -6,6 +6,7 @@ type Modules = {
   "config/config": typeof import("../../src/config/config.ts");
   "run/worker-runner": typeof import("../../src/run/worker-runner.ts");
   "ledger/paths": typeof import("../../src/ledger/paths.ts");
+  "openclaw/gateway": typeof import("../../src/openclaw/gateway.ts");
   "run/idle-cache": typeof import("../../src/run/idle-cache.ts");
   "run/run": typeof import("../../src/run/run.ts");
   "upload/body": typeof import("../../src/upload/body.ts");

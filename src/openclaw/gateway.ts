@@ -1,3 +1,4 @@
+import { setImmediate } from "node:timers/promises";
 import { formatConfigProblem, MINIMAL_CONFIG, readConfig } from "../config/config.ts";
 import type { IdleCache } from "../run/idle-cache.ts";
 import { noteRun } from "../run/last-run.ts";
@@ -6,7 +7,8 @@ import { LockedError, type Problem } from "../shared/problem.ts";
 import { plain } from "../shared/text.ts";
 import { readLayout } from "../stores/layout.ts";
 import { type HostConfig, hostProxyOf, resolveApiKey } from "./host.ts";
-import { createScheduler, describeRun, type Scheduler } from "./scheduler.ts";
+import { describeRun } from "./log-line.ts";
+import { createScheduler, type Scheduler } from "./scheduler.ts";
 
 /** Sessions of one kind that a run names in the log. */
 const MAX_LOGGED = 5;
@@ -81,12 +83,23 @@ export function startUploads(context: GatewayContext, pluginConfig: unknown): Sc
   });
 }
 
-/** Loaded with the first run, and a thread only when there is something to do: a Gateway that starts does not wait for them. */
-async function createRuns(): Promise<IdleCache> {
+/**
+ * Loaded with the first run: a Gateway that starts does not wait for it. In pieces, since each of
+ * them blocks the event loop for some ms; and a thread only when there is something to do.
+ */
+export async function createRuns(): Promise<IdleCache> {
+  await import("../config/filter.ts");
+  await setImmediate();
+  await import("../stores/places.ts");
+  await setImmediate();
+  await import("../stores/jsonl/list.ts");
+  await setImmediate();
   const { IdleCache } = await import("../run/idle-cache.ts");
-  return new IdleCache(async (options) =>
-    (await import("../run/worker-runner.ts")).runInWorker(options),
-  );
+  return new IdleCache(async (options) => {
+    const { runInWorker } = await import("../run/worker-runner.ts");
+    await setImmediate();
+    return await runInWorker(options);
+  });
 }
 
 /** What is in the Gateway's log already: the same trouble is told once for as long as each run meets it. */

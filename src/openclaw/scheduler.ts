@@ -1,6 +1,3 @@
-import type { RunReport } from "../run/report.ts";
-import { bytes, count } from "../shared/text.ts";
-
 /**
  * The first run comes within this time of the start, in ms, and never later than an
  * interval; not in its first sixth, while the Gateway is still busy with itself. The
@@ -82,18 +79,4 @@ export function createScheduler({ everyMs, run, now, random }: SchedulerOptions)
       clearTimeout(timer);
     },
   };
-}
-
-/** One line about a run for the Gateway's log, or null when there is nothing to tell. */
-export function describeRun(report: RunReport): string | null {
-  const { sent, outcome } = report;
-  const failing = report.failed === 0 ? "" : `, ${report.failed} failing`;
-  const waiting = report.left.sessions === 0 ? "" : `, ${report.left.sessions} waiting`;
-  if (outcome === "refused" || outcome === "unreachable") return `${outcome}: ${report.reason}`;
-  if (sent.parts === 0 && report.failed === 0) return null;
-  const what =
-    sent.parts === 0
-      ? "nothing"
-      : `${count(sent.sessions, "session")} (${count(sent.lines, "line")}, ${bytes(sent.wireBytes)} on the wire)`;
-  return `uploaded ${what}${failing}${waiting}`;
 }

@@ -2,7 +2,7 @@ import { readFileSync } from "node:fs";
 import { expect, test } from "vitest";
 import { Progress, summary } from "../../src/cli/sync-format.ts";
 import { takeLock } from "../../src/ledger/lock.ts";
-import { describeRun } from "../../src/openclaw/scheduler.ts";
+import { describeRun } from "../../src/openclaw/log-line.ts";
 import { noteRun } from "../../src/run/last-run.ts";
 import type { RunReport } from "../../src/run/report.ts";
 import { startFaultServer } from "../support/fault-server.ts";
