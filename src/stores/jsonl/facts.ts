@@ -20,8 +20,8 @@ export interface FileFacts {
   readonly agentUnknown?: string | undefined;
 }
 
-/** What is known of files, by their names up to `.jsonl`. @param isLive it is no archive of a reset */
-export type FactsOf = (stem: string, isLive: boolean) => FileFacts;
+/** What is known of files, by their names up to `.jsonl`. */
+export type FactsOf = (stem: string) => FileFacts;
 
 export const NO_FACTS: FileFacts = { isOurs: true, names: [] };
 
@@ -33,20 +33,15 @@ export class AgentLists {
   readonly indexes: readonly SessionIndex[];
   /** Why any session of the agent may have more names, as a clause. */
   readonly #unreadable: string | undefined;
-  /** Folders without a list. */
-  readonly #without = new Map<string, string>();
 
-  private constructor(folders: readonly SessionsFolder[], read: readonly ReadIndex[]) {
+  private constructor(read: readonly ReadIndex[]) {
     this.indexes = read.flatMap((one) => (one.kind === "index" ? one.index : []));
     this.#unreadable = read.find((one) => one.kind === "unreadable")?.reason;
-    for (const [at, { dir, index }] of folders.entries()) {
-      if (read[at]?.kind === "missing") this.#without.set(dir, index);
-    }
   }
 
   static async read(folders: readonly SessionsFolder[], agentId: string): Promise<AgentLists> {
     const read = folders.map(({ index }) => readSessionIndex(index, agentId));
-    return new AgentLists(folders, await Promise.all(read));
+    return new AgentLists(await Promise.all(read));
   }
 
   /**
@@ -56,7 +51,7 @@ export class AgentLists {
    */
   factsOf(dir: string, elsewhere: readonly FileNames[], recordings: boolean): FactsOf {
     const recorded = new Recordings(dir);
-    return (stem, isLive) => {
+    return (stem) => {
       const listed = new Set([
         ...this.indexes.flatMap((index) => index.namesOf(stem)),
         ...elsewhere.flatMap((names) => names.of(stem)),
@@ -68,16 +63,13 @@ export class AgentLists {
         ...namesOfKey(key),
         ...this.indexes.flatMap((index) => index.titlesOf(key)),
       ]);
-      const namesUnknown = this.#unreadable ?? known.unreadable ?? this.#gapIn(dir, isLive);
+      const namesUnknown = this.#unreadable ?? known.unreadable ?? this.#gap;
       return { ...NO_FACTS, names: [...names, ...titles], namesUnknown };
     };
   }
 
-  /** The host writes its list before the first line of a session; what a reset set aside is in none. */
-  #gapIn(dir: string, isLive: boolean): string | undefined {
-    const missing = this.#without.get(dir);
-    if (missing !== undefined && isLive)
-      return `${missing}, OpenClaw's list of sessions, is missing`;
+  /** Why a list may have a session without saying which, as a clause. */
+  get #gap(): string | undefined {
     return this.indexes.find(({ gap }) => gap !== undefined)?.gap;
   }
 }

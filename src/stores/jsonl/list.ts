@@ -38,7 +38,7 @@ export async function listFolder(options: FolderOptions): Promise<Listing> {
   for (const [name, { kind, look }] of found) {
     const paused = pause();
     if (paused !== undefined) await paused;
-    const facts = factsOf(kind.sessionId, kind.kind === "live");
+    const facts = factsOf(kind.sessionId);
     if (!facts.isOurs) continue;
     if (kind.kind === "misnamed") {
       const message = `${JSON.stringify(name)} is not named as OpenClaw names a session, and is not sent; rename it, or move it out of the sessions folder`;
