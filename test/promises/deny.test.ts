@@ -486,6 +486,16 @@ test("P67: a session in a database that does not say what it is called does not 
   ]);
 });
 
+test("P67: in a database without titles, sessions are told by id and key", async () => {
+  await using lab = await Lab.start();
+  const agent = databaseOf(lab, "main");
+  for (const id of ["a", "b"]) agent.addSession(id, conversation(id, 5), `agent:main:tmp-${id}`);
+  agent.db.exec("PRAGMA foreign_keys = OFF; DROP TABLE session_nodes");
+  const report = await lab.run(denySessions("tmp-a"));
+  expect(report.failures).toEqual([]);
+  expect(lab.receivedSessions()).toEqual(["main/b"]);
+});
+
 test("P68: a folder known under two names is one agent, sent once, under the name of the real folder", async () => {
   await using lab = await Lab.start();
   lab.session("private", "a");

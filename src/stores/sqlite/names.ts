@@ -38,6 +38,12 @@ type Fact = readonly ["title" | "holder" | "id", string, unknown];
 export class KeyNames {
   readonly related: RelatedNames & { names: Map<string, string[]> } = { names: new Map() };
   readonly #byKey = new Map<string, Called>();
+  /** What is said of a key that has no row: none is missing where there is no table for them. */
+  readonly #withoutRow: Called;
+
+  private constructor(hasTable: boolean) {
+    this.#withoutRow = hasTable ? { names: [], namesUnknown: DAMAGED } : { names: [] };
+  }
 
   /** Reads all of it, in short reads. */
   static async read(
@@ -45,7 +51,7 @@ export class KeyNames {
     { nodeNames }: Shape,
     signal?: AbortSignal,
   ): Promise<KeyNames> {
-    const all = new KeyNames();
+    const all = new KeyNames(nodeNames !== null);
     if (nodeNames === null) return all;
     const sql = pageSql(nodeNames);
     for (let after: Uint8Array = new Uint8Array(); ; await setImmediate()) {
@@ -64,7 +70,7 @@ export class KeyNames {
     const called = rows.map(({ key, title }): Called => {
       const text = textOf(key);
       if (typeof text !== "string" || text === "") return { names: [], namesUnknown: NO_KEY };
-      const kept = this.#byKey.get(text) ?? { names: [], namesUnknown: DAMAGED };
+      const kept = this.#byKey.get(text) ?? this.#withoutRow;
       return merged([{ names: namesOfKey(text) }, kept, titled(title)]);
     });
     return merged(called);
