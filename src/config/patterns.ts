@@ -85,11 +85,16 @@ export interface AgentName {
 }
 
 const GLOB_SYNTAX = /[*?[\]{}\\]/;
+const OTHER_SYNTAX = /[?[\]{}\\]/;
 
 export function matchesAgent(pattern: string): Matches<AgentName> {
   const matches = matchesText(pattern);
   const literal = GLOB_SYNTAX.test(pattern) ? null : normalizeAgentId(pattern);
-  return ({ text, id }) => matches(text) || matches(id) || id === literal;
+  // "Team A*" as the host would write it; only a star means the same in a name and in an id for sure.
+  const onId = OTHER_SYNTAX.test(pattern)
+    ? () => false
+    : compileGlob(fold(pattern).replace(/[^a-z0-9_*-]+/g, "-"));
+  return ({ text, id }) => matches(text) || matches(id) || id === literal || onId(id);
 }
 
 /**

@@ -89,6 +89,18 @@ test("P67: an agent is denied by any of its names, and allowed by any", () => {
 });
 
 test.for([
+  ["Team A*", "team-alpha"],
+  ["My *", "my-agent"],
+  ["TEAM-*", "team-alpha"],
+])(
+  "P67: agents.allow %j lets the agent %j go, as the host writes such a name",
+  ([pattern, name]) => {
+    const filter = filterOf({ agents: { allow: [pattern as string] } });
+    expect(verdict(filter, name as string, "abc")).toBeNull();
+  },
+);
+
+test.for([
   ["My Agent [old]", "my-agent-old"],
   ["What?", "what"],
   ["(My*", "my-agent"],
