@@ -258,8 +258,9 @@ export class FileHost {
     const { session, version, path } = hidden;
     const { versions } = session.history;
     const later = versions.length - 1 - (version === undefined ? 0 : versions.indexOf(version));
-    // It goes (again) as a generation of its own, and so does everything behind it.
+    // It goes (again) as a generation of its own, behind those of later archives; the present goes once more.
     session.history.slack += 1 + later;
+    session.history.isShuffled = true;
     renameSync(hiddenPath(path), path);
     this.#options.onAction("reveal", keyOf(session));
   }
