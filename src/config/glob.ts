@@ -32,9 +32,7 @@ const LAST_ASCII = 0x7f;
  * leading `!`, `#` or dot. No glob matches the empty text.
  */
 export function compileGlob(glob: string): (text: string) => boolean {
-  if (glob === "") return () => false;
-  const matches = picomatch(translate(glob), OPTIONS);
-  return (text) => matches(standIns(text));
+  return glob === "" ? () => false : matcherOf(translate(glob));
 }
 
 /**
@@ -43,8 +41,13 @@ export function compileGlob(glob: string): (text: string) => boolean {
  * either end. @param glob in lower case
  */
 export function compileIdGlob(glob: string): (id: string) => boolean {
-  const matches = picomatch(translate(glob, inId), OPTIONS);
-  return (id) => matches(standIns(id));
+  return matcherOf(translate(glob, inId));
+}
+
+/** Asks picomatch's expression itself: what it does around it, for each text, is about paths. */
+function matcherOf(translated: string): (text: string) => boolean {
+  const expression = picomatch.makeRe(translated, OPTIONS);
+  return (text) => text !== "" && expression.test(standIns(text));
 }
 
 /** Whether a glob is plain enough to be matched in no time. */
@@ -137,6 +140,12 @@ function setOf(members: string): string {
 const standIn = (point: number): string =>
   String.fromCodePoint(point <= LAST_ASCII ? FIRST_STAND_IN + point : point);
 
+/** Called for each name with each pattern, so without a callback for each character. */
 function standIns(text: string): string {
-  return text.replace(/[\0-\x7f]/g, (character) => standIn(character.charCodeAt(0)));
+  let replaced = "";
+  for (let at = 0; at < text.length; at++) {
+    const unit = text.charCodeAt(at);
+    replaced += String.fromCharCode(unit <= LAST_ASCII ? FIRST_STAND_IN + unit : unit);
+  }
+  return replaced;
 }
