@@ -1,4 +1,5 @@
 import * as v from "valibot";
+import { isObject } from "../shared/json.ts";
 import { isGlob } from "./glob.ts";
 import { parseInterval } from "./interval.ts";
 import { type ConfigProblem, describeUrl, listAt, ROOT_FORM, toProblem } from "./problem.ts";
@@ -89,7 +90,7 @@ export function isSendableKey(key: string): boolean {
 
 /**
  * Every option, its default and its bounds. The manifest's `configSchema` is made
- * from this schema (`npm run manifest`, held by test/manifest.test.ts). Nothing is
+ * from this schema (`npm run manifest`, held by test/config/config.test.ts). Nothing is
  * required here: an unconfigured install is valid, see {@link readConfig}.
  */
 export const ConfigSchema = v.strictObject({
@@ -259,7 +260,7 @@ export function readConfig(input: unknown): ConfigResult {
     problems.splice(0, problems.length, ...others, ...lists.map((list) => listAt(...list)));
   }
   for (const [path, expected] of Object.entries(REQUIRED)) {
-    if (isRecord(given) && given[path] === undefined) {
+    if (isObject(given) && given[path] === undefined) {
       problems.push({ path, found: "nothing", expected });
     }
   }
@@ -296,9 +297,5 @@ function isSafeUrl(url: string): boolean {
 function valueAt(config: unknown, path: string): unknown {
   return path
     .split(".")
-    .reduce<unknown>((at, name) => (isRecord(at) ? at[name] : undefined), config);
-}
-
-function isRecord(value: unknown): value is Record<string, unknown> {
-  return typeof value === "object" && value !== null && !Array.isArray(value);
+    .reduce<unknown>((at, name) => (isObject(at) ? at[name] : undefined), config);
 }

@@ -1,3 +1,4 @@
+import { isObject } from "../shared/json.ts";
 import type { Position, Searched } from "../stores/store.ts";
 
 /** A record as everybody but the ledger sees it: only the ledger changes what has gone. */
@@ -190,10 +191,6 @@ function isAside(value: unknown): value is Aside {
 }
 
 /** A list is an object, too, and would pass for an empty record. */
-function isObject(value: unknown): value is Record<string, unknown> {
-  return typeof value === "object" && value !== null && !Array.isArray(value);
-}
-
 function isRecordOf(value: unknown, isItem: (item: unknown) => boolean): boolean {
   if (!isObject(value)) return false;
   for (const key in value) if (!isItem(value[key])) return false;

@@ -1,4 +1,5 @@
 import * as v from "valibot";
+import { isObject } from "../shared/json.ts";
 import { areSessionRecords, type DeepReadonly, type SessionData } from "./records.ts";
 
 /** The version this plugin writes; a higher one belongs to a newer plugin. */
@@ -8,12 +9,7 @@ const Count = v.pipe(v.number(), v.safeInteger(), v.minValue(0));
 
 /** A list is an object, too, and would pass for an empty record. */
 const dictionary = <const Schema extends v.GenericSchema>(schema: Schema) =>
-  v.pipe(
-    v.custom<Record<string, v.InferInput<Schema>>>(
-      (value) => typeof value === "object" && value !== null && !Array.isArray(value),
-    ),
-    v.record(v.string(), schema),
-  );
+  v.pipe(v.custom<Record<string, v.InferInput<Schema>>>(isObject), v.record(v.string(), schema));
 
 const TargetSchema = v.object({
   apiUrl: v.string(),

@@ -1,4 +1,5 @@
 import * as v from "valibot";
+import { parseJson } from "../shared/json.ts";
 import { OMITTED_MARK } from "./line-splitter.ts";
 
 /** What was found in a range of lines. Every line is in exactly one of the first four. */
@@ -59,7 +60,7 @@ export function toPayload(line: string, counts: LineCounts, onNotJson?: () => vo
     counts.blank++;
     return null;
   }
-  const value = parse(text);
+  const value = parseJson(text);
   if (typeof value !== "object" || value === null || Array.isArray(value)) {
     if (value === undefined) onNotJson?.();
     counts.raw++;
@@ -85,12 +86,4 @@ function trimmed(line: string): string {
 /** JSON's own white space (RFC 8259, 2); `trim` would also take bytes of multi-byte characters. */
 function isSpace(code: number): boolean {
   return code === 0x20 || code === 0x0d || code === 0x09 || code === 0x0a;
-}
-
-function parse(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return undefined;
-  }
 }

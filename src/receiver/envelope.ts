@@ -1,5 +1,6 @@
 import * as v from "valibot";
 import { type Envelope, EnvelopeSchema } from "../protocol/wire.ts";
+import { isObject, parseJson } from "../shared/json.ts";
 
 /** Which session a line belongs to, and where in it. */
 export type Place = Pick<Envelope, "agentId" | "sessionId" | "lineIndex">;
@@ -64,18 +65,6 @@ function parseWhole(text: string): Parsed | undefined {
   const value = parseJson(text);
   if (!isObject(value)) return undefined;
   return { value, payload: "payload" in value ? JSON.stringify(value.payload) : "" };
-}
-
-function parseJson(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return undefined;
-  }
-}
-
-function isObject(value: unknown): value is object {
-  return typeof value === "object" && value !== null && !Array.isArray(value);
 }
 
 /** Valibot's own message may quote what it received, which is somebody's conversation. */

@@ -1,4 +1,5 @@
 import { normalizeAgentId } from "../shared/agent-id.ts";
+import { asObject, isText } from "../shared/json.ts";
 
 /** What the host's config says of agents and of where their sessions are. Plain data: it goes to another thread. */
 export interface HostLayout {
@@ -21,15 +22,15 @@ export const DEFAULT_LAYOUT: HostLayout = { agents: [], defaultAgentId: "main" }
 
 /** Reads the layout from a host's config, whatever is in it. Hosts have agents as `agents.list` (2026.7) or `agents.entries` (2026.9). */
 export function readLayout(config: unknown): HostLayout {
-  const { session, agents } = asRecord(config);
-  const { store } = asRecord(session);
-  const entries = agentEntries(asRecord(agents));
+  const { session, agents } = asObject(config);
+  const { store } = asObject(session);
+  const entries = agentEntries(asObject(agents));
   const marked = entries.find((entry) => entry.default === true) ?? entries[0];
   return {
     sessionStore: typeof store === "string" && store !== "" ? store : undefined,
     agents: entries.map((entry) => ({
       agentId: normalizeAgentId(String(entry.id)),
-      names: [entry.id, entry.name, asRecord(entry.identity).name].filter(isText),
+      names: [entry.id, entry.name, asObject(entry.identity).name].filter(isText),
     })),
     defaultAgentId: marked === undefined ? "main" : normalizeAgentId(String(marked.id)),
   };
@@ -38,17 +39,9 @@ export function readLayout(config: unknown): HostLayout {
 function agentEntries({ entries, list }: Record<string, unknown>): Record<string, unknown>[] {
   const found =
     entries !== undefined
-      ? Object.entries(asRecord(entries)).map(([id, entry]) => ({ ...asRecord(entry), id }))
+      ? Object.entries(asObject(entries)).map(([id, entry]) => ({ ...asObject(entry), id }))
       : Array.isArray(list)
-        ? list.map(asRecord)
+        ? list.map(asObject)
         : [];
   return found.filter(({ id }) => isText(id));
-}
-
-const isText = (value: unknown): value is string => typeof value === "string";
-
-function asRecord(value: unknown): Record<string, unknown> {
-  return typeof value === "object" && value !== null && !Array.isArray(value)
-    ? (value as Record<string, unknown>)
-    : {};
 }

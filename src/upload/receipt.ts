@@ -1,5 +1,6 @@
 import * as v from "valibot";
 import { GenerationSchema, type Receipt, ReceiptSchema } from "../protocol/wire.ts";
+import { parseJson } from "../shared/json.ts";
 
 /**
  * The receipt in an answer's body, or null when it is something else. The counts decide:
@@ -21,14 +22,6 @@ export function parseReceipt(body: string): Receipt | null {
 /** Whether it is JSON, of whatever kind. */
 export function isJson(body: string): boolean {
   return parseJson(body) !== undefined;
-}
-
-function parseJson(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return undefined;
-  }
 }
 
 /** What the API says about lines; where it is not of the documented form, that it is not. */

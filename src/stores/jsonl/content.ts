@@ -1,4 +1,5 @@
 import * as v from "valibot";
+import { isObject, parseJson } from "../../shared/json.ts";
 
 /** How many of a file's first lines may be damaged before it no longer counts as a session. */
 const LINES_LOOKED_AT = 20;
@@ -24,7 +25,7 @@ const EntrySchema = v.object({
 export function looksLikeSession(head: Buffer): boolean {
   const lines = head.toString("utf8").replace(BOM, "").split("\n", LINES_LOOKED_AT);
   return lines.some((line) => {
-    const value = parse(line);
+    const value = parseJson(line);
     return value === undefined
       ? lines.length === 1 && /^\s*\{\s*"type"\s*:\s*"[a-z_]+"/.test(line)
       : v.is(HeaderSchema, value) || v.is(EntrySchema, value);
@@ -35,22 +36,10 @@ export function looksLikeSession(head: Buffer): boolean {
 export function isSeparatedByReturns(head: Buffer): boolean {
   if (head.includes("\n")) return false;
   const [first = "", second = ""] = head.toString("utf8").replace(BOM, "").split("\r", 2);
-  return isObject(parse(first)) && second.trimStart().startsWith("{");
+  return isObject(parseJson(first)) && second.trimStart().startsWith("{");
 }
 
 /** Whether `line` is one whole JSON object. */
 export function isJsonObject(line: Buffer): boolean {
-  return isObject(parse(line.toString("utf8")));
-}
-
-function isObject(value: unknown): boolean {
-  return typeof value === "object" && value !== null && !Array.isArray(value);
-}
-
-function parse(line: string): unknown {
-  try {
-    return JSON.parse(line);
-  } catch {
-    return undefined;
-  }
+  return isObject(parseJson(line.toString("utf8")));
 }

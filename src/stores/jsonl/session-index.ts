@@ -1,4 +1,5 @@
 import { basename, dirname, resolve } from "node:path";
+import { asObject, isObject, isText, parseJson } from "../../shared/json.ts";
 import { readRegular } from "../../shared/open-file.ts";
 import { errnoOf, InfluxionError } from "../../shared/problem.ts";
 import { parseSessionKey } from "../../shared/session-key.ts";
@@ -49,8 +50,8 @@ const MAX_INDEX_BYTES = 256 * 1024 * 1024;
 /** @param agentId whose the sessions are that name no agent in their key */
 export async function readSessionIndex(path: string, agentId: string): Promise<ReadIndex> {
   try {
-    const store = parse((await readRegular(path, MAX_INDEX_BYTES)).toString("utf8"));
-    if (store === null) return { kind: "unreadable", reason: `${path} is damaged` };
+    const store = parseJson((await readRegular(path, MAX_INDEX_BYTES)).toString("utf8"));
+    if (!isObject(store)) return { kind: "unreadable", reason: `${path} is damaged` };
     return { kind: "index", index: await indexOf(store, path, agentId) };
   } catch (error) {
     if (errnoOf(error) === "ENOENT") return { kind: "missing" };
@@ -74,7 +75,7 @@ async function indexOf(
   const nameOf = fileNames();
   let gap: string | undefined;
   for (const [key, value] of Object.entries(store)) {
-    const entry = asRecord(value);
+    const entry = asObject(value);
     const agent = parseSessionKey(key)?.agentId ?? agentId;
     agentIds.add(agent);
     const called = [...namesOfKey(key), ...titlesOf(entry)];
@@ -96,7 +97,7 @@ async function indexOf(
   }
   return {
     namesOf: (stem) => names.of(stem),
-    titlesOf: (key) => (Object.hasOwn(store, key) ? titlesOf(asRecord(store[key])) : []),
+    titlesOf: (key) => (Object.hasOwn(store, key) ? titlesOf(asObject(store[key])) : []),
     agentsOf: (stem) => agents.of(stem),
     agentIds,
     gap,
@@ -134,7 +135,7 @@ export function namesOfKey(key: string): string[] {
 
 function titlesOf(entry: Record<string, unknown>): string[] {
   const { label, displayName, subject, groupChannel, space, origin } = entry;
-  return [label, displayName, subject, groupChannel, space, asRecord(origin).label].filter(isText);
+  return [label, displayName, subject, groupChannel, space, asObject(origin).label].filter(isText);
 }
 
 interface ListedSession {
@@ -146,15 +147,15 @@ interface ListedSession {
 /** The session and, where the host remembers them, those it was before. */
 function sessionsOf(entry: Record<string, unknown>): ListedSession[] {
   const checkpoints = Array.isArray(entry.compactionCheckpoints)
-    ? entry.compactionCheckpoints.map(asRecord)
+    ? entry.compactionCheckpoints.map(asObject)
     : [];
   const family = Array.isArray(entry.usageFamilySessionIds) ? entry.usageFamilySessionIds : [];
   const places = [
     entry,
     ...checkpoints.flatMap((one) => [
       one,
-      asRecord(one.preCompaction),
-      asRecord(one.postCompaction),
+      asObject(one.preCompaction),
+      asObject(one.postCompaction),
     ]),
     ...[entry.previousSessionId, ...family].map((sessionId) => ({ sessionId })),
   ];
@@ -171,21 +172,3 @@ const named = (value: unknown): string | undefined =>
 
 /** The file system may not tell them apart. */
 const fold = (id: string): string => id.normalize("NFC").toLowerCase();
-
-function parse(text: string): Record<string, unknown> | null {
-  try {
-    const value: unknown = JSON.parse(text);
-    const isObject = typeof value === "object" && value !== null && !Array.isArray(value);
-    return isObject ? (value as Record<string, unknown>) : null;
-  } catch {
-    return null;
-  }
-}
-
-const isText = (value: unknown): value is string => typeof value === "string";
-
-function asRecord(value: unknown): Record<string, unknown> {
-  return typeof value === "object" && value !== null && !Array.isArray(value)
-    ? (value as Record<string, unknown>)
-    : {};
-}

@@ -1,5 +1,6 @@
 import * as v from "valibot";
 import { MAX_LINE_BYTES } from "../../protocol/limits.ts";
+import { parseJson } from "../../shared/json.ts";
 
 const NEWLINE = 0x0a;
 const BACKSLASH = 0x5c;
@@ -55,7 +56,7 @@ export async function* coldEvents(
       yield longEvent(line);
       continue;
     }
-    const record = v.safeParse(RecordSchema, parse(line.text));
+    const record = v.safeParse(RecordSchema, parseJson(line.text));
     if (!record.success) throw new Error("a line of it is not understood");
     if (first !== (record.output.kind === "header")) throw new Error("its header is misplaced");
     first = false;
@@ -157,12 +158,4 @@ function longEvent({ head, tail, bytes, escapes }: LongLine): ColdEvent {
     bytes: bytes - start[0].length - end[0].length - escapes,
     text: null,
   };
-}
-
-function parse(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return undefined;
-  }
 }
