@@ -3,7 +3,7 @@ import { parseSessionKey } from "../shared/session-key.ts";
 import { idsOfStem } from "./ids.ts";
 import type { FileFacts } from "./jsonl/facts.ts";
 import { Recordings } from "./jsonl/recordings.ts";
-import { namesOfKey, readSessionIndex, type SessionIndex } from "./jsonl/session-index.ts";
+import { gapIn, namesOfKeys, readSessionIndex, type SessionIndex } from "./jsonl/session-index.ts";
 import type { JsonlFolder } from "./jsonl.ts";
 import { type Claim, claim } from "./places.ts";
 import type { SharedFolder } from "./session-store.ts";
@@ -57,7 +57,7 @@ export async function findSharedSessions(shared: readonly SharedFolder[]): Promi
 /** An agent without a list may just have no sessions yet, but somebody wrote what is there. */
 function gapOf({ dir }: SharedFolder, indexes: readonly SessionIndex[]): string | undefined {
   if (indexes.length === 0) return `OpenClaw's list of the sessions in ${dir} is missing`;
-  return indexes.find(({ gap }) => gap !== undefined)?.gap;
+  return gapIn(indexes);
 }
 
 interface Known {
@@ -81,10 +81,7 @@ function factsFor(owner: string, stem: string, known: Known): FileFacts {
   const names = [
     ...idsOfStem(stem).slice(1),
     ...indexes.flatMap((index) => index.namesOf(stem)),
-    ...keys.flatMap((key) => [
-      ...namesOfKey(key),
-      ...indexes.flatMap((index) => index.titlesOf(key)),
-    ]),
+    ...namesOfKeys(keys, indexes),
   ];
   return {
     // What a recording says is of an agent that is gone is told from it by the key.

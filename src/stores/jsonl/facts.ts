@@ -3,7 +3,8 @@ import type { SessionsFolder } from "../session-store.ts";
 import { Recordings } from "./recordings.ts";
 import {
   type FileNames,
-  namesOfKey,
+  gapIn,
+  namesOfKeys,
   type ReadIndex,
   readSessionIndex,
   type SessionIndex,
@@ -59,17 +60,9 @@ export class AgentLists {
       const names = [...idsOfStem(stem).slice(1), ...listed];
       if (listed.size > 0) return { ...NO_FACTS, names, namesUnknown: this.#unreadable };
       const known = recordings ? recorded.keysOf(stem) : { keys: [], unreadable: undefined };
-      const titles = known.keys.flatMap((key) => [
-        ...namesOfKey(key),
-        ...this.indexes.flatMap((index) => index.titlesOf(key)),
-      ]);
-      const namesUnknown = this.#unreadable ?? known.unreadable ?? this.#gap;
-      return { ...NO_FACTS, names: [...names, ...titles], namesUnknown };
+      const namesUnknown = this.#unreadable ?? known.unreadable ?? gapIn(this.indexes);
+      const recordedNames = namesOfKeys(known.keys, this.indexes);
+      return { ...NO_FACTS, names: [...names, ...recordedNames], namesUnknown };
     };
-  }
-
-  /** Why a list may have a session without saying which, as a clause. */
-  get #gap(): string | undefined {
-    return this.indexes.find(({ gap }) => gap !== undefined)?.gap;
   }
 }

@@ -133,6 +133,19 @@ export function namesOfKey(key: string): string[] {
   return [...new Set([key, `agent:${agentId}:${rest}`, rest])];
 }
 
+/** What a session is called by keys that it was kept under, and what is kept under these now. */
+export function namesOfKeys(keys: readonly string[], indexes: readonly SessionIndex[]): string[] {
+  return keys.flatMap((key) => [
+    ...namesOfKey(key),
+    ...indexes.flatMap((index) => index.titlesOf(key)),
+  ]);
+}
+
+/** The first {@link SessionIndex.gap} of several lists. */
+export function gapIn(indexes: readonly SessionIndex[]): string | undefined {
+  return indexes.find(({ gap }) => gap !== undefined)?.gap;
+}
+
 function titlesOf(entry: Record<string, unknown>): string[] {
   const { label, displayName, subject, groupChannel, space, origin } = entry;
   return [label, displayName, subject, groupChannel, space, asObject(origin).label].filter(isText);
