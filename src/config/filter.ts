@@ -52,7 +52,7 @@ export interface Filter {
   /** The patterns that matched nothing of what was asked about so far. */
   unmatched(): UnmatchedPattern[];
   readonly minMessages: number;
-  /** Whether sessions are told by their names or keys, so that these must be found out. */
+  /** See {@link needsNames}. */
   readonly needsNames: boolean;
   /** Whether all names of a session are asked for, also those that are costly to find. */
   readonly needsAllNames: boolean;
@@ -60,6 +60,11 @@ export interface Filter {
 
 /** What is denied by an id as the host makes it needs no other name, so that none is missed. */
 const UUID = /^\s*[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}\s*$/i;
+
+/** Whether sessions are told by their names or keys, so that these must be found out. */
+export function needsNames({ agents, sessions }: FilterOptions): boolean {
+  return agents.allow.length + agents.deny.length + sessions.deny.length > 0;
+}
 
 export function createFilter(options: FilterOptions): Filter {
   const allow = patterns("filter.agents.allow", options.agents.allow, matchesAgent);
@@ -69,7 +74,7 @@ export function createFilter(options: FilterOptions): Filter {
   const namesMatter = options.sessions.deny.some((pattern) => !UUID.test(pattern));
   return {
     minMessages: options.minMessages,
-    needsNames: agents.isSet || sessions.length > 0,
+    needsNames: needsNames(options),
     needsAllNames: sessions.length > 0,
     byAgent: (names) => agents.byNames(names),
     byAgentId: (agentId) => agents.byId(agentId),

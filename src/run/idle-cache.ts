@@ -1,5 +1,5 @@
 import { createHash } from "node:crypto";
-import { createFilter } from "../config/filter.ts";
+import { needsNames } from "../config/filter.ts";
 import { ledgerPaths } from "../ledger/paths.ts";
 import { markFolder } from "../stores/jsonl/list.ts";
 import { DEFAULT_LAYOUT } from "../stores/layout.ts";
@@ -57,7 +57,7 @@ async function stateMark(
   { stateDir, layout = DEFAULT_LAYOUT, config, signal }: RunOptions,
   databases: readonly string[],
 ): Promise<{ readonly mark: string; readonly files: ReadonlySet<string> } | null> {
-  const { needsNames } = createFilter(config.filter);
+  const asksForNames = needsNames(config.filter);
   const hash = createHash("sha256");
   const add = (...parts: unknown[]): unknown => hash.update(JSON.stringify(parts));
   try {
@@ -74,7 +74,7 @@ async function stateMark(
       for (const { path } of usual) for (const file of withLog(path)) files.add(file);
       for (const { dir, index } of sessions) {
         folders.add(dir);
-        if (needsNames) files.add(index);
+        if (asksForNames) files.add(index);
       }
     }
     for (const { dir, indexes } of shared) {

@@ -50,7 +50,8 @@ export async function upload(
     if (!all && again.length === 0) break;
     const sent = new Set(plan.map(({ session }) => session.key));
     waiting = all ? [...waiting.filter(({ key }) => !sent.has(key)), ...again] : again;
-    if (surveyOptions.filter.needsNames) {
+    const isWaiting = waiting.some(({ state }) => state.kind === "pending");
+    if (isWaiting && surveyOptions.filter.needsNames) {
       waiting = stillAllowed(waiting, await askByName(), current);
     }
     limits = all ? doubled(limits) : remaining(limits, plan);
