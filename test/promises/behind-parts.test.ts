@@ -1,29 +1,17 @@
 import { mkdirSync, readFileSync } from "node:fs";
-import { type FileHandle, open } from "node:fs/promises";
-import { expect, onTestFinished, test, vi } from "vitest";
+import { expect, onTestFinished, test } from "vitest";
 import { AgentDb, conversation } from "../support/agent-db.ts";
+import { failReads } from "../support/failing-reads.ts";
 import { Lab } from "../support/lab.ts";
 import { header, message } from "../support/transcripts.ts";
 
 /** Lets reads behind `offset` fail in files that begin with `head`, as a bad sector of a disk does. */
-async function failReadsBehind(head: string, offset: number): Promise<void> {
-  const probe = await open("/dev/null");
-  const prototype = Object.getPrototypeOf(probe) as FileHandle;
-  await probe.close();
-  const read = prototype.read as (...args: unknown[]) => Promise<unknown>;
-  const spy = vi.spyOn(prototype, "read").mockImplementation(async function (
-    this: FileHandle,
-    ...args: unknown[]
-  ) {
-    const content = Buffer.alloc(head.length);
-    await read.call(this, content, 0, content.length, 0);
-    const [, , length, position] = args as [unknown, unknown, number, number];
+function failReadsBehind(head: string, offset: number): Promise<void> {
+  return failReads(head.length, (content, { length, position }) => {
     if (content.toString() === head && position + length > offset) {
       throw Object.assign(new Error("EIO: i/o error, read"), { errno: -5, code: "EIO" });
     }
-    return read.apply(this, args);
-  } as never);
-  onTestFinished(() => spy.mockRestore());
+  });
 }
 
 /** What a session looks like that can be read only up to a place behind its first part. */

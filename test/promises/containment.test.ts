@@ -1,7 +1,7 @@
 import { readFileSync } from "node:fs";
-import { type FileHandle, open } from "node:fs/promises";
 import { expect, onTestFinished, test, vi } from "vitest";
 import { JsonlReader } from "../../src/stores/jsonl/reader.ts";
+import { failReads } from "../support/failing-reads.ts";
 import { Lab } from "../support/lab.ts";
 
 /** What Node throws for an errno of the system that libuv has no name for. */
@@ -12,22 +12,11 @@ const unnamed = (errno: number): Error =>
     syscall: "read",
   });
 
-/** Lets every read of the file with this name fail, at the boundary to the file system. */
-async function failReads(name: string, error: unknown): Promise<void> {
-  const probe = await open("/dev/null");
-  const prototype = Object.getPrototypeOf(probe) as FileHandle;
-  await probe.close();
-  const read = prototype.read as (...args: unknown[]) => Promise<unknown>;
-  const spy = vi.spyOn(prototype, "read").mockImplementation(async function (
-    this: FileHandle,
-    ...args: unknown[]
-  ) {
-    const content = Buffer.alloc(400);
-    await read.call(this, content, 0, content.length, 0);
-    if (content.includes(name)) throw error;
-    return read.apply(this, args);
-  } as never);
-  onTestFinished(() => spy.mockRestore());
+/** Lets every read of the file with this name in its beginning fail. */
+function failReadsOf(name: string, error: unknown): Promise<void> {
+  return failReads(400, (head) => {
+    if (head.includes(name)) throw error;
+  });
 }
 
 const ERRORS: Readonly<Record<string, unknown>> = {
@@ -54,7 +43,7 @@ for (const [name, error] of Object.entries(ERRORS)) {
     lab.session("main", "bad-one");
     lab.session("main", "good");
     lab.session("other", "good");
-    await failReads("bad-one", error);
+    await failReadsOf("bad-one", error);
     const report = await lab.run();
     expect(report).toMatchObject({ outcome: "partial", failed: 1, sent: { sessions: 2 } });
     expect(report.failures).toMatchObject([{ sessionId: "bad-one" }]);
@@ -68,7 +57,7 @@ for (const [name, error] of Object.entries(ERRORS)) {
 test("P64: an error of the system without a name is told by its number", async () => {
   await using lab = await Lab.start();
   lab.session("main", "bad-one");
-  await failReads("bad-one", unnamed(-116));
+  await failReadsOf("bad-one", unnamed(-116));
   const [failure] = (await lab.run()).failures;
   expect(failure?.reason).toBe("cannot be read (system error -116 in read)");
 });
@@ -76,7 +65,7 @@ test("P64: an error of the system without a name is told by its number", async (
 test("P58 P64: an unexpected error is told without its words, which may be those of a conversation", async () => {
   await using lab = await Lab.start();
   lab.session("main", "bad-one");
-  await failReads("bad-one", new SyntaxError('Unexpected token, "my secret" is not valid JSON'));
+  await failReadsOf("bad-one", new SyntaxError('Unexpected token, "my secret" is not valid JSON'));
   const [failure] = (await lab.run()).failures;
   expect(failure?.reason).toBe(
     "cannot be read because of an unexpected SyntaxError; please report it",
