@@ -110,7 +110,7 @@ export async function examine(
       if (!isAtRest({ changedAt }, now())) {
         return session({ kind: "pending", bytes: size, settling: true });
       }
-      if (isBegun(known)) return session({ kind: "failing", reason });
+      if (hasDelivered(known)) return session({ kind: "failing", reason });
       target.forget(key);
       problems.push({ code, agentId, message: reason });
       return null;
@@ -143,12 +143,11 @@ function stateBeforeReading(
       return { kind: "skipped", filter: "filter.minMessages" };
     }
   }
-  const bySize = isBegun(known) ? null : filter.bySize(sizeOf(streams));
+  const bySize = hasDelivered(known) ? null : filter.bySize(sizeOf(streams));
   return bySize === null ? null : { kind: "skipped", filter: bySize };
 }
 
-/** Something of the session was delivered. */
-export function isBegun(record: SessionRecord | undefined): boolean {
+export function hasDelivered(record: SessionRecord | undefined): boolean {
   return Object.values(record?.streams ?? {}).some(({ position }) => position.lines > 0);
 }
 
