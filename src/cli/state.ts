@@ -71,7 +71,7 @@ export async function readState(
 ): Promise<UploadState> {
   const ledger = await Ledger.open({ stateDir, now, readOnly: true });
   const target = ledger.target(config);
-  const filter = createFilter(config.filter);
+  const filter = createFilter(config.filter, ledger.firstRunAt ?? now());
   await using agents = await findAgents({
     stateDir,
     layout,

@@ -149,7 +149,7 @@ export function describeProblem({ agentId = "", sessionId = "", message }: Probl
 
 /** A pattern of a filter that has no effect, most often because of a typing error. */
 export function describeUnmatched({ option, pattern }: UnmatchedPattern): string {
-  const what = option === "filter.sessions.deny" ? "session" : "agent";
+  const what = option.startsWith("filter.sessions.") ? "session" : "agent";
   return plain(`${option}: ${JSON.stringify(pattern)} matches no ${what}`);
 }
 

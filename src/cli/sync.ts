@@ -96,7 +96,7 @@ class Aborted extends Error {
 }
 
 async function checkAgent(options: SyncOptions, config: Config, name: string): Promise<void> {
-  const filter = createFilter(config.filter);
+  const filter = createFilter(config.filter, options.now());
   await using found = await findAgents({ ...options, filter, knownBytes: () => undefined });
   if (found.agents.some(({ names }) => isNamed(names, name))) return;
   const ids = found.agents.map(({ agentId }) => agentId);

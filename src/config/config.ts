@@ -1,8 +1,10 @@
 import * as v from "valibot";
 import { isObject } from "../shared/json.ts";
+import { SESSION_KINDS } from "../shared/session-kind.ts";
 import { isGlob } from "./glob.ts";
 import { parseInterval } from "./interval.ts";
 import { type ConfigProblem, describeUrl, listAt, ROOT_FORM, toProblem } from "./problem.ts";
+import { isSince } from "./since.ts";
 
 export { type ConfigProblem, formatConfigProblem } from "./problem.ts";
 
@@ -44,6 +46,11 @@ const globs = (expected: string) =>
 const GLOB_FORM =
   'with at most four * and four {a,b}, and with ? and [a-z], but with neither "!" in front, "@(a|b)" nor "[[:alpha:]]"; "\\" before a character takes it as it is';
 
+const SINCE_FORM =
+  'a date such as "2026-11-27" or "2026-11-27T09:00:00Z", or "install" for what begins after the plugin first ran';
+
+const KINDS_FORM = `a list of kinds of session to leave out, e.g. ["cron"]: ${SESSION_KINDS.map((kind) => JSON.stringify(kind)).join(", ")}`;
+
 const KEY_FORM =
   'your API key as one string without spaces, or {"source": "env", "provider": "default", "id": "INFLUXION_API_KEY"}';
 
@@ -63,7 +70,7 @@ const OBJECTS: readonly (readonly [path: string, expected: string])[] = [
   ["upload", "an object with the upload options"],
   ["filter", "an object with the filter options"],
   ["filter.agents", 'an object such as {"allow": [], "deny": []}'],
-  ["filter.sessions", 'an object such as {"deny": ["tmp-*"]}'],
+  ["filter.sessions", 'an object such as {"allow": [], "deny": ["tmp-*"]}'],
 ];
 const EXPECTED = Object.fromEntries(OBJECTS);
 
@@ -175,6 +182,9 @@ export const ConfigSchema = v.strictObject({
         sessions: v.optional(
           v.strictObject(
             {
+              allow: globs(
+                `a list of globs on session ids, keys and labels, e.g. ["work-*"], ${GLOB_FORM}; empty means all`,
+              ),
               deny: globs(
                 `a list of globs on session ids, keys and labels, e.g. ["tmp-*"], ${GLOB_FORM}`,
               ),
@@ -183,6 +193,8 @@ export const ConfigSchema = v.strictObject({
           ),
           {},
         ),
+        since: v.optional(v.pipe(v.string(SINCE_FORM), v.trim(), v.check(isSince, SINCE_FORM))),
+        kinds: v.optional(v.array(v.picklist(SESSION_KINDS, KINDS_FORM), KINDS_FORM), []),
         minMessages: v.optional(
           whole(0, MAX_COUNT, `messages, a whole number from 0 to ${MAX_COUNT}`),
           2,

@@ -111,6 +111,16 @@ export class Ledger {
     return records;
   }
 
+  /** When the plugin first ran with this state directory, in ms since the epoch; undefined before that. */
+  get firstRunAt(): number | undefined {
+    return this.#data.firstRunAt;
+  }
+
+  /** A run began: the first one is remembered. */
+  noteRun(at: number): void {
+    this.#data.firstRunAt ??= Math.max(0, Math.floor(at));
+  }
+
   /** What version 1 remembered of `agents/<agentId>/sessions/<file>`. */
   legacy(agentId: string, file: string): LegacyRecord | undefined {
     return this.#data.legacy?.[legacyKey(agentId, file)];
@@ -212,13 +222,13 @@ function legacyKey(agentId: string, file: string): string {
 }
 
 /** All that a ledger holds, without its revision. */
-function contentOf({ targets, legacy }: LedgerData): string {
+function contentOf({ targets, firstRunAt, legacy }: LedgerData): string {
   const kept = Object.entries(targets).flatMap(([id, target]) => {
     const begun = withoutUnbegun(target);
     return isEmpty(begun) ? [] : [[id, begun] as const];
   });
   // Without its brace: the revision comes first.
-  return JSON.stringify({ targets: Object.fromEntries(kept), legacy }).slice(1);
+  return JSON.stringify({ targets: Object.fromEntries(kept), firstRunAt, legacy }).slice(1);
 }
 
 /** A target is its address until something is known of it. */

@@ -44,6 +44,11 @@ export const LedgerSchema = v.object({
   revision: Count,
   /** One record per place that sessions are sent to, so that a new one gets them all. */
   targets: dictionary(TargetSchema),
+  /**
+   * When the plugin first ran with this state directory, in ms since the epoch: what `filter.since` may
+   * name. Not known to ledgers of 2.0.0, nor when all of them were lost: then it is the next run.
+   */
+  firstRunAt: v.exactOptional(Count),
   /** Records of the earlier plugin that no session was found for yet, by relative path. */
   legacy: v.exactOptional(dictionary(LegacyRecordSchema)),
 });

@@ -51,6 +51,7 @@ async function runLocked(options: RunOptions, lock: Lock): Promise<RunReport> {
   const ledger = await Ledger.open({ stateDir, now, lock });
   const target = ledger.target(config);
   const tally = new Tally(startedAt, trigger, ledger.problems, target.hasTaken);
+  ledger.noteRun(startedAt);
   const heldBack = ignoreHold ? null : reasonToHold(target, options);
   if (heldBack !== null) return tally.finish(heldBack, now(), false);
   return await findAndUpload({ ...options, ledger, target, tally });
@@ -58,7 +59,7 @@ async function runLocked(options: RunOptions, lock: Lock): Promise<RunReport> {
 
 async function findAndUpload(options: UploaderOptions): Promise<RunReport> {
   const { config, ignoreHold = false, now, signal, events, ledger, target, tally } = options;
-  const filter = createFilter(config.filter);
+  const filter = createFilter(config.filter, ledger.firstRunAt ?? now());
   await using agents = await findAgents({ ...options, filter, knownBytes: knownBytes(target) });
   events?.onDatabases?.(agents.databases);
   const surveyOptions = { ...surveyOf(options, filter, agents), ledger, target };
@@ -119,9 +120,9 @@ export async function dryRun(
   unmatched: UnmatchedPattern[];
 }> {
   const { stateDir, config, now, all = false } = options;
-  const filter = createFilter(config.filter);
   const ledger = await Ledger.open({ stateDir, now, readOnly: true });
   const target = ledger.target(config);
+  const filter = createFilter(config.filter, ledger.firstRunAt ?? now());
   await using agents = await findAgents({ ...options, filter, knownBytes: knownBytes(target) });
   const found = await survey({ ...surveyOf(options, filter, agents), ledger, target });
   const limits = limitsOf(config, target);

@@ -4,7 +4,7 @@ import { isAgentId } from "../shared/agent-id.ts";
 import { describeReadFailure, type Problem } from "../shared/problem.ts";
 import { groupClaims, nameGroup } from "./groups.ts";
 import { AgentLists, NOT_ASKED } from "./jsonl/facts.ts";
-import type { FileNames, SessionIndex } from "./jsonl/session-index.ts";
+import type { ByFile, Listed, SessionIndex } from "./jsonl/session-index.ts";
 import { type JsonlFolder, openJsonlStore } from "./jsonl.ts";
 import { DEFAULT_LAYOUT, type HostLayout } from "./layout.ts";
 import { type Claim, type DatabaseFile, findPlaces, sessionsDirOf } from "./places.ts";
@@ -38,7 +38,10 @@ export interface Agents extends AsyncDisposable {
 export interface FindOptions {
   readonly stateDir: string;
   readonly layout?: HostLayout | undefined;
-  readonly filter: Pick<Filter, "byAgent" | "byAgentId" | "needsNames" | "needsAllNames">;
+  readonly filter: Pick<
+    Filter,
+    "byAgent" | "byAgentId" | "needsNames" | "needsAllNames" | "needsStart"
+  >;
   /** Also open the stores of agents that a filter excludes, to count what is in them. */
   readonly countExcluded?: boolean;
   /** Wall clock, in ms since the epoch. */
@@ -165,6 +168,7 @@ async function storesOf(agentId: string, found: Found, options: StoresOptions): 
   const { sessions, shared, databases, failures: known } = found;
   const { now, filter, isExcluded, lists, indexes } = options;
   const needsNames = filter.needsNames && !isExcluded;
+  const needsStart = filter.needsStart && !isExcluded;
   const stores: Store[] = [];
   const failures = [...known];
   if (!isAgentId(agentId)) return { stores, failures: [...failures, ...misnamed(agentId, found)] };
@@ -183,7 +187,8 @@ async function storesOf(agentId: string, found: Found, options: StoresOptions): 
     else if (store === undefined) {
       const knownBytes: KnownBytes = isExcluded ? () => 0 : options.knownBytes;
       const sessionsDir = sessionsDirOf(path);
-      store = openSqliteStore({ agentId, path, sessionsDir, now, knownBytes, needsNames });
+      const needs = { needsNames, needsStart };
+      store = openSqliteStore({ agentId, path, sessionsDir, now, knownBytes, ...needs });
     } else {
       const message = `a second database of this agent is left alone, because one session must not be two: ${path}`;
       failures.push({ code: "SECOND_DATABASE", agentId, message });
@@ -201,7 +206,7 @@ function misnamed(agentId: string, { sessions, databases }: Found): Problem[] {
 }
 
 /** What lists say of the files in a folder, wherever the lists are. */
-async function namesIn(dir: string, indexes: readonly SessionIndex[]): Promise<FileNames[]> {
+async function namesIn(dir: string, indexes: readonly SessionIndex[]): Promise<ByFile<Listed>[]> {
   const place = await identityOf(dir);
   return indexes.flatMap(({ byFolder }) => byFolder.get(place) ?? []);
 }

@@ -31,6 +31,11 @@ export function changedTextSql(alias: string): string {
   return `coalesce(substr(CAST(${rawTimeSql(alias)} AS TEXT), 1, 64), '0')`;
 }
 
+/** An instant in ms since the epoch, or NULL. */
+export function timeSql(value: string): string {
+  return integerSql(value, MAX_TIME);
+}
+
 /** Text, or NULL. */
 export function textSql(value: string): string {
   return `CASE typeof(${value}) WHEN 'text' THEN ${value} END`;
