@@ -17,8 +17,8 @@ const FORMS: Readonly<Record<SessionKind, RegExp>> = {
   direct: /(?:^|:)(?:direct|dm):/,
 };
 
-/** Keys that are a name and no more, such as `main`. */
-const NAMED_ONLY = /^(?:[^:]+|explicit:.+)$/;
+/** Keys that are a name and no more, such as `main`, but for those that the host keeps all chats under. */
+const NAMED_ONLY = /^(?!(?:global|unknown)$)(?:[^:]+|explicit:.+)$/;
 
 /** The kinds that a key alone shows. */
 export function kindsOfKey(key: string): SessionKind[] {

@@ -57,6 +57,8 @@ export function factsOfKey(key: string, ownNames: readonly string[]): SessionFac
 
 /** All of them are about one session: what one leaves open another one may answer. */
 export function mergeFacts(facts: readonly SessionFacts[]): SessionFacts {
+  const [first = NOTHING_KEPT, ...others] = facts;
+  if (others.length === 0) return first;
   return {
     ownNames: [...new Set(facts.flatMap(({ ownNames }) => ownNames))],
     kinds: [...new Set(facts.flatMap(({ kinds }) => kinds))],

@@ -1,4 +1,5 @@
 import { readFileSync, renameSync, rmSync, utimesSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
 import { expect, onTestFinished, test } from "vitest";
 import { Ledger } from "../../src/ledger/ledger.ts";
 import { IdleCache } from "../../src/run/idle-cache.ts";
@@ -9,6 +10,7 @@ import { startFaultServer } from "../support/fault-server.ts";
 import { Lab } from "../support/lab.ts";
 import {
   header,
+  lines,
   message,
   rest,
   session,
@@ -194,6 +196,7 @@ test.for([
   ["agent:main:telegram:group:-100", ["cron", "subagent", "direct"], "sent"],
   ["agent:main:main", ["cron", "subagent", "heartbeat", "group"], "sent"],
   ["agent:main:main", ["direct"], "undecidable"],
+  ["global", ["group"], "undecidable"],
   ["agent:main:acp:0f8c", ["cron", "heartbeat"], "sent"],
   ["agent:main:acp:0f8c", ["subagent"], "undecidable"],
 ] as const)(
@@ -222,6 +225,24 @@ test("P76: what a session was before a reset is of the kind that its key has now
   expect(lab.receivedSessions()).toEqual([]);
   expect((await lab.run({ filter: { kinds: ["group"] } })).failures).toEqual([]);
   expect(lab.receivedSessions()).toEqual(["main/now", "main/old", "main/older"]);
+});
+
+test("P75, P76: kinds and names are those of the list that agents share, or of one that lies elsewhere", async () => {
+  await using lab = await Lab.start();
+  const dir = join(lab.dir, "shared");
+  lab.hostConfig = { session: { store: join(dir, "sessions.json") } };
+  for (const id of ["a", "b", "c"]) write(join(dir, `${id}.jsonl`), lines(session(id)));
+  lab.session("main", "d");
+  const list = {
+    "agent:main:cron:9f72": { sessionId: "a" },
+    "agent:ops:work-x": { sessionId: "b" },
+    "agent:ops:other": { sessionId: "c" },
+    "agent:ops:work-y": { sessionFile: sessionPath(lab.stateDir, "main", "d.jsonl") },
+  };
+  write(join(dir, "sessions.json"), JSON.stringify(list));
+  const filter = { sessions: { allow: ["agent:ops:work-*", "agent:main:*"] }, kinds: ["cron"] };
+  expect((await lab.run({ filter })).failures).toEqual([]);
+  expect(lab.receivedSessions()).toEqual(["main/d", "ops/b"]);
 });
 
 test("P76: a file is of the kind that the database has for its session", async () => {
