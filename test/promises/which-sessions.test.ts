@@ -342,6 +342,45 @@ test("P77: a fork of what began before since is as old as what it copies, in bot
   expect(lab.receivedSessions()).toEqual([]);
 });
 
+test("P77: what since leaves out is no failure of a filter that could not be decided for it", async () => {
+  await using lab = await Lab.start();
+  lab.session("main", "unlisted", begunAt("unlisted", BEFORE));
+  sessionsJson(lab, {});
+  const report = await lab.run({ filter: { since: SINCE, kinds: ["cron"] } });
+  expect(report.failures).toEqual([]);
+  expect(await counts(lab, { since: SINCE, kinds: ["cron"] })).toMatchObject({
+    skipped: { "filter.since": 1 },
+  });
+});
+
+test("P77: a database that does not say when a session began lets go only what no filter on that holds back", async () => {
+  await using lab = await Lab.start();
+  const agent = databaseOf(lab, "main");
+  agent.addSession(
+    "before",
+    conversation("before", 5),
+    "agent:main:a",
+    Date.parse(BEFORE) - 60_000,
+  );
+  agent.addSession("later", conversation("later", 5), "agent:main:b", Date.parse(SINCE) + 1000);
+  agent.db.exec("ALTER TABLE session_windows DROP COLUMN created_at");
+  const { failures } = await lab.run({ filter: { since: SINCE } });
+  expect(lab.receivedSessions()).toEqual([]);
+  expect(failures).toMatchObject([{ sessionId: "later" }]);
+  await lab.run();
+  expect(lab.receivedSessions()).toEqual(["main/before", "main/later"]);
+});
+
+test("P77: a session in cold storage began when its row was made", async () => {
+  await using lab = await Lab.start();
+  const agent = databaseOf(lab, "main");
+  agent.addSession("before", conversation("before", 5), "agent:main:a", Date.parse(BEFORE));
+  agent.addSession("then", conversation("then", 5), "agent:main:b", Date.parse(SINCE));
+  for (const id of ["before", "then"]) agent.moveToCold(id);
+  expect((await lab.run({ filter: { since: SINCE } })).failures).toEqual([]);
+  expect(lab.receivedSessions()).toEqual(["main/then"]);
+});
+
 test("P77: a session of several files began with the first of them", async () => {
   await using lab = await Lab.start();
   reset(lab.session("main", "abc", begunAt("abc", BEFORE)));
