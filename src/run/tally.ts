@@ -20,6 +20,8 @@ interface NotFound {
 
 /** Adds up a run while it goes on. */
 export class Tally implements SessionTally {
+  /** In ms since the epoch. */
+  readonly startedAt: number;
   parts = 0;
   wireBytes = 0;
   readonly problems: Problem[] = [];
@@ -30,7 +32,6 @@ export class Tally implements SessionTally {
 
   readonly #notFound: NotFound[] = [];
   readonly #hasTaken: boolean;
-  readonly #startedAt: number;
   readonly #trigger: RunReport["trigger"];
   readonly #ledgerProblems: readonly Problem[];
   readonly #counts: LineCounts = noLines();
@@ -61,7 +62,7 @@ export class Tally implements SessionTally {
     hasTaken: boolean,
   ) {
     this.#hasTaken = hasTaken;
-    this.#startedAt = startedAt;
+    this.startedAt = startedAt;
     this.#trigger = trigger;
     this.#ledgerProblems = ledgerProblems;
   }
@@ -204,7 +205,7 @@ export class Tally implements SessionTally {
       ...(stop === null ? {} : { reason: stop.reason }),
       trigger: this.#trigger,
       settled,
-      startedAt: new Date(this.#startedAt).toISOString(),
+      startedAt: new Date(this.startedAt).toISOString(),
       endedAt: new Date(endedAt).toISOString(),
       sent: {
         sessions: this.#delivered.size,

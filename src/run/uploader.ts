@@ -116,7 +116,7 @@ export class Uploader implements AsyncDisposable {
   }
 }
 
-const nameOf = ({ agentId, sessionId }: SurveyedSession) => ({ agentId, sessionId });
+export const nameOf = ({ agentId, sessionId }: SurveyedSession) => ({ agentId, sessionId });
 
 /** libuv's pool has four threads unless the environment says otherwise; half of them stay with the Gateway. */
 function compressors(concurrency: number): number {
