@@ -52,6 +52,9 @@ export interface SurveyedSession {
   readonly streams: readonly FoundStream[];
 }
 
+/** A session whose state is not known yet. */
+type Candidate = Omit<SurveyedSession, "state" | "pending">;
+
 /**
  * Decides the state of one session, from all of its streams.
  * @returns null when it turns out to be no session; `problems` then says so
@@ -59,74 +62,100 @@ export interface SurveyedSession {
  */
 export async function examine(
   options: ExamineOptions,
-  agent: Pick<Agent, "agentId" | "names">,
+  agent: Candidate["agent"],
   sessionId: string,
   found: readonly FoundStream[],
   problems: Problem[],
 ): Promise<SurveyedSession | null> {
   const { agentId } = agent;
-  const { target, now } = options;
   const key = sessionKey(agentId, sessionId);
   const streams = found.toSorted((a, b) => (a.stream.rank < b.stream.rank ? -1 : 1));
   const changedAt = Math.max(...streams.map(({ stream }) => stream.changedAt));
-  const session = (state: SessionState, pending: PendingStream[] = []): SurveyedSession => {
-    const again = state.kind === "pending" ? streams : [];
-    return { key, agentId, sessionId, changedAt, state, pending, agent, streams: again };
-  };
-  const known = target.session(key);
-  const state = stateBeforeReading(options, { agent, sessionId, streams });
-  if (state !== null) return session(state);
-  const size = sizeOf(streams);
+  const candidate = { key, agentId, sessionId, changedAt, agent, streams };
+  const state = stateBeforeReading(options, candidate);
+  const outcome = state === null ? await stateByReading(options, candidate, problems) : { state };
+  if (outcome === null) return null;
+  const isPending = outcome.state.kind === "pending";
+  return { ...candidate, pending: [], ...outcome, streams: isPending ? streams : [] };
+}
+
+type Outcome = Pick<SurveyedSession, "state"> & Partial<Pick<SurveyedSession, "pending">>;
+
+/** What the content of its streams says of it; null when that is no session. */
+async function stateByReading(
+  options: ExamineOptions,
+  candidate: Candidate,
+  problems: Problem[],
+): Promise<Outcome | null> {
+  const known = options.target.session(candidate.key);
   const readers: Reader[] = [];
   try {
-    const scan = await scanStreams(options, key, streams, { readers, problems });
-    if (scan.settling) return session({ kind: "pending", bytes: scan.bytes, settling: true });
-    if (scan.pending.length === 0) return session({ kind: "uploaded", growing: scan.growing });
-    const { minMessages } = options.filter;
-    const counted = await hasEnoughMessages({ ...options, minMessages }, key, scan.pending);
-    if (counted.verdict === "unknown") {
-      return session({ kind: "pending", bytes: scan.bytes, settling: true });
-    }
-    if (counted.verdict === "too-few") {
-      const first = scan.pending[0];
-      if (first !== undefined && streams.every(({ stream }) => isAtRest(stream, now()))) {
-        const idle = { signature: signatureOf(streams), held: counted.held, bytes: size };
-        target.setIdle(key, first.stream.source, idle);
-      }
-      return session({ kind: "skipped", filter: "filter.minMessages" });
-    }
-    // Without the readers: a survey of ten thousand sessions does not keep as many of them.
-    const pending = scan.pending.map(({ reader: _, ...rest }) => rest);
-    return session({ kind: "pending", bytes: scan.bytes, settling: false }, pending);
+    return await scanAndCount(options, candidate, { readers, problems });
   } catch (error) {
     options.signal?.throwIfAborted();
-    // Rewritten or removed while it was looked at: look again later.
-    if (error instanceof SourceChangedError) {
-      return session({ kind: "pending", bytes: size, settling: true });
-    }
-    const { code, message: reason } = describeReadFailure(error);
-    if (error instanceof NotASessionError) {
-      // The first bytes of a session that is being (re)written look like nothing yet.
-      if (!isAtRest({ changedAt }, now())) {
-        return session({ kind: "pending", bytes: size, settling: true });
-      }
-      if (isBegun(known)) return session({ kind: "failing", reason });
-      target.forget(key);
-      problems.push({ code, agentId, message: reason });
-      return null;
-    }
-    return session({ kind: "failing", reason });
+    const state = stateByFailure(options, candidate, known, error);
+    if (state !== null) return { state };
+    options.target.forget(candidate.key);
+    const { code, message } = describeReadFailure(error);
+    problems.push({ code, agentId: candidate.agentId, message });
+    return null;
   } finally {
     await Promise.allSettled(readers.map((reader) => reader.close()));
   }
 }
 
+async function scanAndCount(
+  options: ExamineOptions,
+  { key, streams }: Candidate,
+  left: { readonly readers: Reader[]; readonly problems: Problem[] },
+): Promise<Outcome> {
+  const { filter, target, now } = options;
+  const scan = await scanStreams(options, key, streams, left);
+  const { bytes, growing } = scan;
+  if (scan.settling) return { state: { kind: "pending", bytes, settling: true } };
+  if (scan.pending.length === 0) return { state: { kind: "uploaded", growing } };
+  const { minMessages } = filter;
+  const counted = await hasEnoughMessages({ ...options, minMessages }, key, scan.pending);
+  if (counted.verdict === "unknown") return { state: { kind: "pending", bytes, settling: true } };
+  if (counted.verdict === "too-few") {
+    const first = scan.pending[0];
+    if (first !== undefined && streams.every(({ stream }) => isAtRest(stream, now()))) {
+      const idle = { signature: signatureOf(streams), held: counted.held, bytes: sizeOf(streams) };
+      target.setIdle(key, first.stream.source, idle);
+    }
+    return { state: { kind: "skipped", filter: "filter.minMessages" } };
+  }
+  // Without the readers: a survey of ten thousand sessions does not keep as many of them.
+  const pending = scan.pending.map(({ reader: _, ...rest }) => rest);
+  return { state: { kind: "pending", bytes, settling: false }, pending };
+}
+
+/**
+ * What a failure to read a session means for it; null when what was read is no session.
+ * @param known its record before it was read
+ */
+function stateByFailure(
+  { now }: ExamineOptions,
+  { changedAt, streams }: Candidate,
+  known: SessionRecord | undefined,
+  error: unknown,
+): SessionState | null {
+  const isNoSession = error instanceof NotASessionError;
+  // The first bytes of a session that is being (re)written look like nothing yet.
+  const isBeingWritten = isNoSession && !isAtRest({ changedAt }, now());
+  // Rewritten or removed while it was looked at: look again later.
+  if (error instanceof SourceChangedError || isBeingWritten) {
+    return { kind: "pending", bytes: sizeOf(streams), settling: true };
+  }
+  if (isNoSession && !hasDelivered(known)) return null;
+  return { kind: "failing", reason: describeReadFailure(error).message };
+}
+
 /** The state of a session for which its names, times and sizes are enough; null when it has to be read. */
 function stateBeforeReading(
   { filter, target, retryAside, now }: ExamineOptions,
-  { agent, sessionId, streams }: Pick<SurveyedSession, "agent" | "sessionId" | "streams">,
+  { key, agent, sessionId, streams }: Candidate,
 ): SessionState | null {
-  const key = sessionKey(agent.agentId, sessionId);
   target.found(key);
   const byName = stateByName(filter.byName(agent.names, namesOf(sessionId, streams)));
   if (byName !== null) return byName;
@@ -143,12 +172,11 @@ function stateBeforeReading(
       return { kind: "skipped", filter: "filter.minMessages" };
     }
   }
-  const bySize = isBegun(known) ? null : filter.bySize(sizeOf(streams));
+  const bySize = hasDelivered(known) ? null : filter.bySize(sizeOf(streams));
   return bySize === null ? null : { kind: "skipped", filter: bySize };
 }
 
-/** Something of the session was delivered. */
-export function isBegun(record: SessionRecord | undefined): boolean {
+export function hasDelivered(record: SessionRecord | undefined): boolean {
   return Object.values(record?.streams ?? {}).some(({ position }) => position.lines > 0);
 }
 

@@ -1,6 +1,6 @@
 import type { TargetRecords } from "../ledger/target.ts";
 import type { Agent } from "../stores/agents.ts";
-import { isBegun } from "./examine.ts";
+import { hasDelivered } from "./examine.ts";
 import type { Survey } from "./survey.ts";
 
 /**
@@ -14,7 +14,7 @@ export function prune(
   agents: readonly Agent[],
 ): void {
   const found = new Set(sessions.map(({ key }) => key));
-  const sent = Object.keys(target.sessions).filter((key) => isBegun(target.session(key)));
+  const sent = Object.keys(target.sessions).filter((key) => hasDelivered(target.session(key)));
   if (sent.length > 0 && !sent.some((key) => found.has(key))) return;
   const existing = new Set(agents.map(({ agentId }) => agentId));
   const mayBeMore = failedAgents.some(({ agentId }) => agentId === undefined);

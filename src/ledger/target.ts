@@ -300,12 +300,12 @@ function moveTo(record: StreamData, position: Position): void {
 
 /** What is worth keeping: of ten thousand sessions that wait, one run plans a few, and the next one finds the others again. */
 export function withoutUnbegun(target: TargetData): TargetData {
-  const sessions = Object.entries(target.sessions).filter(([, session]) => isBegun(session));
+  const sessions = Object.entries(target.sessions).filter(([, session]) => isWorthKeeping(session));
   return { ...target, sessions: Object.fromEntries(sessions) };
 }
 
 /** Whether anything of a session was sent, planned, counted, or found not to be worth another scan. */
-function isBegun({ streams, servedAt, aside }: SessionData): boolean {
+function isWorthKeeping({ streams, servedAt, aside }: SessionData): boolean {
   return (
     servedAt !== undefined ||
     aside !== undefined ||

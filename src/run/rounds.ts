@@ -13,7 +13,7 @@ import { giveTurnsBack, takeTurns } from "../planning/turns.ts";
 import { MAX_PART_BYTES } from "../protocol/limits.ts";
 import type { SessionResult } from "../upload/session.ts";
 import type { RunOptions } from "./options.ts";
-import { Uploader, type UploaderOptions } from "./uploader.ts";
+import { nameOf, Uploader, type UploaderOptions } from "./uploader.ts";
 
 /**
  * Plans, writes the plan down and sends it, from one survey. Usually that is one round. A
@@ -31,7 +31,7 @@ export async function upload(
   { sessions }: Survey,
   askByName: () => Promise<ReadonlyMap<string, NameVerdict>>,
 ): Promise<SurveyedSession[]> {
-  const { config, target, ledger, tally, all = false, events } = options;
+  const { config, target, ledger, tally, all = false } = options;
   const current = new Map(sessions.map((session) => [session.key, session]));
   await using uploader = new Uploader(options);
   let waiting: readonly SurveyedSession[] = sessions;
@@ -40,24 +40,29 @@ export async function upload(
   for (;;) {
     const plan = await planParts({ ...planned, sessions: waiting, limits });
     if (plan.length === 0) break;
-    events?.onPlan?.(
-      plan.map(({ session: { agentId, sessionId }, bytes }) => ({ agentId, sessionId, bytes })),
-    );
     const results = await sendRound(options, uploader, plan);
     if (tally.stop !== null) break;
     const again = await examineAgain(surveyOptions, options, plan, results);
     for (const session of again) current.set(session.key, session);
     if (!all && again.length === 0) break;
-    const sent = new Set(plan.map(({ session }) => session.key));
-    waiting = all ? [...waiting.filter(({ key }) => !sent.has(key)), ...again] : again;
-    const isWaiting = waiting.some(({ state }) => state.kind === "pending");
-    if (isWaiting && surveyOptions.filter.needsNames) {
+    waiting = all ? [...withoutPlanned(waiting, plan), ...again] : again;
+    if (surveyOptions.filter.needsNames && waiting.some(isPending)) {
       waiting = stillAllowed(waiting, await askByName(), current);
     }
     limits = all ? doubled(limits) : remaining(limits, plan);
   }
   await ledger.save();
   return [...current.values()];
+}
+
+const isPending = ({ state }: SurveyedSession): boolean => state.kind === "pending";
+
+function withoutPlanned(
+  sessions: readonly SurveyedSession[],
+  plan: readonly PlannedSession[],
+): SurveyedSession[] {
+  const planned = new Set(plan.map(({ session }) => session.key));
+  return sessions.filter(({ key }) => !planned.has(key));
 }
 
 /** Those that may go by what they are called now; `current` is told of the others. */
@@ -67,7 +72,7 @@ function stillAllowed(
   current: Map<string, SurveyedSession>,
 ): SurveyedSession[] {
   return waiting.filter((session) => {
-    if (session.state.kind !== "pending") return false;
+    if (!isPending(session)) return false;
     const verdict = verdicts.get(session.key);
     // One that is not there any more, or cannot be listed now, is pending until the next run looks at it.
     if (verdict === undefined) return false;
@@ -80,10 +85,11 @@ function stillAllowed(
 
 /** Nothing is sent before the plan is on disk. */
 async function sendRound(
-  { target, ledger }: UploaderOptions,
+  { target, ledger, events }: UploaderOptions,
   uploader: Uploader,
   plan: readonly PlannedSession[],
 ): Promise<ReadonlyMap<string, SessionResult>> {
+  events?.onPlan?.(plan.map(({ session, bytes }) => ({ ...nameOf(session), bytes })));
   for (const { session, streams } of plan) {
     for (const { stream, start, parts } of streams) {
       target.plan(session.key, stream.source, start, parts);

@@ -29,6 +29,7 @@ import type { RunReport } from "./report.ts";
 import { limitsOf, planOptions, upload } from "./rounds.ts";
 import { takeRunLock } from "./run-lock.ts";
 import { Tally } from "./tally.ts";
+import type { UploaderOptions } from "./uploader.ts";
 
 /**
  * One run: find, filter, plan, write the plan down, upload, record. Resolves with
@@ -45,15 +46,19 @@ export async function run(options: RunOptions): Promise<RunReport> {
 }
 
 async function runLocked(options: RunOptions, lock: Lock): Promise<RunReport> {
-  const { stateDir, config, trigger, ignoreHold = false, now, signal, events } = options;
-  const filter = createFilter(config.filter);
+  const { stateDir, config, trigger, ignoreHold = false, now } = options;
   const startedAt = now();
   const ledger = await Ledger.open({ stateDir, now, lock });
   const target = ledger.target(config);
   const tally = new Tally(startedAt, trigger, ledger.problems, target.hasTaken);
   const heldBack = ignoreHold ? null : reasonToHold(target, options);
   if (heldBack !== null) return tally.finish(heldBack, now(), false);
+  return await findAndUpload({ ...options, ledger, target, tally });
+}
 
+async function findAndUpload(options: UploaderOptions): Promise<RunReport> {
+  const { config, ignoreHold, now, signal, events, ledger, target, tally } = options;
+  const filter = createFilter(config.filter);
   await using agents = await findAgents({ ...options, filter, knownBytes: knownBytes(target) });
   events?.onDatabases?.(agents.databases);
   const surveyOptions = { ...surveyOf(options, filter, agents), ledger, target };
@@ -61,12 +66,18 @@ async function runLocked(options: RunOptions, lock: Lock): Promise<RunReport> {
   tally.problems.push(...found.problems);
   prune(target, found, agents.agents);
   // Whoever asked for another try has it, whatever there is to send.
-  if (ignoreHold) target.setRefused(undefined);
-
-  const sessions = await upload({ ...options, ledger, target, tally }, surveyOptions, found, () =>
-    askAgain(options, filter),
-  );
+  if (ignoreHold === true) target.setRefused(undefined);
+  const sessions = await upload(options, surveyOptions, found, () => askAgain(options, filter));
   signal.throwIfAborted();
+  await record(options);
+  tally.countStates({ ...found, sessions });
+  const settled =
+    tally.parts === 0 && ledger.problems.length === 0 && isSettled(found, target, tally.startedAt);
+  return { ...tally.finish(null, now(), settled), ...foundIn(agents, found) };
+}
+
+/** Leaves to the next run what this one found out about sessions and key. */
+async function record({ apiKey, now, ledger, target, tally }: UploaderOptions): Promise<void> {
   settleSpent(target, {
     notFound: tally.settleNotFound(),
     spent: tally.spentSessions,
@@ -74,15 +85,11 @@ async function runLocked(options: RunOptions, lock: Lock): Promise<RunReport> {
   });
   if (tally.stop?.kind === "refused") {
     const { reason } = tally.stop;
-    target.setRefused({ reason, at: now(), credential: credentialOf(options.apiKey) });
+    target.setRefused({ reason, at: now(), credential: credentialOf(apiKey) });
   } else if (tally.parts > 0) {
     target.setRefused(undefined);
   }
   await ledger.save();
-  tally.countStates({ ...found, sessions });
-  const settled =
-    tally.parts === 0 && ledger.problems.length === 0 && isSettled(found, target, startedAt);
-  return { ...tally.finish(null, now(), settled), ...foundIn(agents, found) };
 }
 
 /** What the filter says of each session now: the host's lists are read again. How large sessions are is not asked for. */
