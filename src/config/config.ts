@@ -1,7 +1,15 @@
 import * as v from "valibot";
 import { isObject } from "../shared/json.ts";
-import { isGlob } from "./glob.ts";
+import type { ContentOptions } from "./content.ts";
+import {
+  AGENT_LEVELS_FORM,
+  agentLevelsOption,
+  CONTENT_FORM,
+  contentOption,
+  levelProblems,
+} from "./content-option.ts";
 import { parseInterval } from "./interval.ts";
+import { GLOB_FORM, globs } from "./pattern-option.ts";
 import { type ConfigProblem, describeUrl, listAt, ROOT_FORM, toProblem } from "./problem.ts";
 
 export { type ConfigProblem, formatConfigProblem } from "./problem.ts";
@@ -25,25 +33,6 @@ const whole = (min: number, max: number, expected: string) =>
     v.maxValue(max, expected),
   );
 
-/**
- * Negations and other forms of shells would deny what nobody meant, or nothing: they are
- * refused rather than taken for text.
- */
-const isPattern = (text: string): boolean =>
-  text !== "" &&
-  !text.startsWith("!") &&
-  !/[@+!*?]\(|\([^()]*\||\[:[a-z]+:\]/i.test(text) &&
-  isGlob(text);
-
-const globs = (expected: string) =>
-  v.optional(
-    v.array(v.pipe(v.string(expected), v.trim(), v.check(isPattern, expected)), expected),
-    [],
-  );
-
-const GLOB_FORM =
-  'with at most four * and four {a,b}, and with ? and [a-z], but with neither "!" in front, "@(a|b)" nor "[[:alpha:]]"; "\\" before a character takes it as it is';
-
 const KEY_FORM =
   'your API key as one string without spaces, or {"source": "env", "provider": "default", "id": "INFLUXION_API_KEY"}';
 
@@ -60,9 +49,11 @@ const isInterval = (value: string | number): boolean => {
 
 /** Lists are objects to valibot, and have members such as `every` and `filter` of their own. */
 const OBJECTS: readonly (readonly [path: string, expected: string])[] = [
+  ["content", CONTENT_FORM],
   ["upload", "an object with the upload options"],
   ["filter", "an object with the filter options"],
   ["filter.agents", 'an object such as {"allow": [], "deny": []}'],
+  ["filter.agents.content", AGENT_LEVELS_FORM],
   ["filter.sessions", 'an object such as {"deny": ["tmp-*"]}'],
 ];
 const EXPECTED = Object.fromEntries(OBJECTS);
@@ -115,6 +106,7 @@ export const ConfigSchema = v.strictObject({
     "https://api.influxion.io",
   ),
   allowInsecureHttp: v.optional(v.boolean("true or false"), false),
+  content: contentOption,
   upload: v.optional(
     v.strictObject(
       {
@@ -167,6 +159,7 @@ export const ConfigSchema = v.strictObject({
                 `a list of agent names, e.g. ["main", "team-*"], ${GLOB_FORM}; empty means all`,
               ),
               deny: globs(`a list of agent names, e.g. ["scratch", "test-*"], ${GLOB_FORM}`),
+              content: agentLevelsOption,
             },
             EXPECTED["filter.agents"],
           ),
@@ -209,6 +202,8 @@ export interface Config {
   /** Without trailing slash. */
   readonly apiUrl: string;
   readonly allowInsecureHttp: boolean;
+  /** How much of a session is sent, unless its agent is sent with less. */
+  readonly content: ContentOptions;
   readonly upload: UploadOptions;
   readonly filter: FilterOptions;
   /** `upload.every` in ms; 0 is off. */
@@ -264,6 +259,7 @@ export function readConfig(input: unknown): ConfigResult {
       problems.push({ path, found: "nothing", expected });
     }
   }
+  if (parsed.success) problems.push(...levelProblems(parsed.output));
   if (!parsed.success || problems.length > 0) return { ok: false, problems };
 
   const { apiKey, deploymentId, projectId, apiUrl, ...rest } = parsed.output;
