@@ -1,9 +1,12 @@
 import * as v from "valibot";
 import { isObject } from "../shared/json.ts";
 import { SESSION_KINDS } from "../shared/session-kind.ts";
-import { isGlob } from "./glob.ts";
+import type { ContentOptions } from "./content.ts";
+import { agentLevelsOption, contentOption, levelProblems } from "./content-option.ts";
 import { parseInterval } from "./interval.ts";
-import { type ConfigProblem, describeUrl, listAt, ROOT_FORM, toProblem } from "./problem.ts";
+import { noList, options } from "./object-option.ts";
+import { GLOB_FORM, globs } from "./pattern-option.ts";
+import { type ConfigProblem, describeUrl, toProblem } from "./problem.ts";
 import { isSince } from "./since.ts";
 
 export { type ConfigProblem, formatConfigProblem } from "./problem.ts";
@@ -27,24 +30,7 @@ const whole = (min: number, max: number, expected: string) =>
     v.maxValue(max, expected),
   );
 
-/**
- * Negations and other forms of shells would deny what nobody meant, or nothing: they are
- * refused rather than taken for text.
- */
-const isPattern = (text: string): boolean =>
-  text !== "" &&
-  !text.startsWith("!") &&
-  !/[@+!*?]\(|\([^()]*\||\[:[a-z]+:\]/i.test(text) &&
-  isGlob(text);
-
-const globs = (expected: string) =>
-  v.optional(
-    v.array(v.pipe(v.string(expected), v.trim(), v.check(isPattern, expected)), expected),
-    [],
-  );
-
-const GLOB_FORM =
-  'with at most four * and four {a,b}, and with ? and [a-z], but with neither "!" in front, "@(a|b)" nor "[[:alpha:]]"; "\\" before a character takes it as it is';
+const ROOT_FORM = "an object with the plugin's options";
 
 const SINCE_FORM =
   'a date such as "2026-11-27" or "2026-11-27T09:00:00Z", or "install" for what begins after the plugin first ran';
@@ -64,15 +50,6 @@ const isInterval = (value: string | number): boolean => {
   const ms = parseInterval(value);
   return ms !== null && (ms === 0 || ms >= 1000);
 };
-
-/** Lists are objects to valibot, and have members such as `every` and `filter` of their own. */
-const OBJECTS: readonly (readonly [path: string, expected: string])[] = [
-  ["upload", "an object with the upload options"],
-  ["filter", "an object with the filter options"],
-  ["filter.agents", 'an object such as {"allow": [], "deny": []}'],
-  ["filter.sessions", 'an object such as {"allow": [], "deny": ["tmp-*"]}'],
-];
-const EXPECTED = Object.fromEntries(OBJECTS);
 
 const isApiUrl = (value: string): boolean => {
   const url = URL.parse(value);
@@ -122,23 +99,12 @@ export const ConfigSchema = v.strictObject({
     "https://api.influxion.io",
   ),
   allowInsecureHttp: v.optional(v.boolean("true or false"), false),
+  content: contentOption,
   upload: v.optional(
-    v.strictObject(
+    options(
       {
         every: v.optional(
-          v.union(
-            [
-              v.pipe(
-                v.string(EVERY_FORM),
-                v.check((value) => isInterval(value), EVERY_FORM),
-              ),
-              v.pipe(
-                v.number(EVERY_FORM),
-                v.check((value) => isInterval(value), EVERY_FORM),
-              ),
-            ],
-            EVERY_FORM,
-          ),
+          v.pipe(v.union([v.string(), v.number()], EVERY_FORM), v.check(isInterval, EVERY_FORM)),
           "15m",
         ),
         retryAttempts: v.optional(whole(0, 20, "a whole number from 0 to 20"), 3),
@@ -160,27 +126,28 @@ export const ConfigSchema = v.strictObject({
         ),
         concurrency: v.optional(whole(1, 8, "a whole number from 1 to 8"), 2),
       },
-      EXPECTED.upload,
+      "an object with the upload options",
     ),
     {},
   ),
   filter: v.optional(
-    v.strictObject(
+    options(
       {
         agents: v.optional(
-          v.strictObject(
+          options(
             {
               allow: globs(
                 `a list of agent names, e.g. ["main", "team-*"], ${GLOB_FORM}; empty means all`,
               ),
               deny: globs(`a list of agent names, e.g. ["scratch", "test-*"], ${GLOB_FORM}`),
+              content: agentLevelsOption,
             },
-            EXPECTED["filter.agents"],
+            'an object such as {"allow": [], "deny": []}',
           ),
           {},
         ),
         sessions: v.optional(
-          v.strictObject(
+          options(
             {
               allow: globs(
                 `a list of globs on session ids, keys and labels, e.g. ["work-*"], ${GLOB_FORM}; empty means all`,
@@ -189,7 +156,7 @@ export const ConfigSchema = v.strictObject({
                 `a list of globs on session ids, keys and labels, e.g. ["tmp-*"], ${GLOB_FORM}`,
               ),
             },
-            EXPECTED["filter.sessions"],
+            'an object such as {"allow": [], "deny": ["tmp-*"]}',
           ),
           {},
         ),
@@ -204,7 +171,7 @@ export const ConfigSchema = v.strictObject({
           512,
         ),
       },
-      EXPECTED.filter,
+      "an object with the filter options",
     ),
     {},
   ),
@@ -221,6 +188,8 @@ export interface Config {
   /** Without trailing slash. */
   readonly apiUrl: string;
   readonly allowInsecureHttp: boolean;
+  /** How much of a session is sent, unless its agent is sent with less. */
+  readonly content: ContentOptions;
   readonly upload: UploadOptions;
   readonly filter: FilterOptions;
   /** `upload.every` in ms; 0 is off. */
@@ -238,22 +207,11 @@ const REQUIRED = {
   projectId: "the project's id, as Influxion shows it",
 } as const;
 
+const MINIMAL = { apiKey: "<your API key>", deploymentId: "my-laptop", projectId: "<project id>" };
+
 /** JSON to paste into openclaw.json for the minimal setup. */
 export const MINIMAL_CONFIG = JSON.stringify(
-  {
-    plugins: {
-      entries: {
-        influxion: {
-          enabled: true,
-          config: {
-            apiKey: "<your API key>",
-            deploymentId: "my-laptop",
-            projectId: "<project id>",
-          },
-        },
-      },
-    },
-  },
+  { plugins: { entries: { influxion: { enabled: true, config: MINIMAL } } } },
   null,
   2,
 );
@@ -261,21 +219,14 @@ export const MINIMAL_CONFIG = JSON.stringify(
 /** Checks what stands under `plugins.entries.influxion.config`; never throws. */
 export function readConfig(input: unknown): ConfigResult {
   const given = input ?? {};
-  if (Array.isArray(given)) return { ok: false, problems: [listAt("", ROOT_FORM)] };
-  const lists = OBJECTS.filter(([path]) => Array.isArray(valueAt(given, path)));
-  const parsed = v.safeParse(ConfigSchema, given);
+  const parsed = v.safeParse(v.pipe(noList(ROOT_FORM), ConfigSchema), given);
   const problems = parsed.success ? [] : parsed.issues.map(toProblem);
-  if (lists.length > 0) {
-    const others = problems.filter(
-      (one) => !lists.some(([path]) => `${one.path}.`.startsWith(`${path}.`)),
-    );
-    problems.splice(0, problems.length, ...others, ...lists.map((list) => listAt(...list)));
-  }
   for (const [path, expected] of Object.entries(REQUIRED)) {
     if (isObject(given) && given[path] === undefined) {
       problems.push({ path, found: "nothing", expected });
     }
   }
+  if (parsed.success) problems.push(...levelProblems(parsed.output));
   if (!parsed.success || problems.length > 0) return { ok: false, problems };
 
   const { apiKey, deploymentId, projectId, apiUrl, ...rest } = parsed.output;
@@ -304,10 +255,4 @@ export function isLoopbackUrl(url: string): boolean {
 
 function isSafeUrl(url: string): boolean {
   return URL.parse(url)?.protocol === "https:" || isLoopbackUrl(url);
-}
-
-function valueAt(config: unknown, path: string): unknown {
-  return path
-    .split(".")
-    .reduce<unknown>((at, name) => (isObject(at) ? at[name] : undefined), config);
 }

@@ -1,6 +1,8 @@
 import { normalizeAgentId, slugOf } from "../shared/agent-id.ts";
 import { parseSessionKey } from "../shared/session-key.ts";
+import { AgentLevels } from "./agent-levels.ts";
 import type { FilterOptions } from "./config.ts";
+import type { ContentLevel } from "./content.ts";
 import {
   type AgentName,
   agentName,
@@ -10,6 +12,7 @@ import {
   matchAny,
   matchesAgent,
   type Pattern,
+  type PatternOption,
   patterns,
 } from "./patterns.ts";
 import { needsSessionNames, SessionFilter } from "./session-filter.ts";
@@ -21,7 +24,7 @@ export type { NameVerdict, SessionNames } from "./verdict.ts";
 
 /** A pattern of the config that matched nothing: most often a typing error. */
 export interface UnmatchedPattern {
-  readonly option: FilterName;
+  readonly option: PatternOption;
   readonly pattern: string;
 }
 
@@ -40,6 +43,11 @@ export interface Filter {
   byStart(startTime: number | null, changedAt: number): NameVerdict;
   /** @param bytes size of the whole session */
   bySize(bytes: number): FilterName | null;
+  /**
+   * The most that a session is sent with, by what its agent is called: the least that any pattern
+   * asks for. The level of the config itself is not counted.
+   */
+  levelOf(agentNames: readonly string[], session: SessionNames): ContentLevel;
   /** The patterns that matched nothing of what was asked about so far. */
   unmatched(): UnmatchedPattern[];
   readonly minMessages: number;
@@ -51,10 +59,11 @@ export interface Filter {
   readonly needsStart: boolean;
 }
 
-/** Whether sessions are told by their names, keys or kinds, so that these must be found out. */
+/** Whether sessions are chosen by their names, keys or kinds, so that these must be found out. */
 export function needsNames(options: FilterOptions): boolean {
-  const { allow, deny } = options.agents;
-  return allow.length + deny.length > 0 || needsSessionNames(options);
+  const { allow, deny, content } = options.agents;
+  const agentsMatter = [allow, deny, Object.keys(content)].some((list) => list.length > 0);
+  return agentsMatter || needsSessionNames(options);
 }
 
 /** @param firstRunAt when the plugin first ran here, in ms since the epoch: what `filter.since` may name */
@@ -62,6 +71,7 @@ export function createFilter(options: FilterOptions, firstRunAt: number): Filter
   const allow = patterns("filter.agents.allow", options.agents.allow, matchesAgent);
   const deny = patterns("filter.agents.deny", options.agents.deny, deniesAgent);
   const agents = new AgentFilter(allow, deny);
+  const levels = new AgentLevels(options.agents.content);
   const sessions = new SessionFilter(options);
   const since = options.since === undefined ? null : sinceTime(options.since, firstRunAt);
   return {
@@ -69,7 +79,10 @@ export function createFilter(options: FilterOptions, firstRunAt: number): Filter
     needsNames: needsNames(options),
     needsAllNames: needsSessionNames(options),
     needsStart: since !== null,
-    byAgent: (names) => agents.byNames(names),
+    byAgent(names) {
+      levels.byNames(names);
+      return agents.byNames(names);
+    },
     byAgentId: (agentId) => agents.byId(agentId),
     byName(agentNames, session) {
       const { names, agentUnknown } = session;
@@ -83,8 +96,10 @@ export function createFilter(options: FilterOptions, firstRunAt: number): Filter
     byStart: (startTime, changedAt) =>
       since === null ? PASSES : verdictByStart(since, startTime, changedAt),
     bySize: (bytes) => (bytes < options.minBytes ? "filter.minBytes" : null),
+    levelOf: (agentNames, { names, agentUnknown }) =>
+      agentUnknown === undefined ? levels.bySession(agentNames, names) : levels.least(),
     unmatched: () =>
-      [...allow, ...deny, ...sessions.patterns]
+      [...allow, ...deny, ...levels.patterns, ...sessions.patterns]
         .filter(({ matched }) => !matched)
         .map(({ option, pattern }) => ({ option, pattern })),
   };

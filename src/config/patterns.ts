@@ -13,8 +13,11 @@ export type FilterName =
   | "filter.minBytes"
   | "filter.minMessages";
 
+/** An option that has patterns, or decides by numbers. */
+export type PatternOption = FilterName | "filter.agents.content";
+
 export interface Pattern<Name> {
-  readonly option: FilterName;
+  readonly option: PatternOption;
   readonly pattern: string;
   readonly matches: Matches<Name>;
   matched: boolean;
@@ -23,7 +26,7 @@ export interface Pattern<Name> {
 type Matches<Name> = (name: Name) => boolean;
 
 export function patterns<Name>(
-  option: FilterName,
+  option: PatternOption,
   list: readonly string[],
   matchesOf: (pattern: string) => Matches<Name>,
 ): Pattern<Name>[] {
