@@ -344,6 +344,8 @@ test("a session has also the level of the agent that its key names, by all of it
     ownNames: [],
     kinds: [],
     openKinds: [],
+    kinds: [],
+    openKinds: [],
   };
   expect(filter.levelOf(["main"], session)).toBe("metadata");
   expect(
@@ -362,6 +364,8 @@ test("a session of which nobody says whose it is has the least of all levels", (
     sessionId: "abc",
     names: [],
     ownNames: [],
+    kinds: [],
+    openKinds: [],
     agentUnknown: "nobody says whose it is",
   };
   const filter = filterOf({ agents: { content: { ops: "metadata", dev: "text" } } });
