@@ -86,7 +86,7 @@ export async function readState(
     filter,
     ledger,
     target,
-    retryAside: false,
+    retryBackedOff: false,
     now,
   });
   const records = Object.values(target.sessions);

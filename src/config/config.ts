@@ -74,7 +74,7 @@ export const ConfigSchema = v.strictObject({
   apiKey: v.optional(
     v.union(
       [
-        // Every check has words of its own: valibot's would quote the key. One that the host has
+        // Every check has a message of its own: valibot's would quote the key. One that the host has
         // resolved may end in the line break of a file.
         v.pipe(v.string(KEY_FORM), v.trim(), v.check(isSendableKey, KEY_FORM)),
         v.looseObject({
@@ -229,7 +229,7 @@ export function readConfig(input: unknown): ConfigResult {
     apiKey: apiKey as string | SecretRef,
     deploymentId: deploymentId as string,
     projectId: projectId as string,
-    // One form for all spellings: it is part of what tells one destination from another.
+    // One form for all spellings: it is part of what distinguishes one destination from another.
     apiUrl: new URL(apiUrl).href.replace(/\/+$/, ""),
     everyMs: parseInterval(rest.upload.every) ?? 0,
   };

@@ -69,7 +69,7 @@ export interface Filter {
 /** What is denied by an id as the host makes it needs no other name, so that none is missed. */
 const UUID = /^\s*[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}\s*$/i;
 
-/** Whether sessions are told by their names or keys, so that these must be found out. */
+/** Whether sessions are chosen by their names or keys, so that these must be found out. */
 export function needsNames({ agents, sessions }: FilterOptions): boolean {
   return [agents.allow, agents.deny, Object.keys(agents.content), sessions.deny].some(
     (list) => list.length > 0,

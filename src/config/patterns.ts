@@ -46,7 +46,7 @@ export function matchAny<Name>(list: readonly Pattern<Name>[], names: readonly N
   return any;
 }
 
-/** One form for what people do not tell apart: a capital may have several small letters, or more than one character. */
+/** One form for what people do not distinguish: a capital may have several small letters, or more than one character. */
 export const fold = (text: string): string =>
   text
     .trim()

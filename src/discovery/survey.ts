@@ -10,7 +10,7 @@ import type { FoundStream } from "./scan-streams.ts";
 export interface Survey {
   readonly sessions: SurveyedSession[];
   readonly problems: Problem[];
-  /** Agents that were listed completely; only their vanished sessions can be told. */
+  /** Agents that were listed completely; only their vanished sessions are known. */
   readonly listed: ReadonlySet<string>;
   /** Stores with sessions in them, by agent. */
   readonly filled: ReadonlyMap<string, readonly Store[]>;

@@ -23,7 +23,7 @@ export interface RetryOptions {
   readonly retryBackoffMs: number;
   readonly signal: AbortSignal;
   readonly random: () => number;
-  /** Told why an attempt failed and how long the next one waits, in ms. */
+  /** Notified why an attempt failed and how long the next one waits, in ms. */
   readonly onRetry?: (source: PartSource, reason: string, waitMs: number) => void;
 }
 
