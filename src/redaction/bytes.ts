@@ -1,0 +1,62 @@
+/** A table of the bytes that belong to a class, 1 for each. @param members as within the brackets of a RegExp */
+export function byteClass(members: string): Uint8Array {
+  const expression = new RegExp(`[${members}]`);
+  return Uint8Array.from({ length: 256 }, (_, byte) =>
+    expression.test(String.fromCharCode(byte)) ? 1 : 0,
+  );
+}
+
+/** What names and most tokens are made of. */
+export const WORD = byteClass("A-Za-z0-9_-");
+
+/** What a token may be made of, in any rule. */
+const TOKEN = byteClass("A-Za-z0-9_.+/=%~$:-");
+
+/** What a value without quotes may be made of. */
+export const VALUE = byteClass("^\\s\"'`,;<>(){}\\[\\]|\\\\\\x00-\\x1f");
+
+export const BACKSLASH = 0x5c;
+export const QUOTE = 0x22;
+
+/** Whether at least `least` bytes of a token follow; with an escape between them they may. */
+export function hasToken(bytes: Uint8Array, from: number, least: number): boolean {
+  for (let at = from; at < from + least; at++) {
+    const byte = bytes[at] ?? 0;
+    if (TOKEN[byte] !== 1) return byte === BACKSLASH;
+  }
+  return true;
+}
+
+/** Whether a token breaks off with its string, of which fewer bytes are enough. */
+export function isCutOff(bytes: Uint8Array, from: number, least: number): boolean {
+  let at = from;
+  while (TOKEN[bytes[at] ?? 0] === 1) at++;
+  const byte = bytes[at] ?? QUOTE;
+  return (
+    at - from >= least && (byte === QUOTE || byte === BACKSLASH || byte >= 0x80 || byte === DOT)
+  );
+}
+const DOT = 0x2e;
+
+const JOINED = byteClass("A-Za-z0-9_");
+
+/**
+ * Whether a word may begin here: nothing of one stands before it, unless that ends an escape, a
+ * percent-encoded character or a colour of a terminal.
+ */
+export function isEdge(bytes: Uint8Array, at: number): boolean {
+  const before = bytes[at - 1] ?? 0;
+  if (JOINED[before] !== 1) return true;
+  if (bytes[at - 2] === BACKSLASH || bytes[at - 3] === 0x25) return true;
+  if (bytes[at - 6] === BACKSLASH && ((bytes[at - 5] ?? 0) | 0x20) === 0x75) return true;
+  return before === 0x6d && endsColor(bytes, at - 2);
+}
+
+/** `ESC [ 0 ; 3 2 m`, where the escape character may be an escape of JSON. */
+function endsColor(bytes: Uint8Array, from: number): boolean {
+  let at = from;
+  while (at > from - 12 && (isDigit(bytes[at] ?? 0) || bytes[at] === 0x3b)) at--;
+  return bytes[at] === 0x5b;
+}
+
+export const isDigit = (byte: number): boolean => byte >= 0x30 && byte <= 0x39;
