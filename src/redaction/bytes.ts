@@ -17,14 +17,29 @@ export const VALUE = byteClass("^\\s\"'`,;<>(){}\\[\\]|\\\\\\x00-\\x1f");
 
 export const BACKSLASH = 0x5c;
 export const QUOTE = 0x22;
+const SLASH = 0x2f;
+const DOT = 0x2e;
+const PERCENT = 0x25;
+const SMALL_U = 0x75;
 
-/** Whether at least `least` bytes of a token follow; with an escape between them they may. */
-export function hasToken(bytes: Uint8Array, from: number, least: number): boolean {
-  for (let at = from; at < from + least; at++) {
+/**
+ * Whether at least `least` bytes of a token follow. A slash may be escaped; where other characters are,
+ * the scanner stops for that.
+ *
+ * @param held a byte that must be among them
+ */
+export function hasToken(bytes: Uint8Array, from: number, least: number, held?: number): boolean {
+  let holds = held === undefined;
+  let at = from;
+  for (let left = least; left > 0; left--, at++) {
+    while (bytes[at] === BACKSLASH) at++;
     const byte = bytes[at] ?? 0;
-    if (TOKEN[byte] !== 1) return byte === BACKSLASH;
+    if (TOKEN[byte] !== 1 || (bytes[at - 1] === BACKSLASH && byte !== SLASH && byte !== SMALL_U)) {
+      return false;
+    }
+    if (byte === held || byte === PERCENT) holds = true;
   }
-  return true;
+  return holds;
 }
 
 /** Whether a token breaks off with its string, of which fewer bytes are enough. */
@@ -36,7 +51,6 @@ export function isCutOff(bytes: Uint8Array, from: number, least: number): boolea
     at - from >= least && (byte === QUOTE || byte === BACKSLASH || byte >= 0x80 || byte === DOT)
   );
 }
-const DOT = 0x2e;
 
 const JOINED = byteClass("A-Za-z0-9_");
 
@@ -47,8 +61,8 @@ const JOINED = byteClass("A-Za-z0-9_");
 export function isEdge(bytes: Uint8Array, at: number): boolean {
   const before = bytes[at - 1] ?? 0;
   if (JOINED[before] !== 1) return true;
-  if (bytes[at - 2] === BACKSLASH || bytes[at - 3] === 0x25) return true;
-  if (bytes[at - 6] === BACKSLASH && ((bytes[at - 5] ?? 0) | 0x20) === 0x75) return true;
+  if (bytes[at - 2] === BACKSLASH || bytes[at - 3] === PERCENT) return true;
+  if (bytes[at - 6] === BACKSLASH && ((bytes[at - 5] ?? 0) | 0x20) === SMALL_U) return true;
   return before === 0x6d && endsColor(bytes, at - 2);
 }
 

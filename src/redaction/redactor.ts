@@ -58,11 +58,8 @@ const SCAN_BYTES = 1024 * 1024;
 /** How long other work may have to wait while lines are searched. */
 const TURN_MS = 8;
 
-/** A needle is not looked for right behind one; there, all is searched anyway. */
-const STRIDE = 128;
-
-/** Needles that are nearer to each other are searched as one piece. */
-const NEAR = 512;
+/** The longest part of a needle that is looked at first. */
+const OVERLAP = 3;
 
 const LINE_BUDGET_MS = 5000;
 
@@ -138,22 +135,12 @@ export class Redactor {
   /** Pairs of offsets between which there are needles. */
   async #scan(block: Buffer, turn: Turn): Promise<number[]> {
     const hits: number[] = [];
-    const onNeedle = (at: number): number => {
-      const last = hits.length - 1;
-      const to = at + STRIDE;
-      if (last > 0 && at - (hits[last] as number) <= NEAR)
-        hits[last] = Math.max(hits[last] as number, to);
-      else hits.push(at, to);
-      return to;
-    };
     for (let from = 0; from < block.length; from += SCAN_BYTES) {
-      const overlap = from === 0 ? 0 : 3;
-      this.#detection.scanner.scan(
-        block,
-        from - overlap,
-        Math.min(block.length, from + SCAN_BYTES),
-        onNeedle,
-      );
+      const to = Math.min(block.length, from + SCAN_BYTES);
+      // A needle may lie on both sides of the cut.
+      for (const hit of this.#detection.scanner.hits(block, Math.max(0, from - OVERLAP), to)) {
+        hits.push(hit);
+      }
       await turn.pause();
     }
     return hits;

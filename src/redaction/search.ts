@@ -151,10 +151,9 @@ class LiteralSearch {
     for (const view of viewsOf(this.#line, start, end)) {
       const subject = { ...view, ends };
       this.#detection.scanner.scan(view.bytes, 0, view.bytes.length, (at, { rule }) => {
-        if ((view.map[at] as number) > to + SLACK) return 0;
+        if ((view.map[at] as number) > to + SLACK) return;
         missing = Math.max(missing, at + rule.reach - view.text.length);
         if (isLast || missing <= 0) this.#find(rule, subject, at, found);
-        return 0;
       });
     }
     if (missing > 0 && !isLast) return missing;

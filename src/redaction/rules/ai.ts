@@ -119,7 +119,7 @@ export const AI: readonly TokenForm[] = [
   {
     id: "elevenlabs-key",
     source: "https://elevenlabs.io/docs/api-reference/authentication",
-    needles: ["sk_[0-9a-f]"],
+    needles: ["sk_"],
     pattern: "sk_[0-9a-f]{48}",
     tail: 47,
     exact: true,
@@ -149,18 +149,9 @@ export const AI: readonly TokenForm[] = [
     distinct: true,
   },
   {
-    id: "brave-search-key",
-    source: "https://api.search.brave.com/app/documentation",
-    needles: ["BSA[A-Za-z0-9]"],
-    pattern: "BSA[A-Za-z0-9_-]{27,28}",
-    tail: 26,
-    exact: true,
-    random: true,
-  },
-  {
     id: "firecrawl-key",
     source: "https://docs.firecrawl.dev",
-    needles: ["fc-[0-9a-f]"],
+    needles: ["fc-"],
     pattern: "fc-[0-9a-f]{32}",
     tail: 31,
   },

@@ -95,7 +95,7 @@ export const CLOUD: readonly TokenForm[] = [
     id: "azure-client-secret",
     source:
       "https://learn.microsoft.com/purview/sit-defn-azure-ad-client-secret; rule set of gitleaks (MIT)",
-    needles: ["[0-9]Q~[A-Za-z0-9_~.-]"],
+    needles: ["[0-9]Q~"],
     pattern: "[A-Za-z0-9_~.-]{3}[0-9]Q~[A-Za-z0-9_~.-]{31,34}",
     tail: 30,
     lead: ["A-Za-z0-9_~.-", 3],
@@ -283,7 +283,7 @@ export const CLOUD: readonly TokenForm[] = [
   {
     id: "onepassword-secret-key",
     source: "https://support.1password.com/secret-key; rule set of gitleaks (MIT)",
-    needles: ["A3-[A-Z0-9]"],
+    needles: ["A3-"],
     pattern:
       "A3-[A-Z0-9]{6}-(?:[A-Z0-9]{11}|[A-Z0-9]{6}-[A-Z0-9]{5})-[A-Z0-9]{5}-[A-Z0-9]{5}-[A-Z0-9]{5}",
     tail: 30,

@@ -81,23 +81,6 @@ export const CODE: readonly TokenForm[] = [
     distinct: true,
   },
   {
-    id: "crates-token",
-    source: "https://doc.rust-lang.org/cargo/reference/publishing.html",
-    needles: ["cio[A-Za-z0-9]"],
-    pattern: "cio[A-Za-z0-9]{32}",
-    tail: 31,
-    exact: true,
-    random: true,
-  },
-  {
-    id: "nuget-key",
-    source: "https://learn.microsoft.com/nuget/nuget-org/publish-a-package",
-    needles: ["oy2[a-p]"],
-    pattern: "oy2[a-z0-9]{43}",
-    tail: 42,
-    exact: true,
-  },
-  {
     id: "clojars-token",
     source: "rule set of gitleaks (MIT)",
     needles: ["CLOJARS_"],

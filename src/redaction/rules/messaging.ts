@@ -57,6 +57,7 @@ export const MESSAGING: readonly TokenForm[] = [
     tail: 50,
     lead: ["A-Za-z0-9_-", 2],
     random: true,
+    holds: ".",
   },
   {
     id: "telegram-bot-token",
@@ -79,7 +80,7 @@ export const MESSAGING: readonly TokenForm[] = [
     id: "sendgrid-key",
     source:
       "https://www.twilio.com/docs/sendgrid/ui/account-and-settings/api-keys; rule set of gitleaks (MIT)",
-    needles: ["SG.[A-Za-z0-9_-]"],
+    needles: ["SG."],
     pattern: "SG\\.[A-Za-z0-9_-]{16,32}\\.[A-Za-z0-9_-]{32,64}",
     tail: 48,
   },
@@ -112,7 +113,7 @@ export const MESSAGING: readonly TokenForm[] = [
   {
     id: "resend-key",
     source: "https://resend.com/docs/api-reference/introduction",
-    needles: ["re_[A-Za-z0-9]"],
+    needles: ["re_"],
     pattern: "re_[A-Za-z0-9]{8}_[A-Za-z0-9]{24}",
     tail: 32,
     exact: true,
@@ -129,7 +130,7 @@ export const MESSAGING: readonly TokenForm[] = [
     id: "meta-token",
     source:
       "https://developers.facebook.com/docs/facebook-login/guides/access-tokens; rule set of gitleaks (MIT)",
-    needles: ["EAA[A-Za-z]"],
+    needles: ["EAA"],
     pattern: "EAA[A-Za-z0-9]{90,400}",
     tail: 90,
     random: true,

@@ -34,7 +34,7 @@ function assigns(least: number): Needle["verify"] {
   return (bytes, start, from) => {
     let at = from;
     while (at < from + NAME_BEHIND && WORD[bytes[at] ?? 0] === 1) at++;
-    let separated = isOption(bytes, start) && bytes[at] === SPACE;
+    let separated = isOption(bytes, start) && bytes[at] === SPACE && bytes[at + 1] !== DASH;
     for (const to = at + GAP; at < to; at++) {
       const byte = bytes[at] ?? 0;
       if (separated && isValue(bytes, at, least)) return true;
@@ -84,11 +84,15 @@ const OPTION = /(?: {1,4}|=)(["']?)/y;
 /** Control characters as well, and scripts without spaces between words. */
 const VALUE_END = /[\s"'`\\,;<>(){}[\]|&\p{Cc}…\u2e80-\uffff]|$/gu;
 
-const nameAt = (text: string, at: number): [name: string, start: number, end: number] => {
-  const before = /[A-Za-z0-9_.-]*$/.exec(text.slice(Math.max(0, at - NAME_BEFORE), at))?.[0] ?? "";
+/** A dash of a diff, or a colour of a terminal, that stands right before a name. */
+const BEFORE_NAME = /^(?:-(?!-)|[0-9;]{1,8}m(?=[A-Z]))/;
+
+function nameAt(text: string, at: number): [name: string, start: number, end: number] {
+  const before = /[A-Za-z0-9_.;-]*$/.exec(text.slice(Math.max(0, at - NAME_BEFORE), at))?.[0] ?? "";
+  const own = before.slice(before.lastIndexOf(";") + 1).replace(BEFORE_NAME, "");
   const behind = /^[A-Za-z0-9_-]*/.exec(text.slice(at, at + 24 + NAME_BEHIND))?.[0] ?? "";
-  return [before + behind, at - before.length, at + behind.length];
-};
+  return [own + behind, at - own.length, at + behind.length];
+}
 
 function find(subject: Subject, at: number): readonly Span[] {
   const { text } = subject;
@@ -166,7 +170,8 @@ export function isSecret(
   return isRandom(value);
 }
 
-const IDENTIFIER = /^[A-Za-z_$][\w$]*(?:[.?!]+[A-Za-z_$][\w$]*)*[.?!]*$/;
+/** A word of any script as well. */
+const IDENTIFIER = /^[\p{L}_$][\p{L}\p{M}\w$]*(?:[.?!]+[\p{L}_$][\p{L}\p{M}\w$]*)*[.?!]*$/u;
 
 /** What documents, forms and types have where a password would stand. */
 const NO_PASSWORD =

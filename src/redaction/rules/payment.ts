@@ -31,7 +31,7 @@ export const PAYMENT: readonly TokenForm[] = [
     id: "square-access-token",
     source:
       "https://developer.squareup.com/docs/build-basics/access-tokens; rule set of gitleaks (MIT)",
-    needles: ["EAAA[A-Za-z0-9_-]"],
+    needles: ["EAAA"],
     pattern: "EAAA[A-Za-z0-9_-]{60}",
     tail: 59,
     exact: true,

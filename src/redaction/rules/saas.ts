@@ -61,7 +61,7 @@ export const SAAS: readonly TokenForm[] = [
   {
     id: "notion-token",
     source: "https://developers.notion.com/reference/authentication; rule set of gitleaks (MIT)",
-    needles: ["ntn_", "secret_[A-Za-z0-9]"],
+    needles: ["ntn_", "secret_"],
     pattern: "(?:ntn_[A-Za-z0-9]{43,50}|secret_[A-Za-z0-9]{43})",
     tail: 42,
   },
@@ -69,9 +69,10 @@ export const SAAS: readonly TokenForm[] = [
     id: "airtable-token",
     source:
       "https://airtable.com/developers/web/guides/personal-access-tokens; rule set of gitleaks (MIT)",
-    needles: ["pat[A-Za-z0-9][A-Za-z0-9]"],
+    needles: ["pat"],
     pattern: "pat[A-Za-z0-9]{14}\\.[a-f0-9]{64}",
     tail: 70,
+    holds: ".",
     random: true,
   },
   {
@@ -86,10 +87,10 @@ export const SAAS: readonly TokenForm[] = [
   {
     id: "asana-token",
     source: "https://developers.asana.com/docs/personal-access-token",
-    needles: ["[0-9][0-9][0-9]:", "[0-9][0-9]%3A"],
-    pattern: "(?:[0-2]/)?(?:[0-9]{15,17}/)?[0-9]{15,17}:[0-9a-f]{32}",
-    tail: 32,
-    lead: ["0-9/", 40],
+    needles: ["[0-2]/[0-9]", "[0-2]%2F[0-9]"],
+    pattern: "[0-2]/(?:[0-9]{15,17}/)?[0-9]{15,17}:[0-9a-f]{32}",
+    tail: 40,
+    holds: ":",
     exact: true,
   },
   {

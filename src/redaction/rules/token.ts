@@ -1,6 +1,6 @@
 import { hasToken, isCutOff, isEdge } from "../bytes.ts";
 import { isRandom, isToken } from "../randomness.ts";
-import { NOTHING, type Rule, type Span, type Subject } from "../rule.ts";
+import { type Needle, NOTHING, type Rule, type Span, type Subject } from "../rule.ts";
 
 /** A secret that is known by its own form. */
 export interface TokenForm {
@@ -12,6 +12,8 @@ export interface TokenForm {
   readonly pattern: string;
   /** Characters that follow the needle at least. */
   readonly tail: number;
+  /** A character that is among them. */
+  readonly holds?: string;
   /** What of the token stands before the needle: members of a class, and how many at most. */
   readonly lead?: readonly [members: string, most: number];
   /**
@@ -59,11 +61,12 @@ export function tokenRule(form: TokenForm): Rule {
   };
 }
 
-function verifier({ tail, lead, distinct }: TokenForm): Rule["needles"][number]["verify"] {
+function verifier({ tail, holds, lead, distinct }: TokenForm): Needle["verify"] {
   const needsEdge = distinct !== true && lead === undefined;
+  const held = holds?.charCodeAt(0);
   return (bytes, at, end) =>
     (!needsEdge || isEdge(bytes, at)) &&
-    (hasToken(bytes, end, tail) || (distinct === true && isCutOff(bytes, end, LEAST_CUT)));
+    (hasToken(bytes, end, tail, held) || (distinct === true && isCutOff(bytes, end, LEAST_CUT)));
 }
 
 function leadBefore({ lead }: TokenForm, text: string, at: number): number {
