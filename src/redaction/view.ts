@@ -42,6 +42,12 @@ class Builder {
     if (unit > this.#highest) this.#highest = unit;
   }
 
+  /** Both halves of a character beyond 16 bits come from the same place. */
+  addPoint(point: number, from: number): void {
+    if (point > 0xffff) this.add(0xd800 + ((point - 0x10000) >> 10), from);
+    this.add(point > 0xffff ? 0xdc00 + (point & 0x3ff) : point, from);
+  }
+
   /** @param end offset in the line of what follows */
   view(end: number): View {
     const length = this.#length;
@@ -80,19 +86,19 @@ function literal(line: string, start: number, end: number): View {
   const builder = new Builder(end - start);
   for (let at = start; at < end; ) {
     const byte = line.charCodeAt(at);
-    if (byte < 0x80) {
-      builder.add(byte, at++);
-      continue;
-    }
-    const length = byte >= 0xf0 ? 4 : byte >= 0xe0 ? 3 : 2;
-    let point = byte & (0xff >> (length + 1));
+    const length = lengthOf(byte);
+    let point = length === 1 ? byte : byte & (0xff >> (length + 1));
     for (let k = 1; k < length; k++) point = (point << 6) | (line.charCodeAt(at + k) & 0x3f);
-    // Both halves of a character beyond the 16 bits come from the same place.
-    if (point > 0xffff) builder.add(0xd800 + ((point - 0x10000) >> 10), at);
-    builder.add(point > 0xffff ? 0xdc00 + (point & 0x3ff) : point, at);
+    builder.addPoint(point, at);
     at += length;
   }
   return builder.view(end);
+}
+
+/** Bytes of a character of UTF-8, by its first one. */
+function lengthOf(byte: number): number {
+  if (byte < 0xc0) return 1;
+  return byte >= 0xf0 ? 4 : byte >= 0xe0 ? 3 : 2;
 }
 
 /** What each short escape of JSON stands for; all others stand for themselves. */
@@ -120,12 +126,26 @@ function percentDecoded({ text, map }: View): View {
   const builder = new Builder(text.length);
   for (let at = 0; at < text.length; ) {
     const from = map[at] ?? 0;
-    const unit = text.charCodeAt(at);
-    const byte = unit === PERCENT ? hexAt(text, at + 1, 2) : -1;
-    builder.add(byte === -1 ? unit : byte, from);
-    at += byte === -1 ? 1 : 3;
+    const [point, length] = percentPoint(text, at);
+    builder.addPoint(point, from);
+    at += length;
   }
   return builder.view(map[text.length] ?? 0);
+}
+
+/** The character that begins at an offset, and how many it is written with. */
+function percentPoint(text: string, at: number): [point: number, length: number] {
+  const unit = text.charCodeAt(at);
+  const byte = unit === PERCENT ? hexAt(text, at + 1, 2) : -1;
+  if (byte === -1) return [unit, 1];
+  const bytes = lengthOf(byte);
+  let point = bytes === 1 ? byte : byte & (0xff >> (bytes + 1));
+  for (let k = 1; k < bytes; k++) {
+    const next = text.charCodeAt(at + 3 * k) === PERCENT ? hexAt(text, at + 3 * k + 1, 2) : -1;
+    if ((next & 0xc0) !== 0x80) return [byte, 3];
+    point = (point << 6) | (next & 0x3f);
+  }
+  return [point, 3 * bytes];
 }
 
 /** The number that `digits` hexadecimal digits write, or -1. */

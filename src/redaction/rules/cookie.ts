@@ -1,3 +1,4 @@
+import { hasToken } from "../bytes.ts";
 import { isPlaceholder, isRandom } from "../randomness.ts";
 import type { Needle, Rule, Span } from "../rule.ts";
 
@@ -7,14 +8,30 @@ const PAIR = /(?<=^|[;\s])[^=;\s]{1,80}=([^;,\s]{16,4000})/g;
 const COLON = 0x3a;
 const EQUALS = 0x3d;
 const PERCENT = 0x25;
+const COMMA = 0x2c;
+
+const SHORTEST = 16;
+
+/** Quotes and spaces between the name and what separates it from the value, in bytes. */
+const GAP = 8;
+
+/** As far as a value is looked for, in bytes. */
+const FAR = 400;
 
 const verify: Needle["verify"] = (bytes, _at, end) => {
-  for (let at = end; at < end + 8; at++) {
+  let at = end;
+  while (!isSeparator(bytes[at] ?? 0)) {
+    if (at++ === end + GAP) return false;
+  }
+  for (at++; at < end + FAR; at++) {
     const byte = bytes[at];
-    if (byte === COLON || byte === EQUALS || byte === PERCENT) return true;
+    if (byte === PERCENT || (byte === EQUALS && hasToken(bytes, at + 1, SHORTEST))) return true;
   }
   return false;
 };
+
+const isSeparator = (byte: number): boolean =>
+  byte === COLON || byte === EQUALS || byte === PERCENT || byte === COMMA;
 
 /** Sessions and tokens in cookies, in the headers of requests and answers. */
 export const cookie: Rule = {

@@ -35,7 +35,7 @@ export const MESSAGING: readonly TokenForm[] = [
     needles: ["hooks.slack.com"],
     pattern:
       "hooks\\.slack\\.com/(?:services|workflows|triggers)/(?<secret>[A-Za-z0-9+/_-]{20,120})",
-    tail: 0,
+    tail: 30,
     group: "secret",
     distinct: true,
   },
@@ -44,7 +44,7 @@ export const MESSAGING: readonly TokenForm[] = [
     source: "https://discord.com/developers/docs/resources/webhook",
     needles: ["/webhooks/", "/webhooks\\", "%2Fwebhooks%2F"],
     pattern: "/webhooks/[0-9]{17,20}/(?<secret>[A-Za-z0-9_-]{60,90})",
-    tail: 0,
+    tail: 70,
     group: "secret",
     distinct: true,
   },

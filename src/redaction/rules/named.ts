@@ -84,14 +84,16 @@ const OPTION = /(?: {1,4}|=)(["']?)/y;
 /** Control characters as well, and scripts without spaces between words. */
 const VALUE_END = /[\s"'`\\,;<>(){}[\]|&\p{Cc}…\u2e80-\uffff]|$/gu;
 
-/** A dash of a diff, or a colour of a terminal, that stands right before a name. */
-const BEFORE_NAME = /^(?:-(?!-)|[0-9;]{1,8}m(?=[A-Z]))/;
+/**
+ * The characters of a name before its needle. What may be glued to it is no part of it: the end of an escape, a colour of
+ * a terminal, the dash of a diff.
+ */
+const NAME = /(?:\\[nrtbf]|\[[0-9;]{0,8}m|(?<![\w-])-(?!-))?([A-Za-z0-9_.-]*)$/;
 
 function nameAt(text: string, at: number): [name: string, start: number, end: number] {
-  const before = /[A-Za-z0-9_.;-]*$/.exec(text.slice(Math.max(0, at - NAME_BEFORE), at))?.[0] ?? "";
-  const own = before.slice(before.lastIndexOf(";") + 1).replace(BEFORE_NAME, "");
+  const before = NAME.exec(text.slice(Math.max(0, at - NAME_BEFORE), at))?.[1] ?? "";
   const behind = /^[A-Za-z0-9_-]*/.exec(text.slice(at, at + 24 + NAME_BEHIND))?.[0] ?? "";
-  return [own + behind, at - own.length, at + behind.length];
+  return [before + behind, at - before.length, at + behind.length];
 }
 
 function find(subject: Subject, at: number): readonly Span[] {

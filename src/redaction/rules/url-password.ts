@@ -50,7 +50,7 @@ export const urlPassword: Rule = {
     if (match === null) return NOTHING;
     const [whole, , password, token] = match;
     const secret = password ?? token ?? "";
-    if (isPlaceholder(secret) || WORDS.test(secret)) return NOTHING;
+    if (isPlaceholder(whole) || WORDS.test(secret)) return NOTHING;
     if (password === undefined ? !isRandom(secret) : password.length < 4) return NOTHING;
     const end = at + whole.length - 2;
     return [{ start: end - secret.length, end, rule: "url-password" }];
