@@ -18,7 +18,6 @@ export const VALUE = byteClass("^\\s\"'`,;<>(){}\\[\\]|\\\\\\x00-\\x1f");
 export const BACKSLASH = 0x5c;
 export const QUOTE = 0x22;
 const SLASH = 0x2f;
-const DOT = 0x2e;
 const PERCENT = 0x25;
 const SMALL_U = 0x75;
 
@@ -42,14 +41,14 @@ export function hasToken(bytes: Uint8Array, from: number, least: number, held?: 
   return holds;
 }
 
-/** Whether a token breaks off with its string, of which fewer bytes are enough. */
+/** What stands behind a token that breaks off: the end of its string, an ellipsis, or that something is left out. */
+const CUT = byteClass('"\\\\.\\s\\x80-\\xff');
+
+/** Whether a token may break off here, of which fewer bytes are enough. */
 export function isCutOff(bytes: Uint8Array, from: number, least: number): boolean {
   let at = from;
   while (TOKEN[bytes[at] ?? 0] === 1) at++;
-  const byte = bytes[at] ?? QUOTE;
-  return (
-    at - from >= least && (byte === QUOTE || byte === BACKSLASH || byte >= 0x80 || byte === DOT)
-  );
+  return at - from >= least && (at >= bytes.length || CUT[bytes[at] ?? 0] === 1);
 }
 
 const JOINED = byteClass("A-Za-z0-9_");
