@@ -44,11 +44,26 @@ export function hasToken(bytes: Uint8Array, from: number, least: number, held?: 
 /** What stands behind a token that breaks off: the end of its string, an ellipsis, or that something is left out. */
 const CUT = byteClass('"\\\\.\\s\\x80-\\xff');
 
+/** No token that breaks off is longer than this: else it would be long enough to be taken for a whole one. */
+export const MOST_CUT = 300;
+
 /** Whether a token may break off here, of which fewer bytes are enough. */
 export function isCutOff(bytes: Uint8Array, from: number, least: number): boolean {
   let at = from;
-  while (TOKEN[bytes[at] ?? 0] === 1) at++;
+  while (at < from + MOST_CUT && TOKEN[bytes[at] ?? 0] === 1) at++;
   return at - from >= least && (at >= bytes.length || CUT[bytes[at] ?? 0] === 1);
+}
+
+/** How many bytes of a class stand right before an offset, of `most`. */
+export function countBefore(
+  bytes: Uint8Array,
+  at: number,
+  members: Uint8Array,
+  most: number,
+): number {
+  let count = 0;
+  while (count < most && members[bytes[at - 1 - count] ?? 0] === 1) count++;
+  return count;
 }
 
 const JOINED = byteClass("A-Za-z0-9_");

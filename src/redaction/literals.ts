@@ -1,4 +1,4 @@
-import { BACKSLASH } from "./bytes.ts";
+import { BACKSLASH, QUOTE } from "./bytes.ts";
 
 /** A string in a line of JSON. */
 export interface Literal {
@@ -20,10 +20,14 @@ export function nextLiteral(line: string, from: number): Literal | undefined {
 }
 
 function closingQuote(line: string, open: number): number {
-  for (let at = line.indexOf('"', open + 1); at !== -1; at = line.indexOf('"', at + 1)) {
-    let before = at - 1;
-    while (line.charCodeAt(before) === BACKSLASH) before--;
-    if ((at - before) % 2 === 1) return at;
+  const first = line.indexOf('"', open + 1);
+  if (first === -1) return line.length;
+  if (line.charCodeAt(first - 1) !== BACKSLASH) return first;
+  // Quotes in a text are many, and each is a step for indexOf.
+  for (let at = open + 1; at < line.length; at++) {
+    const byte = line.charCodeAt(at);
+    if (byte === QUOTE) return at;
+    if (byte === BACKSLASH) at++;
   }
   return line.length;
 }

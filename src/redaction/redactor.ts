@@ -53,7 +53,7 @@ export interface RedactedBlock {
 }
 
 /** Bytes that are scanned before other work may go on: some ms. */
-const SCAN_BYTES = 1024 * 1024;
+const SCAN_BYTES = 256 * 1024;
 
 /** How long other work may have to wait while lines are searched. */
 const TURN_MS = 8;
@@ -141,7 +141,7 @@ export class Redactor {
       for (const hit of this.#detection.scanner.hits(block, Math.max(0, from - OVERLAP), to)) {
         hits.push(hit);
       }
-      await turn.pause();
+      if (turn.isOver) await turn.pause();
     }
     return hits;
   }
@@ -152,7 +152,9 @@ export class Redactor {
       const work = new Work(this.#cpuMs, this.#lineBudgetMs);
       const search = searchLine(line, hits, this.#detection, work);
       let step = search.next();
-      for (; step.done !== true; step = search.next()) await turn.pause();
+      for (; step.done !== true; step = search.next()) {
+        if (turn.isOver) await turn.pause();
+      }
       return step.value.length === 0 ? undefined : replaced(line, step.value);
     } catch (error) {
       // Whatever was thrown: it may hold a piece of the line, so nothing of it is told.
@@ -224,9 +226,11 @@ function threadCpuMs(): number {
 class Turn {
   #start = performance.now();
 
-  /** Resolves at once while there is time left. */
+  get isOver(): boolean {
+    return performance.now() - this.#start >= TURN_MS;
+  }
+
   async pause(): Promise<void> {
-    if (performance.now() - this.#start < TURN_MS) return;
     await nextTurn();
     this.#start = performance.now();
   }

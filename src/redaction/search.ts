@@ -23,9 +23,12 @@ const BEHIND = 700;
 const STRETCH = 1.5;
 
 /** Bytes of a string that are decoded at a time. */
-const CHUNK = 32 * 1024;
+const CHUNK = 8 * 1024;
 
-/** The same for patterns of users, with what each sees of its neighbours: a match is at most that long. */
+/** Strings that are passed before other work may go on. */
+const LITERALS = 5000;
+
+/** The same as for a chunk, for patterns of users, with what each sees of its neighbours: a match is at most that long. */
 export const PATTERN_CHUNK = 16 * 1024;
 export const PATTERN_OVERLAP = 1024;
 
@@ -49,14 +52,21 @@ export function* searchLine(
   const all = detection.patterns.length > 0;
   let next = 0;
   let key: string | undefined;
+  let literals = 0;
   for (let at = 0; all || next < hits.length || key !== undefined; ) {
     const literal = nextLiteral(line, at);
     if (literal === undefined) break;
     at = literal.close + 1;
+    if (++literals % LITERALS === 0) yield;
     while (next < hits.length && (hits[next + 1] as number) <= literal.open) next += 2;
     const isHit = next < hits.length && (hits[next] as number) < literal.close;
     if (literal.isKey) {
       key = isHit ? line.slice(literal.open + 1, literal.close) : undefined;
+      continue;
+    }
+    if (work.isExhausted) {
+      if (isHit) spans.push({ start: literal.open + 1, end: literal.close, rule: TOO_MANY });
+      key = undefined;
       continue;
     }
     const search = new LiteralSearch(line, literal, detection, work);
@@ -97,6 +107,7 @@ class LiteralSearch {
   byKey(key: string): void {
     const { open, close } = this.#literal;
     if (close - open > CHUNK) return;
+    this.#countLook();
     const value = viewsOf(this.#line, open + 1, close)[0]?.text ?? "";
     const rule = ruleOfValue(key, value);
     if (rule === null || !this.#detection.isEnabled(rule)) return;
@@ -163,16 +174,14 @@ class LiteralSearch {
 
   #find(rule: Rule, subject: Subject, at: number, found: Span[]): void {
     if (this.#tooMany) return;
-    this.#work.look();
-    if (this.#work.isExhausted) this.#tooMany = true;
+    this.#countLook();
     for (const span of rule.find(subject, at)) found.push(this.#inLine(span, subject));
   }
 
   #match(view: View): void {
     for (const { id, expression } of this.#detection.patterns) {
       for (const match of view.text.matchAll(expression)) {
-        this.#work.look();
-        if (this.#work.isExhausted) this.#tooMany = true;
+        this.#countLook();
         if (this.#tooMany) return;
         const start = match.index;
         if (match[0] !== "") {
@@ -180,6 +189,11 @@ class LiteralSearch {
         }
       }
     }
+  }
+
+  #countLook(): void {
+    this.#work.look();
+    if (this.#work.isExhausted) this.#tooMany = true;
   }
 
   /** Neither quote of the literal belongs to what is in it. */

@@ -183,10 +183,12 @@ test("a string with more to look at than any text is gone as a whole, and so is 
   const line = JSON.stringify({
     a: `x ${"password=hunter22 ".repeat(40_000)}`,
     b: `c ${token}`,
+    c: Array(100).fill(1),
     d: "plain",
   });
   const { text } = await redactLine(line);
-  expect(text).toBe('{"a":"[redacted:too-many]","b":"[redacted:too-many]","d":"plain"}');
+  const { a, b, d } = JSON.parse(text);
+  expect([a, b, d]).toEqual(["[redacted:too-many]", "[redacted:too-many]", "plain"]);
 });
 
 test("a long line is searched to its end", async () => {

@@ -1,4 +1,4 @@
-import { hasToken } from "../bytes.ts";
+import { VALUE } from "../bytes.ts";
 import { isPlaceholder, isRandom } from "../randomness.ts";
 import type { Needle, Rule, Span } from "../rule.ts";
 
@@ -16,16 +16,19 @@ const SHORTEST = 16;
 const GAP = 8;
 
 /** As far as a value is looked for, in bytes. */
-const FAR = 400;
+const FAR = 200;
 
 const verify: Needle["verify"] = (bytes, _at, end) => {
   let at = end;
   while (!isSeparator(bytes[at] ?? 0)) {
     if (at++ === end + GAP) return false;
   }
+  let run = SHORTEST;
   for (at++; at < end + FAR; at++) {
-    const byte = bytes[at];
-    if (byte === PERCENT || (byte === EQUALS && hasToken(bytes, at + 1, SHORTEST))) return true;
+    const byte = bytes[at] ?? 0;
+    if (byte === PERCENT) return true;
+    run = byte === EQUALS ? 0 : VALUE[byte] === 1 ? run + 1 : SHORTEST;
+    if (run === SHORTEST - 1) return true;
   }
   return false;
 };

@@ -1,4 +1,4 @@
-import { hasToken, WORD } from "../bytes.ts";
+import { countBefore, hasToken, WORD } from "../bytes.ts";
 import { isToken } from "../randomness.ts";
 import { NOTHING, type Rule } from "../rule.ts";
 
@@ -25,8 +25,8 @@ export const jwt: Rule = {
     { text: ".eyJ", verify: (bytes, at, end) => hasToken(bytes, end, 8) && isHeader(bytes, at) },
     { text: "eyJhbGciOi", verify: (bytes, _at, end) => hasToken(bytes, end, 16) },
   ],
-  find({ text, ends }, at) {
-    const before = /[\w-]*$/.exec(text.slice(Math.max(0, at - HEADER), at))?.[0] ?? "";
+  find({ text, bytes, ends }, at) {
+    const before = text.slice(at - countBefore(bytes, at, WORD, HEADER), at);
     const header = text[at] === "." ? before.indexOf("eyJ") : before.length;
     if (header === -1) return NOTHING;
     const start = at - before.length + header;

@@ -1,6 +1,7 @@
-import { byteClass, isDigit, VALUE, WORD } from "../bytes.ts";
+import { byteClass, countBefore, isDigit, VALUE, WORD } from "../bytes.ts";
 import { isPlaceholder, isRandom } from "../randomness.ts";
 import { type Needle, NOTHING, type Rule, type Span, type Subject } from "../rule.ts";
+import type { View } from "../view.ts";
 import { kindOf, type NameKind } from "./names.ts";
 
 const SOURCE = "the name that the value is assigned to";
@@ -84,21 +85,30 @@ const OPTION = /(?: {1,4}|=)(["']?)/y;
 /** Control characters as well, and scripts without spaces between words. */
 const VALUE_END = /[\s"'`\\,;<>(){}[\]|&\p{Cc}…\u2e80-\uffff]|$/gu;
 
-/**
- * The characters of a name before its needle. What may be glued to it is no part of it: the end of an escape, a colour of
- * a terminal, the dash of a diff.
- */
-const NAME = /(?:\\[nrtbf]|\[[0-9;]{0,8}m|(?<![\w-])-(?!-))?([A-Za-z0-9_.-]*)$/;
+const NAME = byteClass("A-Za-z0-9_.-");
 
-function nameAt(text: string, at: number): [name: string, start: number, end: number] {
-  const before = NAME.exec(text.slice(Math.max(0, at - NAME_BEFORE), at))?.[1] ?? "";
+function nameAt({ text, bytes }: View, at: number): [name: string, start: number, end: number] {
+  const from = at - countBefore(bytes, at, NAME, NAME_BEFORE);
+  const start = from + gluedAt(text, from, at);
   const behind = /^[A-Za-z0-9_-]*/.exec(text.slice(at, at + 24 + NAME_BEHIND))?.[0] ?? "";
-  return [before + behind, at - before.length, at + behind.length];
+  return [text.slice(start, at) + behind, start, at + behind.length];
+}
+
+/**
+ * How many characters of what stands before a needle are no part of its name: the end of an escape, a colour of a
+ * terminal, or the dash of a diff.
+ */
+function gluedAt(text: string, from: number, at: number): number {
+  const before = text[from - 1];
+  const own = text.slice(from, at);
+  if (before === "\\") return /^[nrtbf]/.test(own) ? 1 : 0;
+  if (before === "[" || before === ";") return /^[0-9]{0,3}m/.exec(own)?.[0].length ?? 0;
+  return /^-(?!-)/.test(own) ? 1 : 0;
 }
 
 function find(subject: Subject, at: number): readonly Span[] {
   const { text } = subject;
-  const [name, nameStart, nameEnd] = nameAt(text, at);
+  const [name, nameStart, nameEnd] = nameAt(subject, at);
   const kind = kindOf(name);
   if (kind === null) return NOTHING;
   const separator = name.startsWith("--")

@@ -1,4 +1,4 @@
-import { hasToken, isCutOff, isEdge } from "../bytes.ts";
+import { byteClass, countBefore, hasToken, isCutOff, isEdge } from "../bytes.ts";
 import { isRandom, isToken } from "../randomness.ts";
 import { type Needle, NOTHING, type Rule, type Span, type Subject } from "../rule.ts";
 
@@ -40,7 +40,7 @@ const LEAST_CUT = 10;
 const REST_OF_WORD = /[A-Za-z0-9_-]*/y;
 
 const CUT =
-  /[A-Za-z0-9_+/=%~$:-]*(?:\.[A-Za-z0-9_+/=%~$:-]+)*(?=$|…|\.{2}|\s*[[(<]?(?:…|\.{3}|truncated|output truncated))/y;
+  /[A-Za-z0-9_+/=%~$:-]{1,300}(?:\.[A-Za-z0-9_+/=%~$:-]{1,300}){0,3}(?=$|…|\.{2}|\s{0,4}[[(<]?(?:…|\.{3}|truncated|output truncated))/y;
 
 /** Whether a token may be longer than most are. */
 const isLong = (pattern: string): boolean =>
@@ -48,6 +48,7 @@ const isLong = (pattern: string): boolean =>
 
 export function tokenRule(form: TokenForm): Rule {
   const pattern = new RegExp(form.pattern, "dy");
+  const lead = byteClass(form.lead?.[0] ?? "");
   const reach = isLong(form.pattern) ? LONG_REACH : REACH;
   return {
     id: form.id,
@@ -55,7 +56,7 @@ export function tokenRule(form: TokenForm): Rule {
     reach,
     needles: form.needles.map((text) => ({ text, verify: verifier(form) })),
     find(subject, at) {
-      const start = at - leadBefore(form, subject.text, at);
+      const start = at - countBefore(subject.bytes, at, lead, form.lead?.[1] ?? 0);
       return spanOf(form, pattern, subject, start) ?? cutOff(form, subject, start, at) ?? NOTHING;
     },
   };
@@ -67,13 +68,6 @@ function verifier({ tail, holds, lead, distinct }: TokenForm): Needle["verify"] 
   return (bytes, at, end) =>
     (!needsEdge || isEdge(bytes, at)) &&
     (hasToken(bytes, end, tail, held) || (distinct === true && isCutOff(bytes, end, LEAST_CUT)));
-}
-
-function leadBefore({ lead }: TokenForm, text: string, at: number): number {
-  if (lead === undefined) return 0;
-  const [members, most] = lead;
-  const found = new RegExp(`[${members}]*$`).exec(text.slice(Math.max(0, at - most), at));
-  return found?.[0].length ?? 0;
 }
 
 function spanOf(
