@@ -6,7 +6,7 @@ import { formatNote, isOfRun, type RunReport, troubleKey } from "../run/report.t
 import { LockedError, type Problem } from "../shared/problem.ts";
 import { plain } from "../shared/text.ts";
 import { readLayout } from "../stores/layout.ts";
-import { type HostConfig, hostProxyOf, resolveApiKey } from "./host.ts";
+import { type HostConfig, hostProxyOf, resolveSecrets } from "./host.ts";
 import { describeRun } from "./log-line.ts";
 import { createScheduler, type Scheduler } from "./scheduler.ts";
 
@@ -59,7 +59,7 @@ export function startUploads(context: GatewayContext, pluginConfig: unknown): Sc
           stateDir,
           layout: readLayout(context.config),
           config,
-          apiKey: await resolveApiKey(config.apiKey, context.config),
+          ...(await resolveSecrets(config, context.config)),
           proxy: hostProxyOf(context.config),
           trigger: "interval",
           lockWaitMs: 0,

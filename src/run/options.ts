@@ -12,6 +12,8 @@ export interface RunInput {
   readonly config: Config;
   /** The key itself, whatever form the config gives it. */
   readonly apiKey: string;
+  /** What `redact.values` leads to. @default none */
+  readonly redactValues?: readonly string[] | undefined;
   readonly proxy?: HostProxy | undefined;
   /** Who asks, for the report and for others that wait for the lock. */
   readonly trigger: "interval" | "command";

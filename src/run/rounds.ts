@@ -12,7 +12,9 @@ import {
 import { moveToBack, restorePlaces } from "../planning/queue.ts";
 import { MAX_PART_BYTES } from "../protocol/limits.ts";
 import type { SessionResult } from "../upload/session.ts";
+import type { Transform } from "../upload/transform.ts";
 import type { RunOptions } from "./options.ts";
+import { transformsOf } from "./transforms.ts";
 import { nameOf, Uploader, type UploaderOptions } from "./uploader.ts";
 
 /**
@@ -32,11 +34,16 @@ export async function upload(
   askByName: () => Promise<ReadonlyMap<string, NameVerdict>>,
 ): Promise<SurveyedSession[]> {
   const { config, target, ledger, tally, all = false } = options;
+  if (!sessions.some(isPending)) {
+    await ledger.save();
+    return [...sessions];
+  }
+  const transformOf = await transformsOf(options, surveyOptions.filter, ledger);
   const current = new Map(sessions.map((session) => [session.key, session]));
-  await using uploader = new Uploader(options);
+  await using uploader = new Uploader({ ...options, transformOf });
   let waiting: readonly SurveyedSession[] = sessions;
   let limits = limitsOf(config, target);
-  const planned = planOptions(options, target);
+  const planned = planOptions(options, target, transformOf);
   for (;;) {
     const plan = await planParts({ ...planned, sessions: waiting, limits });
     if (plan.length === 0) break;
@@ -159,12 +166,14 @@ function remaining(
 export function planOptions(
   { config, now, signal }: Pick<RunOptions, "config" | "now" | "signal">,
   target: TargetRecords,
+  transformOf: (session: SurveyedSession) => Transform,
 ): Omit<PlanOptions, "sessions" | "limits"> {
   const at = now();
   return {
     records: target.sessions,
     destination: [config.apiUrl, config.deploymentId, config.projectId],
     capturedAt: new Date(at).toISOString(),
+    transformOf: (session) => transformOf(session).version,
     now: at,
     signal,
   };
