@@ -98,6 +98,7 @@ export const AI: readonly TokenForm[] = [
     needles: ["fw_"],
     pattern: "fw_[A-Za-z0-9]{22,32}",
     tail: 22,
+    exact: true,
   },
   {
     id: "nvidia-key",

@@ -116,11 +116,13 @@ function find(subject: Subject, at: number): readonly Span[] {
     : at_(SEPARATOR, text, nameEnd);
   if (separator === null) return NOTHING;
   const { 0: gap, 1: quotes = "" } = separator;
-  if (gap.startsWith(">") && text[nameStart - 1] !== "<") return NOTHING;
+  // An empty string.
+  if (quotes.length === 2) return NOTHING;
   const start = nameEnd + gap.length;
   const quote = quotes.at(-1);
   const end = quote === undefined ? valueEnd(text, start) : closing(text, start, quote);
   if (end === -1 || end - start > MOST || (end === text.length && !subject.ends)) return NOTHING;
+  if (gap.startsWith(">") && (text[nameStart - 1] !== "<" || text[end] !== "<")) return NOTHING;
   const value = text.slice(start, end);
   const use = { name, gap, quoted: quote !== undefined, next: text[end] ?? "" };
   if (!isCredible(kind, value, use)) return NOTHING;
@@ -167,6 +169,7 @@ const HEX = /^[0-9a-f]+$/i;
 /** A path, a URL, a member of an object, or the name and value of a digest. */
 const REFERENCE =
   /^(?:~?\/[a-z._-]{2,24}\/|\.{1,2}\/|[A-Za-z]:\\|[a-z][a-z+.-]*:\/\/|(?:sha1|sha256|sha384|sha512|md5)[-:])/i;
+const CONSTANT = /^[A-Z][A-Z0-9]*(?:_[A-Z0-9]+){2,}$/;
 const MEMBER = /^[A-Za-z_$][\w$]*(?:[?!]?\.[A-Za-z_$][\w$]*)+[?!]?$/;
 
 export function isSecret(
@@ -175,7 +178,8 @@ export function isSecret(
   { name, quoted }: Pick<Use, "name" | "quoted">,
 ): boolean {
   if (value.length < LEAST_SECRET || /[^A-Za-z0-9+/=_.~:%@$!*^-]/.test(value)) return false;
-  if (REFERENCE.test(value) || (!quoted && MEMBER.test(value))) return false;
+  if (REFERENCE.test(value) || CONSTANT.test(value) || (!quoted && MEMBER.test(value)))
+    return false;
   // Names of one key among many hold digests and ids as well, unless they are those of the environment.
   if (kind === "key" && (UUID.test(value) || HEX.test(value)) && !/^[A-Z0-9_]+$/.test(name))
     return false;
@@ -191,6 +195,7 @@ const NO_PASSWORD =
 
 export function isPassword(value: string, { name, gap, quoted }: Use): boolean {
   if (value.length < LEAST_PASSWORD || /\s/.test(value) || NO_PASSWORD.test(value)) return false;
+  if (/^[[(<{].*[\])>}]$/.test(value)) return false;
   if (new Set(value).size < 4 || /^(?:~?\/|\.{1,2}\/)/.test(value)) return false;
   const isPlain = IDENTIFIER.test(value) && !/[0-9]/.test(value);
   // .env files and shells: whatever stands there.
@@ -206,7 +211,7 @@ const isProse = (value: string): boolean => /^[./\\@~]*(?:[a-z_-]+[./:])*[a-z_-]
 
 const isCode = (value: string): boolean =>
   isProse(value) ||
-  /^[=?!&|:+]|[A-Za-z_$)\]][?!]?\.[A-Za-z_$]|^\d+$|^[A-Za-z]+:$|^(?:[a-z]+[0-9]?)(?:[A-Z][a-z]+[0-9]?)+$/.test(
+  /^[=?!&|:+]|[A-Za-z_$)\]][?!]?\.[A-Za-z_$]|^(?:0x)?[0-9a-f]+$|Array$|^[A-Za-z]+:$|^(?:[a-z]+[0-9]?)(?:[A-Z][a-z]+[0-9]?)+$/.test(
     value,
   );
 
