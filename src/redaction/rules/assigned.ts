@@ -75,7 +75,7 @@ function isValue(bytes: Uint8Array, from: number, least: number): boolean {
 }
 
 /** A digit, or capitals between small letters more often than at the beginnings of words. */
-function mayBeRandom(bytes: Uint8Array, from: number): boolean {
+export function mayBeRandom(bytes: Uint8Array, from: number): boolean {
   let changes = 0;
   let at = from;
   for (; at < from + 64 && VALUE[bytes[at] ?? 0] === 1; at++) {

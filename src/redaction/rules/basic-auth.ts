@@ -1,20 +1,37 @@
-import { byteClass, hasToken } from "../bytes.ts";
+import { byteClass } from "../bytes.ts";
 import { isPlaceholder } from "../randomness.ts";
 import { type Needle, NOTHING, type Rule } from "../rule.ts";
+import { mayBeRandom } from "./assigned.ts";
 
 const AUTH = /auth["'`]{0,1}[ \t]{0,4}[:=][ \t]{0,4}["'`]?([A-Za-z0-9+/]{8,4000}={0,2})/iy;
 
-/** Shorter than any user and password in base64. */
+/** Shorter than what most users and passwords are in base64. */
 const SHORTEST = 8;
+
+/** Between name and value, in bytes, with what escapes make of it. */
+const FAR = 40;
+
 const GAP = byteClass("\\s\"'`:=\\\\%0-9A-F");
+const SEPARATOR = byteClass(":=%");
+const BASE64 = byteClass("A-Za-z0-9+/%");
 
 const verify: Needle["verify"] = (bytes, _at, end) => {
-  for (let at = end - 1; at < end + 40; at++) {
-    if (hasToken(bytes, at + 1, SHORTEST)) return true;
-    if (GAP[bytes[at] ?? 0] !== 1) return false;
+  let separated = false;
+  for (let at = end - 1; at < end + FAR; at++) {
+    const byte = bytes[at] ?? 0;
+    if (separated && isBase64(bytes, at)) return true;
+    if (GAP[byte] !== 1) return false;
+    separated ||= SEPARATOR[byte] === 1;
   }
   return false;
 };
+
+function isBase64(bytes: Uint8Array, from: number): boolean {
+  for (let at = from; at < from + SHORTEST; at++) {
+    if (BASE64[bytes[at] ?? 0] !== 1) return false;
+  }
+  return mayBeRandom(bytes, from);
+}
 
 /** User and password, or a token alone, as package managers and Docker keep them. */
 export const basicAuth: Rule = {
