@@ -56,6 +56,8 @@ export interface UploadState {
   /** Lines the API did not take, and lines that were too long, over all sessions. */
   readonly rejectedLines: number;
   readonly omittedLines: number;
+  /** Whether the destination has taken anything yet. */
+  readonly hasTaken: boolean;
   readonly refused: { readonly reason: string; readonly at: number } | null;
   /** ms since the epoch */
   readonly notBefore: number | null;
@@ -117,6 +119,7 @@ export async function readState(
     unmatched: unmatchedPatterns(filter, found),
     rejectedLines: sum("rejected"),
     omittedLines: sum("omitted"),
+    hasTaken: target.hasTaken,
     refused: target.refused ?? null,
     notBefore: target.notBefore ?? null,
     lastRun: await readLastRun(stateDir),

@@ -7,16 +7,12 @@ import { parseInterval } from "./interval.ts";
 import { noList, options } from "./object-option.ts";
 import { GLOB_FORM, globs } from "./pattern-option.ts";
 import { type ConfigProblem, describeUrl, toProblem } from "./problem.ts";
+import { redactOption } from "./redact-option.ts";
+import { type SecretRef, secretRef } from "./secret-option.ts";
 import { isSince } from "./since.ts";
 
 export { type ConfigProblem, formatConfigProblem } from "./problem.ts";
-
-/** A secret the host resolves: from the environment, a file, a command or its own store. */
-export interface SecretRef {
-  readonly source: "env" | "file" | "exec" | "store";
-  readonly provider?: string;
-  readonly id: string;
-}
+export type { SecretRef } from "./secret-option.ts";
 
 const LOOPBACK = /^(localhost|127(?:\.\d{1,3}){3}|\[::1\])$/i;
 
@@ -84,10 +80,7 @@ export const ConfigSchema = v.strictObject({
         // Every check has a message of its own: valibot's would quote the key. One that the host has
         // resolved may end in the line break of a file.
         v.pipe(v.string(KEY_FORM), v.trim(), v.check(isSendableKey, KEY_FORM)),
-        v.looseObject({
-          source: v.picklist(["env", "file", "exec", "store"], KEY_FORM),
-          id: v.pipe(v.string(KEY_FORM), v.nonEmpty(KEY_FORM)),
-        }),
+        secretRef(KEY_FORM),
       ],
       KEY_FORM,
     ),
@@ -100,6 +93,7 @@ export const ConfigSchema = v.strictObject({
   ),
   allowInsecureHttp: v.optional(v.boolean("true or false"), false),
   content: contentOption,
+  redact: redactOption,
   upload: v.optional(
     options(
       {
@@ -178,6 +172,7 @@ export const ConfigSchema = v.strictObject({
 });
 
 export type UploadOptions = v.InferOutput<typeof ConfigSchema>["upload"];
+export type RedactOptions = v.InferOutput<typeof ConfigSchema>["redact"];
 export type FilterOptions = v.InferOutput<typeof ConfigSchema>["filter"];
 
 /** A config that uploads can start from. */
@@ -190,6 +185,8 @@ export interface Config {
   readonly allowInsecureHttp: boolean;
   /** How much of a session is sent, unless its agent is sent with less. */
   readonly content: ContentOptions;
+  /** What never leaves, at every level. */
+  readonly redact: RedactOptions;
   readonly upload: UploadOptions;
   readonly filter: FilterOptions;
   /** `upload.every` in ms; 0 is off. */

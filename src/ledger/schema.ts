@@ -42,6 +42,8 @@ export const LedgerSchema = v.object({
   schemaVersion: v.literal(SCHEMA_VERSION),
   /** Grows with every write; shows the newer of two copies. */
   revision: Count,
+  /** Random hexadecimal digits of this ledger, which never leave this machine; see `Ledger.secret`. */
+  secret: v.exactOptional(v.pipe(v.string(), v.regex(/^[0-9a-f]{64}$/))),
   /** One record per place that sessions are sent to, so that a new one gets them all. */
   targets: dictionary(TargetSchema),
   /**

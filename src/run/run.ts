@@ -29,6 +29,7 @@ import type { RunReport } from "./report.ts";
 import { limitsOf, planOptions, upload } from "./rounds.ts";
 import { takeRunLock } from "./run-lock.ts";
 import { Tally } from "./tally.ts";
+import { transformsOf } from "./transforms.ts";
 import type { UploaderOptions } from "./uploader.ts";
 
 /**
@@ -126,8 +127,9 @@ export async function dryRun(
   await using agents = await findAgents({ ...options, filter, knownBytes: knownBytes(target) });
   const found = await survey({ ...surveyOf(options, filter, agents), ledger, target });
   const limits = limitsOf(config, target);
+  const transformOf = await transformsOf(options, filter, ledger);
   const plan = await planParts({
-    ...planOptions(options, target),
+    ...planOptions(options, target, transformOf),
     sessions: found.sessions,
     limits: all ? { ...limits, maxSessions: Infinity, maxBytes: Infinity } : limits,
     // What was planned before and has not arrived counts with the rest of its session.

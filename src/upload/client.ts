@@ -1,9 +1,16 @@
 import type { Dispatcher } from "undici";
-import { FIRST_LINE_HEADER, GENERATION_HEADER, INGEST_PATH } from "../protocol/wire.ts";
+import {
+  CONTENT_HEADER,
+  FIRST_LINE_HEADER,
+  GENERATION_HEADER,
+  INGEST_PATH,
+  REDACTION_HEADER,
+} from "../protocol/wire.ts";
 import { InfluxionError } from "../shared/problem.ts";
 import { type Answer, readAnswer } from "./answer.ts";
 import type { Body } from "./body.ts";
 import { chooseProxy, type HostProxy, type HttpProxy, readRoots } from "./proxy.ts";
+import type { Transform } from "./transform.ts";
 import type { ConnectOptions } from "./tunnel.ts";
 import { Agent, type buildConnector, request } from "./undici.ts";
 
@@ -39,6 +46,7 @@ export interface Attempt {
   readonly generation: number;
   /** `lineIndex` of the body's first line. */
   readonly firstLine: number;
+  readonly transform: Pick<Transform, "content" | "redaction">;
   readonly body: Body;
   readonly signal: AbortSignal;
   /** Notified how many compressed bytes were handed to the socket. */
@@ -87,7 +95,7 @@ export async function createClient(options: ClientOptions): Promise<Client> {
     get hasConnected() {
       return hasConnected;
     },
-    async send({ idempotencyKey, generation, firstLine, body, signal, onBytes }) {
+    async send({ idempotencyKey, generation, firstLine, transform, body, signal, onBytes }) {
       const idle = new IdleWatch(timeoutMs, connecting);
       const stop = AbortSignal.any([signal, idle.signal]);
       let bodySent = false;
@@ -102,6 +110,8 @@ export async function createClient(options: ClientOptions): Promise<Client> {
             "idempotency-key": idempotencyKey,
             [GENERATION_HEADER]: String(generation),
             [FIRST_LINE_HEADER]: String(firstLine),
+            [CONTENT_HEADER]: transform.content,
+            [REDACTION_HEADER]: transform.redaction,
           },
           body: watched(body, idle, onBytes, () => {
             bodySent = true;

@@ -26,6 +26,7 @@ test("three lines are a whole config; everything else has its documented default
       allowInsecureHttp: false,
       everyMs: 900_000,
       content: { level: "full", images: true },
+      redact: { secrets: true, disable: [], patterns: [], values: [] },
       upload: {
         every: "15m",
         retryAttempts: 3,
@@ -312,7 +313,7 @@ test("the manifest allows no unknown option anywhere, and requires none", () => 
     schema.properties === undefined
       ? []
       : [schema, ...Object.values(schema.properties).flatMap(objects)];
-  expect(objects(manifest.configSchema).length).toBe(6);
+  expect(objects(manifest.configSchema).length).toBe(7);
   for (const schema of objects(manifest.configSchema))
     expect(schema.additionalProperties).toBe(false);
   expect(JSON.stringify(manifest.configSchema)).not.toContain('"required"');

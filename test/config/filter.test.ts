@@ -344,8 +344,6 @@ test("a session has also the level of the agent that its key names, by all of it
     ownNames: [],
     kinds: [],
     openKinds: [],
-    kinds: [],
-    openKinds: [],
   };
   expect(filter.levelOf(["main"], session)).toBe("metadata");
   expect(
