@@ -22,6 +22,9 @@ const PERCENT = 0x25;
 /** Undone one after the other: JSON in a string of JSON in a string of JSON, and once more. */
 const MAX_DEPTH = 4;
 
+/** The same for percent-encoding, as of a URL in a URL. */
+const MAX_PERCENT = 2;
+
 /** Collects the characters of a view. */
 class Builder {
   readonly #units: Uint16Array;
@@ -67,7 +70,7 @@ class Builder {
 
 /**
  * The views of a part of a string's literal: with its own escapes undone, then with those of the
- * JSON in it and so on, and one with percent-encoding undone.
+ * JSON in it and so on, and last with percent-encoding undone.
  *
  * @param line a binary string: one character a byte
  * @param start neither within an escape nor within a character
@@ -80,7 +83,10 @@ export function viewsOf(line: string, start: number, end: number): View[] {
     views.push(last);
   }
   const deepest = views.at(-1) ?? first;
-  if (/%[0-9A-Fa-f]{2}/.test(deepest.text)) views.push(percentDecoded(deepest));
+  for (let last = deepest, k = 0; k < MAX_PERCENT && /%[0-9A-Fa-f]{2}/.test(last.text); k++) {
+    last = percentDecoded(last);
+    views.push(last);
+  }
   return views;
 }
 
