@@ -39,7 +39,7 @@ export async function redaction(bench: Bench): Promise<Figure[]> {
 
 const createRedactor = async () => {
   const { Redactor } = await built("redaction/redactor");
-  return new Redactor({ secret: Buffer.alloc(32) });
+  return new Redactor({ identitySecret: Buffer.alloc(32) });
 };
 
 function corporaOf(bytes: number): Record<string, string[]> {

@@ -1,7 +1,7 @@
 import { setImmediate as nextTurn } from "node:timers/promises";
 import { parseJson } from "../shared/json.ts";
 import { identityOf } from "./identity.ts";
-import { compilePatterns, type PatternOption } from "./patterns.ts";
+import { compilePatterns, type PatternOption, type PatternProblem } from "./patterns.ts";
 import { marker, type Rule, type Span } from "./rule.ts";
 import { RULES } from "./rules/all.ts";
 import { ESCAPES } from "./rules/escape.ts";
@@ -19,7 +19,7 @@ export interface RedactorOptions {
   /** Exact values that must never leave, wherever they are; shorter ones than 6 characters are not looked for. */
   readonly values?: readonly string[];
   /** Random bytes of this machine for the {@link Redactor.identity}, see `identityOf`. */
-  readonly secret: Uint8Array;
+  readonly identitySecret: Uint8Array;
   /** What one line may take, in ms of this thread's CPU. @default 5000 */
   readonly lineBudgetMs?: number;
   /** CPU time of this thread in ms. */
@@ -71,8 +71,9 @@ export const RULE_IDS: ReadonlySet<string> = new Set(RULES.map(({ id }) => id));
 const TAKEN = new Set([...RULE_IDS, VALUE_RULE, TOO_MANY]);
 
 /** What a pattern of a config is refused for. */
-export const patternProblems = (options: readonly PatternOption[]) =>
-  compilePatterns(options, TAKEN).problems;
+export function patternProblems(options: readonly PatternOption[]): PatternProblem[] {
+  return compilePatterns(options, TAKEN).problems;
+}
 
 /**
  * Takes credentials out of lines of JSON, and changes nothing else of them. A line that cannot be
@@ -87,7 +88,7 @@ export class Redactor {
 
   /** @throws {TypeError} for a pattern that is refused */
   constructor(options: RedactorOptions) {
-    const { disable = [], patterns = [], values = [], secret } = options;
+    const { disable = [], patterns = [], values = [], identitySecret } = options;
     const compiled = compilePatterns(patterns, TAKEN);
     const [problem] = compiled.problems;
     if (problem !== undefined) {
@@ -96,7 +97,7 @@ export class Redactor {
     this.#detection = detectionOf(disable, compiled.patterns, values);
     this.#lineBudgetMs = options.lineBudgetMs ?? LINE_BUDGET_MS;
     this.#cpuMs = options.cpuMs ?? threadCpuMs;
-    this.identity = identityOf({ disable, patterns, values, secret });
+    this.identity = identityOf({ disable, patterns, values, identitySecret });
   }
 
   /**

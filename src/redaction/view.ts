@@ -76,7 +76,7 @@ class Builder {
  * @param start neither within an escape nor within a character
  */
 export function viewsOf(line: string, start: number, end: number): View[] {
-  const first = unescaped(literal(line, start, end));
+  const first = firstView(line, start, end);
   const views = [first];
   for (let last = first; views.length < MAX_DEPTH && last.text.includes("\\"); ) {
     last = unescaped(last);
@@ -88,6 +88,11 @@ export function viewsOf(line: string, start: number, end: number): View[] {
     views.push(last);
   }
   return views;
+}
+
+/** With the string's own escapes undone, as it is meant. */
+export function firstView(line: string, start: number, end: number): View {
+  return unescaped(literal(line, start, end));
 }
 
 /** The characters of the literal itself, from UTF-8. */

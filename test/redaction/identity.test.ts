@@ -23,7 +23,7 @@ test("each option is part of the identity, and so is the secret", () => {
     { values: ["first-one"] },
     { values: ["second-one"] },
     { values: ["first-one", "second-one"] },
-    { values: ["first-one"], secret: Buffer.alloc(32, 8) },
+    { values: ["first-one"], identitySecret: Buffer.alloc(32, 8) },
   ].map(identity);
   expect(new Set(all).size).toBe(all.length);
 });
