@@ -53,7 +53,7 @@ export interface RedactedBlock {
 }
 
 /** Bytes that are scanned before other work may go on: some ms. */
-const SCAN_BYTES = 256 * 1024;
+const SCAN_BYTES = 128 * 1024;
 
 /** How long other work may have to wait while lines are searched. */
 const TURN_MS = 8;
@@ -62,6 +62,8 @@ const TURN_MS = 8;
 const OVERLAP = 3;
 
 const LINE_BUDGET_MS = 5000;
+
+const NEWLINE = 0x0a;
 
 const UNCHANGED: readonly ChangedLine[] = [];
 
@@ -122,7 +124,7 @@ export class Redactor {
       while (next < hits.length && (hits[next + 1] as number) < start) next += 2;
       const own = hitsWithin(hits, next, start, end);
       if (own.length === 0 && this.#detection.patterns.length === 0) continue;
-      const line = block.toString("latin1", start, end);
+      const line = block.subarray(start, end);
       const result = await this.#line(line, own, turn);
       if (result === undefined) continue;
       changed.push({ index, ...result.change });
@@ -148,7 +150,7 @@ export class Redactor {
   }
 
   /** Undefined when the line stays as it is. */
-  async #line(line: string, hits: readonly number[], turn: Turn): Promise<LineResult | undefined> {
+  async #line(line: Buffer, hits: readonly number[], turn: Turn): Promise<LineResult | undefined> {
     try {
       const work = new Work(this.#cpuMs, this.#lineBudgetMs);
       const search = searchLine(line, hits, this.#detection, work);
@@ -198,22 +200,22 @@ interface LineResult {
 }
 
 /** @throws when what came out is no JSON on one line, which only a defect can cause */
-function replaced(line: string, spans: readonly Span[]): LineResult {
-  let text = "";
+function replaced(line: Buffer, spans: readonly Span[]): LineResult {
+  const pieces: Buffer[] = [];
   let copied = 0;
   for (const { start, end, rule } of spans) {
-    text += line.slice(copied, start) + marker(rule);
+    pieces.push(line.subarray(copied, start), Buffer.from(marker(rule)));
     copied = end;
   }
-  text += line.slice(copied);
-  if (text.includes("\n") || parseJson(text) === undefined) {
+  const bytes = Buffer.concat([...pieces, line.subarray(copied)]);
+  if (bytes.includes(NEWLINE) || parseJson(bytes.toString()) === undefined) {
     throw new Error("the redacted line is no JSON");
   }
   const findings = spans.map(({ rule, start, end }) => ({ rule, start, end }));
-  return { bytes: Buffer.from(text, "latin1"), change: { findings } };
+  return { bytes, change: { findings } };
 }
 
-function omitted(line: string, reason: OmittedReason): LineResult {
+function omitted(line: Buffer, reason: OmittedReason): LineResult {
   const record = JSON.stringify({ omitted: { reason, bytes: line.length } });
   return { bytes: Buffer.from(record), change: { findings: [], omitted: reason } };
 }

@@ -5,7 +5,7 @@ import { ESCAPES } from "./rules/escape.ts";
 import { ruleOfMember } from "./rules/named.ts";
 import type { Scanner } from "./scanner.ts";
 import { merge, TOO_MANY } from "./spans.ts";
-import { boundary, firstView, type View, viewsOf } from "./view.ts";
+import { boundary, textOf, type View, viewsOf } from "./view.ts";
 import type { Work } from "./work.ts";
 
 /** What is looked for. */
@@ -27,7 +27,7 @@ const STRETCH = 1.5;
 const MORE_CHARACTERS = 4096;
 
 /** Bytes of a string that are decoded at a time. */
-const CHUNK = 8 * 1024;
+const CHUNK = 4 * 1024;
 
 /** Strings that are passed before other work may go on. */
 const LITERALS = 5000;
@@ -43,11 +43,10 @@ const SLACK = 64;
  * Finds the secrets in the strings of one line of JSON. Yields where other work may go on. Keys are
  * left alone, but say something of their values.
  *
- * @param line a binary string: one character a byte
  * @param hits pairs of offsets, ascending: between the two of a pair, both included, are needles
  */
 export function* searchLine(
-  line: string,
+  line: Buffer,
   hits: readonly number[],
   detection: Detection,
   work: Work,
@@ -65,12 +64,11 @@ export function* searchLine(
     while (next < hits.length && (hits[next + 1] as number) <= literal.open) next += 2;
     const isHit = next < hits.length && (hits[next] as number) < literal.close;
     if (literal.isKey) {
-      key = isHit ? firstView(line, literal.open + 1, literal.close).text : undefined;
+      key = isHit && !work.isExhausted ? textOf(line, literal.open + 1, literal.close) : undefined;
       continue;
     }
     if (work.isExhausted) {
       if (isHit) spans.push({ start: literal.open + 1, end: literal.close, rule: TOO_MANY });
-      key = undefined;
       continue;
     }
     const search = new LiteralSearch(line, literal, detection, work);
@@ -84,7 +82,7 @@ export function* searchLine(
 }
 
 class LiteralSearch {
-  readonly #line: string;
+  readonly #line: Buffer;
   readonly #literal: Literal;
   readonly #detection: Detection;
   readonly #work: Work;
@@ -93,7 +91,7 @@ class LiteralSearch {
   #known: number;
   #tooMany = false;
 
-  constructor(line: string, literal: Literal, detection: Detection, work: Work) {
+  constructor(line: Buffer, literal: Literal, detection: Detection, work: Work) {
     this.#line = line;
     this.#literal = literal;
     this.#detection = detection;
@@ -112,7 +110,7 @@ class LiteralSearch {
     const { open, close } = this.#literal;
     if (close - open > CHUNK) return;
     this.#countLooks(1);
-    const rule = ruleOfMember(key, firstView(this.#line, open + 1, close).text);
+    const rule = ruleOfMember(key, textOf(this.#line, open + 1, close));
     if (rule === null || !this.#detection.isEnabled(rule)) return;
     this.#found.push({ start: open + 1, end: close, rule: rule.id });
   }
