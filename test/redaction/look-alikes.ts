@@ -76,6 +76,11 @@ export const LOOK_ALIKES: Readonly<Record<string, readonly string[]>> = {
     "the password is wrong",
     "bypass=something1",
     "pass:`Réussies`",
+    "password: getPwd",
+    "password: dbPwdStr",
+    "login --password string   The password",
+    "the password is required",
+    "the password is base64 encoded",
   ],
   "named-secret": [
     "YOUR_API_KEY",

@@ -47,6 +47,16 @@ test("lines without a match stay byte-equal", async () => {
   expect((await redactLine(line, by("ACME"))).text).toBe(line);
 });
 
+test("a line on which a pattern takes too long is left out", async () => {
+  let ms = 0;
+  const patterns = [{ id: "ticket", pattern: "ACME-[0-9]{4}" }];
+  const { omitted } = await redactLine(
+    entry("a"),
+    redactor({ patterns, cpuMs: () => (ms += 6000) }),
+  );
+  expect(omitted).toBe("redaction-timeout");
+});
+
 test.each([
   ["grows faster than its text", "(a+)+b"],
   ["has two repetitions that match the same", "[a-c]*[b-d]*e"],

@@ -74,11 +74,15 @@ function isValue(bytes: Uint8Array, from: number, least: number): boolean {
   return least < LONG || mayBeRandom(bytes, from);
 }
 
+/** What a quoted value may have in it. */
+const QUOTED = byteClass("^\\s\"'`\\\\");
+
 /** A digit, or capitals between small letters more often than at the beginnings of words. */
 export function mayBeRandom(bytes: Uint8Array, from: number): boolean {
+  const members = QUOTES[bytes[from - 1] ?? 0] === 1 ? QUOTED : VALUE;
   let changes = 0;
   let at = from;
-  for (; at < from + 64 && VALUE[bytes[at] ?? 0] === 1; at++) {
+  for (; at < from + 64 && members[bytes[at] ?? 0] === 1; at++) {
     const byte = bytes[at] ?? 0;
     if (isDigit(byte)) return true;
     if (at > from && ((byte ^ (bytes[at - 1] ?? 0)) & SPACE) !== 0) changes++;

@@ -1,4 +1,4 @@
-import { isPlaceholder, isRandom } from "../randomness.ts";
+import { areLettersRandom, isPlaceholder, isRandom, LENIENT } from "../randomness.ts";
 import type { Assignment } from "./assignment.ts";
 import type { NameKind } from "./names.ts";
 
@@ -29,14 +29,20 @@ const REFERENCE =
 const CONSTANT = /^[A-Z][A-Z0-9]*(?:_[A-Z0-9]+){2,}$/;
 const MEMBER = /^[A-Za-z_$][\w$]*(?:[?!]?\.[A-Za-z_$][\w$]*)+[?!]?$/;
 
-function isSecret(kind: "secret" | "key", { name, value, quoted }: Use): boolean {
-  if (value.length < LEAST_SECRET || /[^A-Za-z0-9+/=_.~:%@$!*^-]/.test(value)) return false;
+/** `NAME=value` of .env files and shells. */
+const isVariable = ({ name, gap }: Use): boolean =>
+  /^[A-Z][A-Z0-9_]*$/.test(name) && gap.startsWith("=") && gap.length <= 2;
+
+function isSecret(kind: "secret" | "key", use: Use): boolean {
+  const { name, value, quoted } = use;
+  const others = quoted ? /[^\x21-\x7e]/ : /[^A-Za-z0-9+/=_.~:%@$!*^-]/;
+  if (value.length < LEAST_SECRET || others.test(value)) return false;
   if (REFERENCE.test(value) || CONSTANT.test(value)) return false;
   if (!quoted && MEMBER.test(value) && !value.split(".").some(isLongAndRandom)) return false;
   // Names of one key among many hold digests and ids as well, unless they are those of the environment.
   const isId = UUID.test(value) || HEX.test(value);
   if (kind === "key" && isId && !/^[A-Z0-9_]+$/.test(name)) return false;
-  return isRandom(value);
+  return isRandom(value, quoted || isVariable(use));
 }
 
 const isLongAndRandom = (part: string): boolean => part.length >= LEAST_SECRET && isRandom(part);
@@ -52,29 +58,29 @@ const NO_PASSWORD =
 const isStrong = (value: string): boolean =>
   /[0-9]/.test(value) && /[A-Za-z]/.test(value) && /[^\w.-]|[a-z].*[A-Z]|[A-Z].*[a-z]/.test(value);
 
-function isPassword({ name, gap, value, quoted }: Use): boolean {
+function isPassword(use: Use): boolean {
+  const { gap, value, quoted } = use;
   if (value.length < LEAST_PASSWORD || /\s/.test(value) || NO_PASSWORD.test(value)) return false;
   if (/^[[(<{].*[\])>}]$/.test(value)) return false;
   if (new Set(value).size < 4 || /^(?:~?\/|\.{1,2}\/)/.test(value)) return false;
   if (gap.startsWith(" is")) return isStrong(value);
   const isPlain = IDENTIFIER.test(value) && !/[0-9]/.test(value);
-  // .env files and shells: whatever stands there.
-  if (/^[A-Z][A-Z0-9_]*$/.test(name) && gap.startsWith("=") && gap.length <= 2) {
-    return !isPlain || value.length >= 8;
-  }
-  if (isPlain) return false;
+  if (isVariable(use)) return !isPlain || value.length >= 8;
+  if (isPlain)
+    return value.length >= 8 && !CAMEL_CASE.test(value) && areLettersRandom(value, LENIENT);
   return quoted ? !isProse(value) : !isCode(value);
 }
 
 /** Kebab-case and such: `reset-password`, `a/b`. */
 const isProse = (value: string): boolean => /^[./\\@~]*(?:[a-z_-]+[./:])*[a-z_-]+$/i.test(value);
 
+const CAMEL_CASE = /^(?:[A-Z]?[a-z]+[0-9]?)(?:[A-Z][a-z]+[0-9]?)+$/;
+
 /** Members, types, numbers and names in camel case. */
 const isCode = (value: string): boolean =>
   isProse(value) ||
-  /^[=?!&|:+]|[A-Za-z_$)\]][?!]?\.[A-Za-z_$]|^(?:0x)?[0-9a-f]+$|Array$|^[A-Za-z]+:$|^(?:[a-z]+[0-9]?)(?:[A-Z][a-z]+[0-9]?)+$/.test(
-    value,
-  );
+  /^[=?!&|:+]|[A-Za-z_$)\]][?!]?\.[A-Za-z_$]|^(?:0x)?[0-9a-f]+$|Array$|^[A-Za-z]+:$/.test(value) ||
+  CAMEL_CASE.test(value);
 
 /** Whether the value of a member of JSON is one, where also a word is a password. */
 export function isCredibleMember(
