@@ -2,6 +2,7 @@ import { globSync, readFileSync, statSync } from "node:fs";
 import { setImmediate as nextTurn } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import { gzipSync } from "node:zlib";
+import type { Block } from "../../src/upload/envelope.ts";
 import { sessionEntries } from "../corpus.ts";
 import type { Bench } from "../lib/bench.ts";
 import { built } from "../lib/built.ts";
@@ -73,36 +74,12 @@ const toolResult = (content: object): string =>
     message: { role: "toolResult", content: [content] },
   });
 
-interface Block {
-  readonly bytes: Buffer;
-  readonly payloads: number[];
-}
-
 /** Blocks as an upload makes them, with where their payloads are. */
 async function blocksOf(lines: readonly string[]): Promise<Block[]> {
   const { EnvelopeWriter } = await built("upload/envelope");
   const writer = new EnvelopeWriter(FIELDS, 0);
-  const blocks: Buffer[] = [];
-  for (const line of lines) {
-    const block = writer.add(Buffer.from(line).toString("latin1"));
-    if (block !== undefined) blocks.push(block);
-  }
-  const rest = writer.flush();
-  return [...blocks, ...(rest === undefined ? [] : [rest])].map((bytes) => ({
-    bytes,
-    payloads: payloadsOf(bytes),
-  }));
-}
-
-function payloadsOf(block: Buffer): number[] {
-  const payloads: number[] = [];
-  const before = '"payload":';
-  for (let at = 0; at < block.length; ) {
-    const end = block.indexOf("\n", at);
-    payloads.push(block.indexOf(before, at) + before.length, end - 1);
-    at = end + 1;
-  }
-  return payloads;
+  const blocks = lines.map((line) => writer.add(Buffer.from(line).toString("latin1")));
+  return [...blocks, writer.flush()].filter((block) => block !== undefined);
 }
 
 async function measureCorpus(name: string, lines: string[], rounds: number): Promise<Figure[]> {
