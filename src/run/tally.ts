@@ -3,7 +3,7 @@ import type { Survey } from "../discovery/survey.ts";
 import type { PlannedPart } from "../ledger/records.ts";
 import { addCounts, type LineCounts, noLines, sentLines } from "../lines/entry.ts";
 import type { Problem } from "../shared/problem.ts";
-import { count, plain } from "../shared/text.ts";
+import { count, quoted } from "../shared/text.ts";
 import type { Delivered } from "../upload/send.ts";
 import type { SessionTally } from "../upload/session.ts";
 import { MAX_REPORTED, type RunReport, type SessionNote } from "./report.ts";
@@ -247,9 +247,4 @@ export class Tally implements SessionTally {
 
 function note({ agentId, sessionId }: SurveyedSession, reason: string): SessionNote {
   return { agentId, sessionId, reason };
-}
-
-/** What the API says, as far as it is quoted. */
-function quoted(text: string): string {
-  return plain(text.slice(0, 200), "?");
 }
