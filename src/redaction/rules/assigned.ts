@@ -1,4 +1,4 @@
-import { byteClass, isDigit, VALUE, WORD } from "../bytes.ts";
+import { byteClass, countBefore, isDigit, VALUE, WORD } from "../bytes.ts";
 import type { Needle } from "../rule.ts";
 
 /** Characters of a name behind what the needle is of it. */
@@ -15,6 +15,7 @@ const COLON = 0x3a;
 const GREATER = 0x3e;
 const PERCENT = 0x25;
 const COMMA = 0x2c;
+const BRACKET = 0x28;
 const SPACE = 0x20;
 const DASH = 0x2d;
 const SMALL_I = 0x69;
@@ -23,6 +24,8 @@ const SMALL_S = 0x73;
 /** What may stand between name and value: white space, quotes, separators, `value`, and escapes of all that. */
 const GAP_BYTES = byteClass(" \\t\"'`*\\\\:=>,%0-9A-FvVaAlLuUetTnN\\[({&;|\\x80-\\xff");
 
+const CAPITALS = byteClass("A-Z");
+const IDENTIFIER = byteClass("A-Za-z_.$?!");
 const QUOTES = byteClass("\"'`\\\\");
 
 /**
@@ -39,8 +42,8 @@ export function assigns(least: number): Needle["verify"] {
       at += " is".length;
     }
     for (const to = at + GAP; at < to; at++) {
-      if (separated && isValue(bytes, at, least)) return true;
-      separated ||= isSeparator(bytes, at);
+      if (separated && isValue(bytes, at, least, start)) return true;
+      separated ||= isSeparator(bytes, at, start);
       if (GAP_BYTES[bytes[at] ?? 0] !== 1) return false;
     }
     return false;
@@ -51,9 +54,9 @@ export function assigns(least: number): Needle["verify"] {
 const isVerb = (bytes: Uint8Array, at: number): boolean =>
   bytes[at] === SPACE && bytes[at + 1] === SMALL_I && bytes[at + 2] === SMALL_S;
 
-function isSeparator(bytes: Uint8Array, at: number): boolean {
+function isSeparator(bytes: Uint8Array, at: number, start: number): boolean {
   const byte = bytes[at] ?? 0;
-  if (byte === COMMA) return QUOTES[bytes[at - 1] ?? 0] === 1;
+  if (byte === COMMA) return isArgument(bytes, start);
   return byte === EQUALS || byte === COLON || byte === GREATER || byte === PERCENT || byte >= 0x80;
 }
 
@@ -67,18 +70,41 @@ function isOption(bytes: Uint8Array, start: number): boolean {
   return false;
 }
 
-function isValue(bytes: Uint8Array, from: number, least: number): boolean {
+/** `define("NAME", …` */
+function isArgument(bytes: Uint8Array, start: number): boolean {
+  let at = start - countBefore(bytes, start, WORD, NAME_BEHIND) - 1;
+  if (QUOTES[bytes[at] ?? 0] !== 1) return false;
+  while (QUOTES[bytes[at] ?? 0] === 1) at--;
+  return bytes[at] === BRACKET || bytes[at - 2] === PERCENT;
+}
+
+/** @param start offset of the needle */
+function isValue(bytes: Uint8Array, from: number, least: number, start: number): boolean {
   for (let at = from; at < from + least; at++) {
     if (VALUE[bytes[at] ?? 0] !== 1) return false;
   }
-  return least < LONG || mayBeRandom(bytes, from);
+  if (least >= LONG) return mayBeRandom(bytes, from);
+  return !isCode(bytes, from, start) || mayBeRandom(bytes, from, SOME_CHANGES);
+}
+
+/** An identifier or a member, without quotes, and not assigned to a name in capitals. */
+function isCode(bytes: Uint8Array, from: number, start: number): boolean {
+  const isQuoted = QUOTES[bytes[from - 1] ?? 0] === 1;
+  if (isQuoted || CAPITALS[bytes[start] ?? 0] === 1 || isOption(bytes, start)) return false;
+  let at = from;
+  while (IDENTIFIER[bytes[at] ?? 0] === 1) at++;
+  return VALUE[bytes[at] ?? 0] !== 1;
 }
 
 /** What a quoted value may have in it. */
 const QUOTED = byteClass("^\\s\"'`\\\\");
 
+/** One character of so many is a change between capitals and small letters. */
+const MANY_CHANGES = 3;
+const SOME_CHANGES = 4;
+
 /** A digit, or capitals between small letters more often than at the beginnings of words. */
-export function mayBeRandom(bytes: Uint8Array, from: number): boolean {
+export function mayBeRandom(bytes: Uint8Array, from: number, share = MANY_CHANGES): boolean {
   const members = QUOTES[bytes[from - 1] ?? 0] === 1 ? QUOTED : VALUE;
   let changes = 0;
   let at = from;
@@ -87,5 +113,5 @@ export function mayBeRandom(bytes: Uint8Array, from: number): boolean {
     if (isDigit(byte)) return true;
     if (at > from && ((byte ^ (bytes[at - 1] ?? 0)) & SPACE) !== 0) changes++;
   }
-  return changes * 3 >= at - from;
+  return changes * share >= at - from;
 }

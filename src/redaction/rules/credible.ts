@@ -1,4 +1,4 @@
-import { areLettersRandom, isPlaceholder, isRandom, LENIENT } from "../randomness.ts";
+import { areLettersRandom, isPlaceholder, isRandom, LENIENT, wordShare } from "../randomness.ts";
 import type { Assignment } from "./assignment.ts";
 import type { NameKind } from "./names.ts";
 
@@ -66,10 +66,13 @@ function isPassword(use: Use): boolean {
   if (gap.startsWith(" is")) return isStrong(value);
   const isPlain = IDENTIFIER.test(value) && !/[0-9]/.test(value);
   if (isVariable(use)) return !isPlain || value.length >= 8;
-  if (isPlain)
-    return value.length >= 8 && !CAMEL_CASE.test(value) && areLettersRandom(value, LENIENT);
+  if (isPlain) return value.length >= 8 && !CAMEL_CASE.test(value) && isDrawn(use);
   return quoted ? !isProse(value) : !isCode(value);
 }
+
+/** Whether letters alone are a password: behind an option, all that is no word. */
+const isDrawn = ({ name, value }: Use): boolean =>
+  name.startsWith("--") ? wordShare(value) < LENIENT.words : areLettersRandom(value, LENIENT);
 
 /** Kebab-case and such: `reset-password`, `a/b`. */
 const isProse = (value: string): boolean => /^[./\\@~]*(?:[a-z_-]+[./:])*[a-z_-]+$/i.test(value);

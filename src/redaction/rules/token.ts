@@ -85,7 +85,7 @@ function spanOf(
   pattern.lastIndex = start;
   const match = pattern.exec(text);
   if (match === null || !isToken(match[0])) return undefined;
-  if (form.random === true && !isRandom(match[0].slice(4))) return undefined;
+  if (form.random === true && !isRandom(match[0].slice(4), true)) return undefined;
   const end = start + match[0].length;
   const rest = restOfWord(text, end);
   if (form.exact === true && rest > 0) return undefined;
