@@ -23,7 +23,7 @@ import { isAhead } from "../shared/clock.ts";
 import type { Problem } from "../shared/problem.ts";
 import { type Agents, findAgents } from "../stores/agents.ts";
 import { isAtRest } from "../stores/at-rest.ts";
-import { MAX_RETRY_AFTER_MS } from "../upload/retry.ts";
+import { MAX_RETRY_AFTER_MS } from "../upload/retry-after.ts";
 import type { RunOptions } from "./options.ts";
 import type { RunReport } from "./report.ts";
 import { limitsOf, planOptions, upload } from "./rounds.ts";

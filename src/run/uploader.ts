@@ -1,14 +1,13 @@
 import pLimit from "p-limit";
-import type { SurveyedSession } from "../discovery/examine.ts";
 import type { Ledger } from "../ledger/ledger.ts";
 import type { TargetRecords } from "../ledger/target.ts";
 import type { PlannedSession } from "../planning/parts.ts";
 import { VERSION } from "../shared/version.ts";
 import type { Client } from "../upload/client.ts";
 import { CodingChoice } from "../upload/coding.ts";
-import { Pacer, type SendOptions } from "../upload/part.ts";
+import { createSender, type SendPart } from "../upload/sender.ts";
 import { type SessionResult, uploadSession } from "../upload/session.ts";
-import type { RunOptions } from "./options.ts";
+import type { RunOptions, SessionName } from "./options.ts";
 import type { Tally } from "./tally.ts";
 
 export interface UploaderOptions extends RunOptions {
@@ -22,9 +21,9 @@ export class Uploader implements AsyncDisposable {
   readonly #options: UploaderOptions;
   readonly #stop = new AbortController();
   readonly #running: AbortSignal;
-  readonly #pacer = new Pacer();
   readonly #codings: CodingChoice;
   #client: Client | undefined;
+  #send: SendPart | undefined;
 
   constructor(options: UploaderOptions) {
     this.#options = options;
@@ -45,7 +44,9 @@ export class Uploader implements AsyncDisposable {
     onBegin: (key: string) => void,
   ): Promise<ReadonlyMap<string, SessionResult>> {
     const { config, signal, tally, events } = this.#options;
-    const client = await this.#connect();
+    // Not needed, and not loaded, while there is nothing to send.
+    this.#send ??= this.#createSender(await this.#connect());
+    const context = { ...this.#options, signal: this.#running, send: this.#send };
     const limit = pLimit(compressors(config.upload.concurrency));
     const results = new Map<string, SessionResult>();
     const failures: unknown[] = [];
@@ -55,8 +56,7 @@ export class Uploader implements AsyncDisposable {
         const { session } = planned;
         onBegin(session.key);
         try {
-          const send = this.#sendOptions(client, session);
-          const result = await uploadSession(planned, { ...this.#options, send });
+          const result = await uploadSession(planned, context);
           results.set(session.key, result);
           events?.onSession?.(nameOf(session), result === "restart" ? "later" : result);
         } catch (error) {
@@ -78,9 +78,7 @@ export class Uploader implements AsyncDisposable {
     await this.#client?.close();
   }
 
-  /** Not needed, and not loaded, while there is nothing to send. */
   async #connect(): Promise<Client> {
-    if (this.#client !== undefined) return this.#client;
     const { config, apiKey, proxy } = this.#options;
     const { createClient } = await import("../upload/client.ts");
     this.#client = await createClient({
@@ -93,12 +91,11 @@ export class Uploader implements AsyncDisposable {
     return this.#client;
   }
 
-  #sendOptions(client: Client, session: SurveyedSession): SendOptions {
+  #createSender(client: Client): SendPart {
     const { config, now, random, tally, events } = this.#options;
     const { retryAttempts, retryBackoffMs } = config.upload;
-    return {
+    return createSender({
       client,
-      pacer: this.#pacer,
       codings: this.#codings,
       deploymentId: config.deploymentId,
       projectId: config.projectId,
@@ -111,12 +108,12 @@ export class Uploader implements AsyncDisposable {
         tally.wireBytes += bytes;
         events?.onBytes?.(bytes);
       },
-      onRetry: (reason, waitMs) => events?.onRetry?.(nameOf(session), reason, waitMs),
-    };
+      onRetry: (source, reason, waitMs) => events?.onRetry?.(nameOf(source), reason, waitMs),
+    });
   }
 }
 
-export const nameOf = ({ agentId, sessionId }: SurveyedSession) => ({ agentId, sessionId });
+export const nameOf = ({ agentId, sessionId }: SessionName) => ({ agentId, sessionId });
 
 /** libuv's pool has four threads unless the environment says otherwise; half of them stay with the Gateway. */
 function compressors(concurrency: number): number {

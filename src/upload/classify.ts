@@ -1,14 +1,20 @@
 import { MAX_ANSWER_BYTES, type Receipt } from "../protocol/wire.ts";
 import type { Answer } from "./answer.ts";
 import { isJson, parseReceipt } from "./receipt.ts";
-import { parseRetryAfter } from "./retry.ts";
+import { parseRetryAfter } from "./retry-after.ts";
 
 /** What follows from one attempt at a part. */
 export type Outcome =
   /** The ledger moves. */
   | { readonly kind: "delivered"; readonly receipt: Receipt }
-  /** Nothing is known to have arrived: try again with the same key. */
-  | { readonly kind: "retry"; readonly reason: string; readonly waitMs?: number | undefined }
+  /** Nothing is known to have arrived: try again with the same key. `waitMs` is what the API asks for. */
+  | {
+      readonly kind: "retry";
+      readonly reason: string;
+      readonly waitMs?: number | undefined;
+      /** Of the failure, where there was no answer. */
+      readonly code?: string;
+    }
   /** The credentials are not good: the run stops until they change. */
   | { readonly kind: "refused"; readonly status: number; readonly reason: string }
   /** Nothing can arrive at this address for now: the run stops. */
@@ -19,6 +25,8 @@ export type Outcome =
   | { readonly kind: "not-found"; readonly status: number; readonly reason: string }
   /** This session will not be taken as it is: put it aside. */
   | { readonly kind: "aside"; readonly status: number; readonly reason: string };
+
+export type Failure = Exclude<Outcome, { kind: "delivered" }>;
 
 /** Answers to how a request came here, not to what is in it: every session would get the same. */
 const ABOUT_THE_WAY: Readonly<Record<number, string>> = {

@@ -1,4 +1,5 @@
 import type { Coding } from "../protocol/wire.ts";
+import type { Layer } from "./send.ts";
 
 /** What is known of a destination: that it takes zstd, or that it refused what it had said it takes. */
 export type KnownCoding = Coding | undefined;
@@ -33,6 +34,24 @@ export class CodingChoice {
   refused(): void {
     this.#known = "gzip";
   }
+}
+
+/**
+ * Sends each part in the coding that is known to be taken. One that is refused as zstd goes as
+ * gzip at once: it may be the coding, whatever the status says, since not everything between
+ * here and the API knows zstd.
+ */
+export function fallingBack(codings: CodingChoice): Layer {
+  return (send) => async (source) => {
+    const coding = codings.next;
+    let outcome = await send(source, coding);
+    const isRefused =
+      coding === "zstd" && (outcome.kind === "aside" || outcome.kind === "not-found");
+    if (isRefused) outcome = await send(source, "gzip");
+    if (outcome.kind === "delivered") codings.advertised(outcome.acceptEncoding);
+    if (outcome.kind === "delivered" && isRefused) codings.refused();
+    return outcome;
+  };
 }
 
 /** Whether zstd is named and not excluded by a weight of 0. `*` names what nobody has to know. */

@@ -1,5 +1,5 @@
 import { errnoOf } from "../shared/problem.ts";
-import { isTransient, type Outcome, printable } from "./classify.ts";
+import { type Failure, isTransient, printable } from "./classify.ts";
 import { ProxyError } from "./proxy.ts";
 
 /** Error codes of Node's and OpenSSL's certificate checks (node:tls, "X509 certificate error codes"). */
@@ -16,7 +16,7 @@ const NOT_HTTP = "what answered does not speak HTTP; check apiUrl, and what is o
  *
  * @param error what the transport threw
  */
-export function classifyFailure(error: unknown): Outcome {
+export function classifyFailure(error: unknown): Failure {
   if (error instanceof ProxyError) return classifyProxyFailure(error);
   const certificate = certificateCodeOf(error);
   if (certificate !== null) {
@@ -33,7 +33,7 @@ export function classifyFailure(error: unknown): Outcome {
       reason: `no request could be made, please report it: ${failure}`,
     };
   }
-  return { kind: "retry", reason: failure };
+  return { kind: "retry", reason: failure, code: errnoOf(error) };
 }
 
 /** The transport was called in a way that it does not take: it would not take it again either. */
@@ -43,7 +43,7 @@ function isArgumentError(error: unknown): boolean {
   return code === "UND_ERR_INVALID_ARG" || (isNodes && code.startsWith("ERR_"));
 }
 
-function classifyProxyFailure({ source, rootsSource, status, cause }: ProxyError): Outcome {
+function classifyProxyFailure({ source, rootsSource, status, cause }: ProxyError): Failure {
   const proxy = `the proxy set by ${source}`;
   if (status === undefined) {
     const certificate = certificateCodeOf(cause);

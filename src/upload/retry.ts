@@ -1,8 +1,11 @@
+import { setTimeout as sleep } from "node:timers/promises";
+import type { Layer, PartSource } from "./send.ts";
+
 /** Longest back-off between two attempts, in ms. `Retry-After` may ask for more. */
 export const MAX_BACKOFF_MS = 5 * 60_000;
 
-/** A server that asks for more than this is not taken at its word, in ms. */
-export const MAX_RETRY_AFTER_MS = 24 * 3_600_000;
+/** A wait longer than this ends the run instead; the sessions stay pending. In ms. */
+export const MAX_WAIT_IN_RUN_MS = 5 * 60_000;
 
 /**
  * How long to wait before retry number `retry` (0 is the first), in ms: full jitter
@@ -14,21 +17,33 @@ export function backoffMs(retry: number, baseMs: number, random: () => number): 
   return Math.round(random() * Math.min(MAX_BACKOFF_MS, baseMs * 2 ** retry));
 }
 
-const IMF_FIXDATE =
-  /^(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun), \d{2} (?:Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec) \d{4} \d{2}:\d{2}:\d{2} GMT$/;
+export interface RetryOptions {
+  /** Retries after the first attempt. */
+  readonly retryAttempts: number;
+  readonly retryBackoffMs: number;
+  readonly signal: AbortSignal;
+  readonly random: () => number;
+  /** Told why an attempt failed and how long the next one waits, in ms. */
+  readonly onRetry?: (source: PartSource, reason: string, waitMs: number) => void;
+}
 
 /**
- * The wait that a `Retry-After` value asks for, in ms: seconds or an HTTP date
- * (RFC 9110, 10.2.3). Undefined when it is malformed or absurd; a date in the
- * past is 0.
+ * Tries again what may pass, after a back-off. When the retries are exhausted, or the API asks
+ * for a longer wait than a run may last, the last `retry` is the outcome.
  *
- * @param now ms since the epoch
+ * @throws the signal's reason
  */
-export function parseRetryAfter(value: string | undefined, now: number): number | undefined {
-  const text = value?.trim() ?? "";
-  let wait: number;
-  if (/^\d{1,9}$/.test(text)) wait = Number(text) * 1000;
-  else if (IMF_FIXDATE.test(text)) wait = Math.max(0, Date.parse(text) - now);
-  else return undefined;
-  return wait <= MAX_RETRY_AFTER_MS ? wait : undefined;
+export function retrying(options: RetryOptions): Layer {
+  const { retryAttempts, retryBackoffMs, signal, random, onRetry } = options;
+  return (send) => async (source, coding) => {
+    for (let retry = 0; ; retry++) {
+      const outcome = await send(source, coding);
+      if (outcome.kind !== "retry" || retry >= retryAttempts) return outcome;
+      const { reason, waitMs = 0 } = outcome;
+      if (waitMs > MAX_WAIT_IN_RUN_MS) return outcome;
+      const backoff = backoffMs(retry, retryBackoffMs, random);
+      onRetry?.(source, reason, Math.max(waitMs, backoff));
+      await sleep(backoff, undefined, { signal });
+    }
+  };
 }

@@ -1,21 +1,18 @@
 import type { SurveyedSession } from "../discovery/examine.ts";
 import { LedgerError } from "../ledger/files.ts";
-import { digest, type Ledger } from "../ledger/ledger.ts";
-import type { PlannedPart, StreamRecord } from "../ledger/records.ts";
+import type { Ledger } from "../ledger/ledger.ts";
+import type { PlannedPart } from "../ledger/records.ts";
 import { newestSent, type TargetRecords } from "../ledger/target.ts";
 import { type LineCounts, sentLines } from "../lines/entry.ts";
+import { halvePart, type RefusedPart } from "../planning/halve.ts";
 import type { PlannedSession, PlannedStream } from "../planning/parts.ts";
 import type { Receipt } from "../protocol/wire.ts";
 import { describeReadFailure, SourceChangedError } from "../shared/problem.ts";
 import { isAtRest } from "../stores/at-rest.ts";
-import { type Reader, START, type Stream } from "../stores/store.ts";
-import {
-  type Delivered,
-  MAX_WAIT_IN_RUN_MS,
-  type PartResult,
-  type SendOptions,
-  sendPart,
-} from "./part.ts";
+import { START } from "../stores/store.ts";
+import { MAX_WAIT_IN_RUN_MS } from "./retry.ts";
+import type { Delivered, PartOutcome } from "./send.ts";
+import type { SendPart } from "./sender.ts";
 
 /** What the API refuses as too large below this is not about the size of parts, in bytes of source. */
 const MIN_PART_LIMIT = 256 * 1024;
@@ -55,7 +52,8 @@ export interface UploadContext {
   readonly target: TargetRecords;
   readonly tally: SessionTally;
   readonly now: () => number;
-  readonly send: SendOptions;
+  readonly signal: AbortSignal;
+  readonly send: SendPart;
 }
 
 /** `later`: it stays pending. `restart`: it begins anew, and has to be planned again. */
@@ -81,7 +79,7 @@ export async function uploadSession(
     }
     if (behind !== undefined) throw behind;
   } catch (error) {
-    if (context.send.signal.aborted || error instanceof LedgerError) throw error;
+    if (context.signal.aborted || error instanceof LedgerError) throw error;
     const { message } = describeReadFailure(error);
     if (error instanceof SourceChangedError) {
       tally.postponed(session, message);
@@ -101,27 +99,23 @@ async function uploadStream(
   context: UploadContext,
 ): Promise<SessionResult> {
   const { agentId, sessionId, key } = session;
-  const reader = await store.open(stream, context.send.signal);
+  const { source, signature, bytes } = stream;
+  const reader = await store.open(stream, context.signal);
   try {
     let refused: number | undefined;
     for (;;) {
       const part = record.parts?.[0];
       const { position: start, generation } = record;
       if (part === undefined || start.offset >= until) {
-        const { source, signature, bytes } = stream;
         if (whole && isAtRest(stream, context.now())) {
           context.target.setIdle(key, source, { signature, bytes });
         }
         return "done";
       }
-      const source = { reader, start, part, generation, agentId, sessionId };
-      const result = await sendPart(source, context.send);
-      if (result.kind === "too-large") refused = part.bytes;
-      const next = await settle(
-        result,
-        { session, stream, record, part, reader, refused },
-        context,
-      );
+      const outcome = await context.send({ reader, start, part, generation, agentId, sessionId });
+      if (outcome.kind === "too-large") refused = part.bytes;
+      const sent = { session, key, source, record, part, reader, refused };
+      const next = await recordOutcome(outcome, sent, context);
       if (next !== "continue") return next;
     }
   } finally {
@@ -129,63 +123,60 @@ async function uploadStream(
   }
 }
 
-interface InFlight {
+/** A stream's first part, which was sent. */
+interface SentPart extends RefusedPart {
   readonly session: SurveyedSession;
-  readonly stream: Stream;
-  readonly record: StreamRecord;
-  readonly part: PlannedPart;
-  readonly reader: Reader;
   /** Size of the last part of the stream that was too large for the API, in bytes of source. */
   readonly refused: number | undefined;
 }
 
 /** Records what came of a part. */
-async function settle(
-  result: PartResult,
-  inFlight: InFlight,
+async function recordOutcome(
+  outcome: PartOutcome,
+  sent: SentPart,
   context: UploadContext,
 ): Promise<"continue" | Exclude<SessionResult, "done">> {
-  const { tally, target, now } = context;
-  const { session, stream } = inFlight;
-  switch (result.kind) {
+  const { ledger, tally, target, now } = context;
+  const { session, source } = sent;
+  switch (outcome.kind) {
     case "delivered":
-      await confirm(result, inFlight, context);
-      return goOnAbove(result.receipt, session, context);
+      await confirm(outcome, sent, context);
+      return goOnAbove(outcome.receipt, session, context);
     case "too-large":
-      if (await halve(inFlight, context)) return "continue";
-      return putAside(result.reason, inFlight, context);
+      if (await halvePart(ledger, target, sent)) return "continue";
+      return putAside(outcome.reason, sent, context);
     case "aside":
-      if (result.status === CONFLICT && target.mayRestart(session.key, "restartedAt")) {
-        target.restart(session.key, stream.source, START);
+      if (outcome.status === CONFLICT && target.mayRestart(session.key, "restartedAt")) {
+        target.restart(session.key, source, START);
         tally.restarted(session);
         return "restart";
       }
-      return putAside(result.reason, inFlight, context);
+      return putAside(outcome.reason, sent, context);
     case "not-found":
       // It was told apart from the address before, when it was put aside.
       if (target.session(session.key)?.aside !== undefined) {
-        return putAside(result.reason, inFlight, context);
+        return putAside(outcome.reason, sent, context);
       }
-      tally.notFound(session, result);
+      tally.notFound(session, outcome);
       return "later";
-    case "spent":
-      if (result.waitMs !== undefined) {
-        target.setNotBefore(Math.max(target.notBefore ?? 0, now() + result.waitMs));
+    case "retry":
+      if (outcome.waitMs !== undefined) {
+        target.setNotBefore(Math.max(target.notBefore ?? 0, now() + outcome.waitMs));
       }
-      tally.spent(session, result.reason);
-      if ((result.waitMs ?? 0) > MAX_WAIT_IN_RUN_MS) {
-        tally.stop ??= { kind: "unreachable", reason: result.reason };
+      tally.spent(session, outcome.reason);
+      if ((outcome.waitMs ?? 0) > MAX_WAIT_IN_RUN_MS) {
+        tally.stop ??= { kind: "unreachable", reason: outcome.reason };
       }
       return "later";
     default:
-      tally.stop ??= result;
+      tally.stop ??= outcome;
       return "later";
   }
 }
 
 function putAside(
   reason: string,
-  { session }: InFlight,
+  { session }: SentPart,
   { target, tally }: UploadContext,
 ): "failed" {
   target.putAside(session.key, reason);
@@ -195,10 +186,10 @@ function putAside(
 
 async function confirm(
   { receipt, counts, lastEntry }: Delivered,
-  { session, stream, part, refused }: InFlight,
+  { session, key, source, part, refused }: SentPart,
   { ledger, target, tally }: UploadContext,
 ): Promise<void> {
-  target.confirm(session.key, stream.source, {
+  target.confirm(key, source, {
     lines: sentLines(counts),
     messages: counts.messages,
     rejected: receipt.rejected,
@@ -228,54 +219,4 @@ function goOnAbove(
   target.restartAbove(key, newestGeneration);
   target.clearAside(key);
   return "restart";
-}
-
-/**
- * Replaces a part that is too large for the API by two, or a single line by its
- * length, and writes that down before it is sent. False when there is nothing
- * left to make smaller.
- */
-async function halve(
-  { session: { key }, stream: { source }, record, part, reader }: InFlight,
-  { ledger, target }: UploadContext,
-): Promise<boolean> {
-  if (part.omitted !== undefined) return false;
-  const from = record.position.offset;
-  const half = Math.max(1, Math.floor(part.bytes / 2));
-  let cut = await reader.cut(from, { maxBytes: half });
-  if (cut.kind === "over") cut = await reader.cut(from, { maxBytes: cut.bytes });
-  if (cut.kind !== "range") throw new SourceChangedError("it became shorter while it was sent");
-  const keyOf = (suffix: string): string => digest([part.idempotencyKey, suffix]);
-  const { end, fingerprint, bytes } = cut;
-  const room = part.bytes - bytes;
-  const rest = end < part.end ? await reader.cut(end, { maxBytes: room }) : null;
-  const first = { ...part, end, fingerprint, bytes, idempotencyKey: keyOf("first") };
-  const second = { ...part, bytes: room, idempotencyKey: keyOf("rest") };
-  if (cut.blank === true) {
-    // White space in front has no line to send: the position moves over it.
-    target.skip(key, source, { offset: end, fingerprint });
-    target.replacePart(key, source, [second]);
-  } else if (rest === null) {
-    const omitted = await lengthOfLine(reader, from, part.end);
-    const line = { ...part, idempotencyKey: keyOf("omitted"), omitted };
-    target.replacePart(key, source, [line]);
-  } else if (rest.kind === "range" && rest.blank === true) {
-    // White space behind has none either; whatever comes next begins with it.
-    target.replacePart(key, source, [first]);
-  } else {
-    target.replacePart(key, source, [first, second]);
-  }
-  await ledger.save();
-  return true;
-}
-
-/** Bytes of the one line in a range, without the newline, which a last line may lack. */
-async function lengthOfLine(reader: Reader, from: number, end: number): Promise<number> {
-  let bytes = 0;
-  let last: number | undefined;
-  for await (const block of reader.read(from, end)) {
-    bytes += block.length;
-    last = block.at(-1);
-  }
-  return last === 0x0a ? bytes - 1 : bytes;
 }

@@ -2,7 +2,7 @@ import fc from "fast-check";
 import { expect, test } from "vitest";
 import { classifyAnswer } from "../../src/upload/classify.ts";
 import { parseReceipt } from "../../src/upload/receipt.ts";
-import { MAX_RETRY_AFTER_MS, parseRetryAfter } from "../../src/upload/retry.ts";
+import { MAX_RETRY_AFTER_MS, parseRetryAfter } from "../../src/upload/retry-after.ts";
 
 const NOW = Date.parse("2026-11-22T12:00:00Z");
 

@@ -11,7 +11,7 @@ import { START } from "../../src/stores/store.ts";
 import type { Body } from "../../src/upload/body.ts";
 import { type Client, createClient } from "../../src/upload/client.ts";
 import { CodingChoice } from "../../src/upload/coding.ts";
-import { Pacer, sendPart } from "../../src/upload/part.ts";
+import { createSender } from "../../src/upload/sender.ts";
 import { type Behaviour, startFaultServer } from "../support/fault-server.ts";
 import { API_KEY, Lab } from "../support/lab.ts";
 import { startProxyServer } from "../support/proxy-server.ts";
@@ -527,24 +527,28 @@ test("P44: a receipt that comes before the whole part has been sent is no receip
     capturedAt: "2026-11-22T12:00:00.000Z",
   };
   const { omitted: _, ...planned } = part;
-  const result = await sendPart(
-    { reader, start: START, part: planned, generation: 1, agentId: "main", sessionId: "abc" },
-    {
-      client,
-      pacer: new Pacer(),
-      codings: new CodingChoice(undefined),
-      deploymentId: "d",
-      projectId: "p",
-      retryAttempts: 1,
-      retryBackoffMs: 0,
-      signal: new AbortController().signal,
-      now: Date.now,
-      random: () => 0,
-    },
-  );
+  const send = createSender({
+    client,
+    codings: new CodingChoice(undefined),
+    deploymentId: "d",
+    projectId: "p",
+    retryAttempts: 1,
+    retryBackoffMs: 0,
+    signal: new AbortController().signal,
+    now: Date.now,
+    random: () => 0,
+  });
+  const result = await send({
+    reader,
+    start: START,
+    part: planned,
+    generation: 1,
+    agentId: "main",
+    sessionId: "abc",
+  });
   await reader.close();
   expect(result).toMatchObject({
-    kind: "spent",
+    kind: "retry",
     reason: "answered before the whole part had been sent",
   });
 });

@@ -1,10 +1,6 @@
 import { expect, test } from "vitest";
-import {
-  backoffMs,
-  MAX_BACKOFF_MS,
-  MAX_RETRY_AFTER_MS,
-  parseRetryAfter,
-} from "../../src/upload/retry.ts";
+import { backoffMs, MAX_BACKOFF_MS } from "../../src/upload/retry.ts";
+import { MAX_RETRY_AFTER_MS, parseRetryAfter } from "../../src/upload/retry-after.ts";
 
 const NOW = Date.parse("2026-11-22T12:00:00Z");
 
