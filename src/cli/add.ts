@@ -19,6 +19,16 @@ interface SyncFlags {
   readonly agent?: string;
 }
 
+interface ForgetFlags {
+  readonly session?: string[];
+  readonly agent?: string;
+  readonly all?: true;
+  readonly remote?: true;
+  readonly undo?: true;
+  readonly yes?: true;
+  readonly json?: true;
+}
+
 interface ReceiveFlags {
   readonly port: string;
   readonly dir?: string;
@@ -34,6 +44,16 @@ Exit codes:
   3    the API refused or could not be reached, or another process is uploading
   130  interrupted
 `;
+
+const FORGET_HELP = `
+What is forgotten is what there is now. To keep new sessions here as well, use
+filter.agents.deny and filter.sessions.deny.
+
+Examples:
+  openclaw influxion forget --session agent:main:tmp-x
+  openclaw influxion forget --agent scratch --remote
+  openclaw influxion forget --undo --session main/7f3c
+${EXIT_CODES}`;
 
 const RECEIVE_HELP = `
 Other users of this machine can see --key in the list of processes (ps). Set the
@@ -55,12 +75,15 @@ Examples:
   openclaw influxion status            what is uploaded, waiting, skipped and failing
   openclaw influxion sync --dry-run    what would be sent, without sending it
   openclaw influxion sync --all        send everything now
+  openclaw influxion forget --session <name> --remote
+                                       never send it again, and delete what was sent
   openclaw influxion receive           try it without an API key, on this machine
 `,
     );
 
   addStatus(influxion, context);
   addSync(influxion, context);
+  addForget(influxion, context);
   addReceive(influxion);
 }
 
@@ -135,6 +158,56 @@ ${EXIT_CODES}`,
           all: flags.all === true,
           agentId: flags.agent,
           run: (options) => runner.run(options),
+          terminal: TERMINAL,
+          signal,
+          now: Date.now,
+          random: Math.random,
+        });
+      });
+    });
+}
+
+function addForget(influxion: Command, context: CommandContext): void {
+  influxion
+    .command("forget")
+    .description("Never send sessions again and, with --remote, have the API delete them")
+    .option("--session <name...>", "these sessions, each by id, key, label or <agent>/<id>")
+    .option("--agent <name>", "all sessions of this agent that there are now")
+    .option("--all", "all sessions that there are now")
+    .option("--remote", "also ask the API to delete what it has of them")
+    .option("--undo", "send them again, from their beginning")
+    .option("--yes", "do not ask first")
+    .option("--json", "print one JSON document")
+    .addHelpText("after", FORGET_HELP)
+    .action(async (flags: ForgetFlags) => {
+      const [
+        { forget },
+        { asker },
+        { readConfig },
+        { resolveApiKey, hostProxyOf },
+        { readLayout },
+      ] = await Promise.all([
+        import("./forget.ts"),
+        import("./confirm.ts"),
+        import("../config/config.ts"),
+        import("../openclaw/host.ts"),
+        import("../stores/layout.ts"),
+      ]);
+      await interruptible(async (signal) => {
+        process.exitCode = await forget({
+          stateDir: context.stateDir(),
+          layout: readLayout(context.hostConfig),
+          config: readConfig(context.pluginConfig()),
+          apiKey: (key) => resolveApiKey(key, context.hostConfig),
+          proxy: hostProxyOf(context.hostConfig),
+          sessions: flags.session,
+          agent: flags.agent,
+          all: flags.all === true,
+          remote: flags.remote === true,
+          undo: flags.undo === true,
+          yes: flags.yes === true,
+          json: flags.json === true,
+          ask: asker({ input: process.stdin, output: process.stderr }),
           terminal: TERMINAL,
           signal,
           now: Date.now,

@@ -1,5 +1,5 @@
 import type { UnmatchedPattern } from "../config/filter.ts";
-import { describeOwner } from "../ledger/lock.ts";
+import { describeOwner, type LockOwner } from "../ledger/lock.ts";
 import type { RunEvents } from "../run/options.ts";
 import { noteWords, type RunReport } from "../run/report.ts";
 import type { Problem } from "../shared/problem.ts";
@@ -35,7 +35,7 @@ export class Progress {
       err.write(`${text}\n`);
     };
     this.events = {
-      onWait: (owner) => say(`Waiting: ${plain(describeOwner(owner))}.`),
+      onWait: (owner) => say(describeWait(owner)),
       onPlan: (plan) => {
         planned += plan.length;
       },
@@ -57,6 +57,10 @@ export class Progress {
   end(): void {
     this.#line.clear();
   }
+}
+
+export function describeWait(owner: LockOwner): string {
+  return `Waiting: ${plain(describeOwner(owner))}.`;
 }
 
 export interface SummaryOptions {
@@ -111,6 +115,10 @@ export function summary(
   if (invalidUtf8 > 0)
     lines.push(`${count(invalidUtf8, "line")} had bytes that are not UTF-8; they were replaced.`);
   if (rejected > 0) lines.push(paint("yellow", `${notTaken(rejected)}.`));
+  const { deletions } = report;
+  if (deletions !== undefined && deletions.done > 0) {
+    lines.push(`The API deleted what it had of ${count(deletions.deleted, "session")}.`);
+  }
   const troubles = (one: RunReport): string[] => [
     ...failureLines(one, terminal),
     ...noteLines(one),

@@ -1,7 +1,7 @@
 import type { Filter, FilterName, NameVerdict, SessionNames } from "../config/filter.ts";
+import { MAX_ASIDE_MS } from "../ledger/backoff.ts";
 import { sessionKey } from "../ledger/ledger.ts";
 import type { SessionRecord } from "../ledger/records.ts";
-import { MAX_ASIDE_MS } from "../ledger/target.ts";
 import { isAhead } from "../shared/clock.ts";
 import {
   describeReadFailure,
@@ -34,7 +34,7 @@ export type SessionState =
   | { readonly kind: "uploaded"; readonly growing: boolean }
   /** `settling`: the host is rewriting it, or it is not read to its end; it is looked at again later. */
   | { readonly kind: "pending"; readonly bytes: number; readonly settling: boolean }
-  | { readonly kind: "skipped"; readonly filter: FilterName }
+  | { readonly kind: "skipped"; readonly filter: FilterName | "forget" }
   | { readonly kind: "failing"; readonly reason: string; readonly retryAt?: number };
 
 export interface SurveyedSession {
@@ -95,7 +95,7 @@ async function stateByReading(
     options.signal?.throwIfAborted();
     const state = stateByFailure(options, candidate, known, error);
     if (state !== null) return { state };
-    options.target.forget(candidate.key);
+    options.target.drop(candidate.key);
     const { code, message } = describeReadFailure(error);
     problems.push({ code, agentId: candidate.agentId, message });
     return null;
@@ -157,6 +157,7 @@ function stateBeforeReading(
   { key, agent, sessionId, streams }: Candidate,
 ): SessionState | null {
   target.found(key);
+  if (target.session(key)?.forgottenAt !== undefined) return { kind: "skipped", filter: "forget" };
   const byName = stateByName(filter.byName(agent.names, namesOf(sessionId, streams)));
   if (byName !== null) return byName;
   const known = target.session(key);

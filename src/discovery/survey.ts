@@ -72,7 +72,7 @@ export async function askByName({
   return verdicts;
 }
 
-interface AgentListing {
+export interface AgentListing {
   readonly sessions: ReadonlyMap<string, FoundStream[]>;
   readonly filled: readonly Store[];
   readonly problems: readonly Problem[];
@@ -84,7 +84,8 @@ const UNREAD: RelatedNames = {
   unknown: "the database of its agent, which may name it, cannot be read",
 };
 
-async function listAgent(
+/** The sessions of one agent, with all that they are called. */
+export async function listAgent(
   { agentId, stores, failures: known }: Agent,
   signal: AbortSignal | undefined,
 ): Promise<AgentListing> {

@@ -81,6 +81,8 @@ export interface SessionData {
   restartedAt?: number;
   /** When it last did because the API had a newer generation than the ledger. */
   overtakenAt?: number;
+  /** When the session was forgotten, in ms since the epoch: nothing of it is sent, whatever becomes of it. */
+  forgottenAt?: number;
   /** How often the session was found missing since it was last there, and when last, in ms since the epoch. */
   missing?: { times: number; at: number };
   /** Lines that arrived and were not taken, and lines of which only the length was sent. */
@@ -108,6 +110,7 @@ function isSessionRecord(value: unknown): value is SessionData {
     isOptional(value.aside, isAside) &&
     isOptional(value.restartedAt, isCount) &&
     isOptional(value.overtakenAt, isCount) &&
+    isOptional(value.forgottenAt, isCount) &&
     isOptional(value.missing, isMissing) &&
     isOptional(value.rejected, isCount) &&
     isOptional(value.omitted, isCount)

@@ -1,4 +1,6 @@
 import type { Position, Searched } from "../stores/store.ts";
+import { retryTime } from "./backoff.ts";
+import { addDeletion, isWithin, putOff, withoutDeletions } from "./deletions.ts";
 import type {
   Counted,
   Idle,
@@ -9,7 +11,7 @@ import type {
   StreamData,
   StreamRecord,
 } from "./records.ts";
-import type { Target, TargetData } from "./schema.ts";
+import type { Deletion, DeletionData, DeletionScope, Target, TargetData } from "./schema.ts";
 
 /**
  * A session is forgotten when it was found missing this often, at times at least so far
@@ -21,10 +23,6 @@ export const MISSING_EVERY_MS = 8 * 3_600_000;
 
 /** Least time between two restarts of a session for the same reason, in ms: each sends all of it again. */
 const RESTART_EVERY_MS = 7 * 24 * 3_600_000;
-
-/** First and longest time until a session that was put aside is tried again, in ms. */
-const ASIDE_MS = 3_600_000;
-export const MAX_ASIDE_MS = 24 * ASIDE_MS;
 
 /** A place in the queue, to be given back when a run did not come to the session. */
 export interface Turn {
@@ -85,6 +83,11 @@ export class TargetRecords {
     return this.#data.partLimit;
   }
 
+  /** What the API has not confirmed yet. */
+  get deletions(): readonly Deletion[] {
+    return this.#data.deletions ?? [];
+  }
+
   /** The session is there. */
   found(key: string): void {
     delete this.#data.sessions[key]?.missing;
@@ -93,24 +96,74 @@ export class TargetRecords {
   /** The session is not there, although all of its agent was looked at; see {@link MISSING_TIMES}. */
   missed(key: string): void {
     const session = this.#data.sessions[key];
-    if (session === undefined) return;
+    // What was forgotten may come back, from a backup, after any time.
+    if (session === undefined || session.forgottenAt !== undefined) return;
     const { times, at } = session.missing ?? { times: 0, at: Number.NEGATIVE_INFINITY };
     const now = this.#now();
     // A clock that was set back says that it was ahead: what was counted by it does not count.
     if (now < at) session.missing = { times: 1, at: now };
     else if (now - at < MISSING_EVERY_MS) return;
-    else if (times + 1 >= MISSING_TIMES) this.forget(key);
+    else if (times + 1 >= MISSING_TIMES) this.drop(key);
     else session.missing = { times: times + 1, at: now };
   }
 
-  forget(key: string): void {
+  drop(key: string): void {
     delete this.#data.sessions[key];
+  }
+
+  /**
+   * Nothing of the session is sent any more, and of its record only that is left, with the
+   * highest generation that a server can hold of it.
+   */
+  forget(key: string): void {
+    const { generations } = this.#session(key);
+    const forgottenAt = Math.floor(this.#now());
+    const through = Math.max(forgottenAt, generations - 1, newestSent(this.#session(key)));
+    const streams = {};
+    this.#data.sessions[key] = { generations: through + 1, sent: through, streams, forgottenAt };
+  }
+
+  /** The session goes again, all of it, as a new generation. */
+  remember(key: string): void {
+    delete this.#data.sessions[key]?.forgottenAt;
+  }
+
+  /** Writes down that the API is to delete what it holds, up to what may have been sent by now. */
+  planDeletion(scope: DeletionScope): void {
+    const { agentId, sessionId } = scope;
+    const known = Object.entries(this.#data.sessions).filter(([key]) => isWithin(key, scope));
+    const sent = known.map(([, session]) => Math.max(session.generations - 1, newestSent(session)));
+    const through = sent.reduce((most, next) => Math.max(most, next), Math.floor(this.#now()));
+    this.#setDeletions(addDeletion(this.deletions, { ...scope, through }));
+    // Sessions that are not known yet must not begin with what a server takes for deleted.
+    if (agentId === undefined || sessionId === undefined) {
+      this.#data.leastGeneration = Math.max(this.#data.leastGeneration ?? 0, through + 1);
+    }
+  }
+
+  /** Nobody wants any more what is within the scope. */
+  cancelDeletions(scope: DeletionScope): void {
+    this.#setDeletions(withoutDeletions(this.deletions, scope));
+  }
+
+  /** The API has confirmed it. */
+  confirmDeletion(deletion: Deletion): void {
+    this.#setDeletions(this.deletions.filter((one) => one !== deletion));
+  }
+
+  /** Leaves the deletion alone for a while: each time it fails again, for twice as long. */
+  putOffDeletion(deletion: Deletion, reason: string): void {
+    const now = this.#now();
+    this.#setDeletions(
+      this.deletions.map((one) => (one === deletion ? putOff(one, reason, now) : one)),
+    );
   }
 
   /** Starts a stream of a session from line 0, as a generation of its own. */
   begin(key: string, source: string, store: StreamRecord["store"], start: Position): StreamRecord {
     const session = this.#session(key);
-    const generation = Math.max(session.generations, Math.floor(this.#now()));
+    const least = Math.max(session.generations, this.#data.leastGeneration ?? 0);
+    const generation = Math.max(least, Math.floor(this.#now()));
     session.generations = generation + 1;
     return this.continueAt(key, source, { store, generation, position: start });
   }
@@ -252,7 +305,7 @@ export class TargetRecords {
       reason,
       since: since ?? now,
       attempts: before + 1,
-      retryAt: now + Math.min(MAX_ASIDE_MS, ASIDE_MS * 2 ** before),
+      retryAt: retryTime(before, now),
     };
   }
 
@@ -280,6 +333,11 @@ export class TargetRecords {
     this.#data.partLimit = bytes;
   }
 
+  #setDeletions(deletions: readonly Deletion[]): void {
+    if (deletions.length === 0) delete this.#data.deletions;
+    else this.#data.deletions = deletions as DeletionData[];
+  }
+
   #session(key: string): SessionData {
     this.#data.sessions[key] ??= { generations: 0, streams: {} };
     return this.#data.sessions[key];
@@ -304,10 +362,11 @@ export function withoutUnbegun(target: TargetData): TargetData {
   return { ...target, sessions: Object.fromEntries(sessions) };
 }
 
-/** Whether anything of a session was sent, planned, counted, or found not to be worth another scan. */
-function isWorthKeeping({ streams, servedAt, aside }: SessionData): boolean {
+/** Whether anything of a session was sent, planned, counted, forgotten, or found not to be worth another scan. */
+function isWorthKeeping({ streams, servedAt, sent, aside }: SessionData): boolean {
   return (
     servedAt !== undefined ||
+    sent !== undefined ||
     aside !== undefined ||
     Object.values(streams).some(
       ({ position, parts, idle, counted, searched }) =>

@@ -2,7 +2,7 @@ import { setImmediate } from "node:timers/promises";
 import { formatConfigProblem, MINIMAL_CONFIG, readConfig } from "../config/config.ts";
 import type { IdleCache } from "../run/idle-cache.ts";
 import { noteRun } from "../run/last-run.ts";
-import { isOfRun, noteWords, type RunReport, troubleKey } from "../run/report.ts";
+import { isLogged, noteWords, type RunReport, troubleKey } from "../run/report.ts";
 import { LockedError, type Problem } from "../shared/problem.ts";
 import { plain } from "../shared/text.ts";
 import { readLayout } from "../stores/layout.ts";
@@ -121,7 +121,7 @@ function tell({ logger, serviceHealth }: GatewayContext, report: RunReport, told
   for (const note of report.failures.slice(0, MAX_LOGGED)) {
     logger.warn(`influxion: failing: ${noteWords(note)}`);
   }
-  const met = told.fresh(report.problems.filter(isOfRun));
+  const met = told.fresh(report.problems.filter(isLogged));
   for (const { agentId = "", sessionId = "", message } of met.slice(0, MAX_LOGGED)) {
     logger.warn(`influxion: ${noteWords({ agentId, sessionId, reason: message })}`);
   }

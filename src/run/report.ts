@@ -1,5 +1,6 @@
 import type { Problem } from "../shared/problem.ts";
 import { plain } from "../shared/text.ts";
+import type { DeletionReport } from "./deletions.ts";
 
 /** Failures that are told one by one; the others are counted. */
 export const MAX_TOLD = 50;
@@ -34,6 +35,11 @@ export function troubleKey({ code, agentId = "", sessionId = "" }: Problem): str
 /** What only the run that met it can tell; all else is found again by whoever looks. */
 export function isOfRun({ code }: Problem): boolean {
   return code.startsWith("LEDGER_") || code === "SESSION_RESTARTED";
+}
+
+/** What is told in the Gateway's log. */
+export function isLogged(problem: Problem): boolean {
+  return isOfRun(problem) || problem.code === "DELETION_PENDING";
 }
 
 /** What one run did. Plain data: it is printed, kept for `status` and given out as JSON. */
@@ -75,6 +81,8 @@ export interface RunReport {
   /** Sessions that wait for the next run although it was their turn; at most {@link MAX_TOLD}. */
   readonly postponed: readonly SessionNote[];
   readonly problems: readonly Problem[];
+  /** What the API was asked to delete; absent when that is nothing. */
+  readonly deletions?: DeletionReport;
   /** What the API answered: its receipts added up, or why it took no more. */
   readonly lastAnswer?: string;
   readonly warnings: readonly string[];

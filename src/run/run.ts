@@ -24,6 +24,7 @@ import type { Problem } from "../shared/problem.ts";
 import { type Agents, findAgents } from "../stores/agents.ts";
 import { isAtRest } from "../stores/at-rest.ts";
 import { MAX_RETRY_AFTER_MS } from "../upload/retry-after.ts";
+import { describePending, sendDeletions } from "./deletions.ts";
 import type { RunOptions } from "./options.ts";
 import type { RunReport } from "./report.ts";
 import { limitsOf, planOptions, upload } from "./rounds.ts";
@@ -70,10 +71,24 @@ async function findAndUpload(options: UploaderOptions): Promise<RunReport> {
   const sessions = await upload(options, surveyOptions, found, () => askAgain(options, filter));
   signal.throwIfAborted();
   await record(options);
+  // Where nothing arrives, nothing is deleted either.
+  if (tally.stop === null) await deletePending(options);
   tally.countStates({ ...found, sessions });
   const settled =
     tally.parts === 0 && ledger.problems.length === 0 && isSettled(found, target, tally.startedAt);
   return { ...tally.finish(null, now(), settled), ...foundIn(agents, found) };
+}
+
+/** Asks the API for what it was to delete and has not confirmed. */
+async function deletePending(options: UploaderOptions): Promise<void> {
+  const report = await sendDeletions({ ...options, onRetry: undefined });
+  options.tally.deletions = report;
+  if (report.pending === 0) return;
+  const reason = report.reason ?? options.target.deletions[0]?.failed?.reason;
+  options.tally.problems.push({
+    code: "DELETION_PENDING",
+    message: describePending(report.pending, reason),
+  });
 }
 
 /** Leaves to the next run what this one found out about sessions and key. */
@@ -150,8 +165,9 @@ function isSettled(
       const isDone = state.kind === "skipped" || (state.kind === "uploaded" && !state.growing);
       return isDone && isAtRest({ changedAt }, now);
     }) &&
-    // One that vanished is forgotten in the end.
-    Object.values(target.sessions).every(({ missing }) => missing === undefined)
+    // One that vanished is dropped in the end.
+    Object.values(target.sessions).every(({ missing }) => missing === undefined) &&
+    target.deletions.length === 0
   );
 }
 

@@ -58,6 +58,12 @@ export interface Client {
    * @throws what the transport or the body's source threw, {@link IdleTimeoutError}, or the signal's reason
    */
   send(attempt: Attempt): Promise<AttemptResult>;
+  /**
+   * Asks once for a deletion.
+   * @param query what is to be deleted, see docs/wire.md
+   * @throws what the transport threw, {@link IdleTimeoutError}, or the signal's reason
+   */
+  delete(query: URLSearchParams, signal: AbortSignal): Promise<Answer>;
   /** Whether an earlier request on this client was answered, so that a connection may be a reused one. */
   readonly hasConnected: boolean;
   /** Ends every connection at once. */
@@ -75,61 +81,107 @@ export async function createClient(options: ClientOptions): Promise<Client> {
   const headers = {
     ...route.headers,
     authorization: `Bearer ${apiKey}`,
-    "content-type": "application/x-ndjson",
     accept: "application/json",
     "accept-encoding": "identity",
     "user-agent": `influxion-openclaw/${version} node/${process.versions.node}`,
   };
   const connecting = `connecting${proxy === null ? "" : ` through the proxy set by ${proxy.source}`}`;
   let hasConnected = false;
+  const ask = async (exchange: Exchange): Promise<Answer> => {
+    const answer = await answerTo(route, exchange, new IdleWatch(timeoutMs, connecting));
+    hasConnected = true;
+    return answer;
+  };
 
   return {
     get hasConnected() {
       return hasConnected;
     },
-    async send({ idempotencyKey, generation, firstLine, body, signal, onBytes }) {
-      const idle = new IdleWatch(timeoutMs, connecting);
-      const stop = AbortSignal.any([signal, idle.signal]);
+    async send(attempt) {
+      let isSent = false;
       let bodySent = false;
-      try {
-        const answered = request(route.dispatcher, {
-          origin: route.origin,
-          path: route.path,
-          method: "POST",
-          headers: {
-            ...headers,
-            "content-encoding": body.coding,
-            "idempotency-key": idempotencyKey,
-            [GENERATION_HEADER]: String(generation),
-            [FIRST_LINE_HEADER]: String(firstLine),
-          },
-          body: watched(body, idle, onBytes, () => {
-            bodySent = true;
-          }) as unknown as Dispatcher.DispatchOptions["body"] & null,
-          signal: stop,
-          // The watch above is the one idle limit; undici's timers know nothing of a body's progress.
-          headersTimeout: 0,
-          bodyTimeout: 0,
-        });
-        // undici hears the signal only once there is a connection.
-        const response = await Promise.race([answered, aborted(stop)]);
-        idle.moved("reading the answer");
-        const sentBefore = bodySent;
-        const answer = { ...(await readAnswer(response)), proxy: route.proxy };
-        hasConnected = true;
-        return { answer, bodySent: sentBefore };
-      } catch (error) {
-        if (stop.aborted) throw stop.reason;
-        throw error;
-      } finally {
-        idle.stop();
-      }
+      const { body, signal, onBytes } = attempt;
+      const answer = await ask({
+        method: "POST",
+        path: route.path,
+        headers: { ...headers, ...headersOf(attempt) },
+        signal,
+        body: (idle) =>
+          watched(body, idle, onBytes, () => {
+            isSent = true;
+          }),
+        onAnswer: () => {
+          bodySent = isSent;
+        },
+      });
+      return { answer, bodySent };
+    },
+    delete(query, signal) {
+      // Without a body: that of a DELETE may be refused on the way (RFC 9110, 9.3.5).
+      return ask({ method: "DELETE", path: `${route.path}?${query}`, headers, signal });
     },
     async close() {
       closing.abort();
       await route.dispatcher.destroy();
     },
   };
+}
+
+function headersOf({
+  body,
+  idempotencyKey,
+  generation,
+  firstLine,
+}: Attempt): Readonly<Record<string, string>> {
+  return {
+    "content-type": "application/x-ndjson",
+    "content-encoding": body.coding,
+    "idempotency-key": idempotencyKey,
+    [GENERATION_HEADER]: String(generation),
+    [FIRST_LINE_HEADER]: String(firstLine),
+  };
+}
+
+interface Exchange {
+  readonly method: "POST" | "DELETE";
+  readonly path: string;
+  readonly headers: Readonly<Record<string, string>>;
+  readonly signal: AbortSignal;
+  readonly body?: (idle: IdleWatch) => AsyncIterable<Buffer>;
+  /** Told when the answer begins. */
+  readonly onAnswer?: () => void;
+}
+
+/** The answer to one request, as a whole; `idle` ends it when nothing moves. */
+async function answerTo(
+  { dispatcher, origin, proxy }: Route,
+  { method, path, headers, signal, body, onAnswer }: Exchange,
+  idle: IdleWatch,
+): Promise<Answer> {
+  const stop = AbortSignal.any([signal, idle.signal]);
+  try {
+    const answered = request(dispatcher, {
+      origin,
+      path,
+      method,
+      headers,
+      body: (body?.(idle) ?? null) as unknown as Dispatcher.DispatchOptions["body"] & null,
+      signal: stop,
+      // The watch is the one idle limit; undici's timers know nothing of a body's progress.
+      headersTimeout: 0,
+      bodyTimeout: 0,
+    });
+    // undici hears the signal only once there is a connection.
+    const response = await Promise.race([answered, aborted(stop)]);
+    idle.moved("reading the answer");
+    onAnswer?.();
+    return { ...(await readAnswer(response)), proxy };
+  } catch (error) {
+    if (stop.aborted) throw stop.reason;
+    throw error;
+  } finally {
+    idle.stop();
+  }
 }
 
 /** Where a request is sent, so that it gets to the API. */

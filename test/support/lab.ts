@@ -3,6 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { Writable } from "node:stream";
 import { setTimeout as sleep } from "node:timers/promises";
+import { type ForgetOptions, forget } from "../../src/cli/forget.ts";
 import { status } from "../../src/cli/status.ts";
 import { type SyncOptions, sync } from "../../src/cli/sync.ts";
 import { type Config, readConfig } from "../../src/config/config.ts";
@@ -117,6 +118,32 @@ export class Lab implements AsyncDisposable {
         now: this.now,
         random: Math.random,
         run,
+        terminal,
+        ...rest,
+      }),
+    );
+  }
+
+  /** Yes to everything, unless `options` says otherwise. */
+  async forget(
+    options: Partial<ForgetOptions> & { overrides?: Record<string, unknown> } = {},
+  ): Promise<Spoken> {
+    const { overrides, ...rest } = options;
+    return spoken((terminal) =>
+      forget({
+        stateDir: this.stateDir,
+        layout: readLayout(this.hostConfig),
+        config: { ok: true, config: this.config(overrides) },
+        apiKey: (key) => Promise.resolve(key as string),
+        all: false,
+        remote: false,
+        undo: false,
+        yes: true,
+        json: false,
+        ask: null,
+        signal: new AbortController().signal,
+        now: this.now,
+        random: Math.random,
         terminal,
         ...rest,
       }),
