@@ -1,5 +1,8 @@
 import type { OpenClawPluginApi } from "openclaw/plugin-sdk/plugin-entry";
 import type { HostConfig } from "../openclaw/host.ts";
+import type { Setup } from "./setup.ts";
+import type { StatusFlags } from "./status.ts";
+import type { SyncFlags } from "./sync.ts";
 import type { Terminal } from "./terminal.ts";
 
 type Program = Parameters<Parameters<OpenClawPluginApi["registerCli"]>[0]>[0]["program"];
@@ -10,13 +13,6 @@ export interface CommandContext {
   readonly pluginConfig: () => unknown;
   /** The host's state directory; ask only inside of a command. */
   readonly stateDir: () => string;
-}
-
-interface SyncFlags {
-  readonly json?: true;
-  readonly dryRun?: true;
-  readonly all?: true;
-  readonly agent?: string;
 }
 
 interface ReceiveFlags {
@@ -64,6 +60,18 @@ Examples:
   addReceive(influxion);
 }
 
+async function setupOf({ stateDir, hostConfig, pluginConfig }: CommandContext): Promise<Setup> {
+  const [{ readConfig }, { readLayout }] = await Promise.all([
+    import("../config/config.ts"),
+    import("../stores/layout.ts"),
+  ]);
+  return {
+    stateDir: stateDir(),
+    layout: readLayout(hostConfig),
+    config: readConfig(pluginConfig()),
+  };
+}
+
 function addStatus(influxion: Command, context: CommandContext): void {
   influxion
     .command("status")
@@ -73,21 +81,9 @@ function addStatus(influxion: Command, context: CommandContext): void {
     .option("--json", "print one JSON document")
     .option("--verbose", "show every agent and every failing session")
     .addHelpText("after", "\nExample:\n  openclaw influxion status --verbose\n")
-    .action(async (flags: { json?: true; verbose?: true }) => {
-      const [{ status }, { readConfig }, { readLayout }] = await Promise.all([
-        import("./status.ts"),
-        import("../config/config.ts"),
-        import("../stores/layout.ts"),
-      ]);
-      process.exitCode = await status({
-        stateDir: context.stateDir(),
-        layout: readLayout(context.hostConfig),
-        config: readConfig(context.pluginConfig()),
-        json: flags.json === true,
-        verbose: flags.verbose === true,
-        terminal: TERMINAL,
-        now: Date.now,
-      });
+    .action(async (flags: StatusFlags) => {
+      const [{ status }, setup] = await Promise.all([import("./status.ts"), setupOf(context)]);
+      process.exitCode = await status({ setup, flags, terminal: TERMINAL, now: Date.now });
     });
 }
 
@@ -109,36 +105,24 @@ Examples:
 ${EXIT_CODES}`,
     )
     .action(async (flags: SyncFlags) => {
-      const [
-        { sync },
-        { WorkerRunner },
-        { readConfig },
-        { resolveApiKey, hostProxyOf },
-        { readLayout },
-      ] = await Promise.all([
-        import("./sync.ts"),
-        import("../run/worker-runner.ts"),
-        import("../config/config.ts"),
-        import("../openclaw/host.ts"),
-        import("../stores/layout.ts"),
-      ]);
+      const [{ sync }, { WorkerRunner }, { resolveApiKey, hostProxyOf }, setup] = await Promise.all(
+        [
+          import("./sync.ts"),
+          import("../run/worker-runner.ts"),
+          import("../openclaw/host.ts"),
+          setupOf(context),
+        ],
+      );
       await interruptible(async (signal) => {
         await using runner = new WorkerRunner();
         process.exitCode = await sync({
-          stateDir: context.stateDir(),
-          layout: readLayout(context.hostConfig),
-          config: readConfig(context.pluginConfig()),
+          setup,
+          flags,
+          context: { signal, now: Date.now, random: Math.random },
           apiKey: (key) => resolveApiKey(key, context.hostConfig),
           proxy: hostProxyOf(context.hostConfig),
-          json: flags.json === true,
-          dryRun: flags.dryRun === true,
-          all: flags.all === true,
-          agentId: flags.agent,
           run: (options) => runner.run(options),
           terminal: TERMINAL,
-          signal,
-          now: Date.now,
-          random: Math.random,
         });
       });
     });
