@@ -1,5 +1,6 @@
 import type { Config } from "../config/config.ts";
 import { LedgerError } from "../ledger/files.ts";
+import type { Clock } from "../shared/clock.ts";
 import { StoreError } from "../shared/problem.ts";
 import { plain } from "../shared/text.ts";
 import { VERSION } from "../shared/version.ts";
@@ -16,11 +17,10 @@ export interface StatusFlags {
   readonly verbose?: boolean;
 }
 
-export interface StatusOptions {
+export interface StatusOptions extends Clock {
   readonly setup: Setup;
   readonly flags: StatusFlags;
   readonly terminal: Terminal;
-  readonly now: () => number;
 }
 
 /**

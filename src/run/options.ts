@@ -1,5 +1,6 @@
 import type { Config } from "../config/config.ts";
 import type { LockOwner } from "../ledger/lock.ts";
+import type { Clock } from "../shared/clock.ts";
 import type { HostLayout } from "../stores/layout.ts";
 import type { HostProxy } from "../upload/proxy.ts";
 
@@ -25,10 +26,8 @@ export interface RunInput {
 }
 
 /** What a run is done with; none of it can cross to another thread. */
-export interface RunContext {
+export interface RunContext extends Clock {
   readonly signal: AbortSignal;
-  /** Wall clock, in ms since the epoch. */
-  readonly now: () => number;
   /** In [0, 1). */
   readonly random: () => number;
   readonly events?: RunEvents;

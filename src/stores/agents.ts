@@ -1,6 +1,7 @@
 import { lstat } from "node:fs/promises";
 import type { Filter, FilterName } from "../config/filter.ts";
 import { isAgentId } from "../shared/agent-id.ts";
+import type { Clock } from "../shared/clock.ts";
 import { describeReadFailure, type Problem } from "../shared/problem.ts";
 import { groupClaims, nameGroup } from "./groups.ts";
 import { AgentLists, NOT_ASKED } from "./jsonl/facts.ts";
@@ -35,14 +36,12 @@ export interface Agents extends AsyncDisposable {
   readonly databases: readonly string[];
 }
 
-export interface FindOptions {
+export interface FindOptions extends Clock {
   readonly stateDir: string;
   readonly layout?: HostLayout | undefined;
   readonly filter: Pick<Filter, "byAgent" | "byAgentId" | "needsNames" | "needsAllNames">;
   /** Also open the stores of agents that a filter excludes, to count what is in them. */
   readonly countExcluded?: boolean;
-  /** Wall clock, in ms since the epoch. */
-  readonly now: () => number;
   readonly knownBytes: KnownBytes;
 }
 
