@@ -23,7 +23,7 @@ const TYPES = ["string", "number", "boolean", "object", "array", "null"] as cons
  * the host itself.
  */
 export function manifestSchema(): Schema {
-  const schema = toJsonSchema(ConfigSchema, { errorMode: "ignore", typeMode: "input" }) as Schema;
+  const schema = toJsonSchema(ConfigSchema, { errorMode: "ignore", typeMode: "output" }) as Schema;
   return { ...loosen(schema, true), additionalProperties: false };
 }
 

@@ -1,5 +1,9 @@
 import type { OpenClawPluginApi } from "openclaw/plugin-sdk/plugin-entry";
 import type { HostConfig } from "../openclaw/host.ts";
+import type { ForgetFlags } from "./forget.ts";
+import type { Setup } from "./setup.ts";
+import type { StatusFlags } from "./status.ts";
+import type { SyncFlags } from "./sync.ts";
 import type { Terminal } from "./terminal.ts";
 
 type Program = Parameters<Parameters<OpenClawPluginApi["registerCli"]>[0]>[0]["program"];
@@ -10,23 +14,6 @@ export interface CommandContext {
   readonly pluginConfig: () => unknown;
   /** The host's state directory; ask only inside of a command. */
   readonly stateDir: () => string;
-}
-
-interface SyncFlags {
-  readonly json?: true;
-  readonly dryRun?: true;
-  readonly all?: true;
-  readonly agent?: string;
-}
-
-interface ForgetFlags {
-  readonly session?: string[];
-  readonly agent?: string;
-  readonly all?: true;
-  readonly remote?: true;
-  readonly undo?: true;
-  readonly yes?: true;
-  readonly json?: true;
 }
 
 interface ReceiveFlags {
@@ -87,6 +74,18 @@ Examples:
   addReceive(influxion);
 }
 
+async function setupOf({ stateDir, hostConfig, pluginConfig }: CommandContext): Promise<Setup> {
+  const [{ readConfig }, { readLayout }] = await Promise.all([
+    import("../config/config.ts"),
+    import("../stores/layout.ts"),
+  ]);
+  return {
+    stateDir: stateDir(),
+    layout: readLayout(hostConfig),
+    config: readConfig(pluginConfig()),
+  };
+}
+
 function addStatus(influxion: Command, context: CommandContext): void {
   influxion
     .command("status")
@@ -96,21 +95,9 @@ function addStatus(influxion: Command, context: CommandContext): void {
     .option("--json", "print one JSON document")
     .option("--verbose", "show every agent and every failing session")
     .addHelpText("after", "\nExample:\n  openclaw influxion status --verbose\n")
-    .action(async (flags: { json?: true; verbose?: true }) => {
-      const [{ status }, { readConfig }, { readLayout }] = await Promise.all([
-        import("./status.ts"),
-        import("../config/config.ts"),
-        import("../stores/layout.ts"),
-      ]);
-      process.exitCode = await status({
-        stateDir: context.stateDir(),
-        layout: readLayout(context.hostConfig),
-        config: readConfig(context.pluginConfig()),
-        json: flags.json === true,
-        verbose: flags.verbose === true,
-        terminal: TERMINAL,
-        now: Date.now,
-      });
+    .action(async (flags: StatusFlags) => {
+      const [{ status }, setup] = await Promise.all([import("./status.ts"), setupOf(context)]);
+      process.exitCode = await status({ setup, flags, terminal: TERMINAL, now: Date.now });
     });
 }
 
@@ -132,36 +119,24 @@ Examples:
 ${EXIT_CODES}`,
     )
     .action(async (flags: SyncFlags) => {
-      const [
-        { sync },
-        { WorkerRunner },
-        { readConfig },
-        { resolveApiKey, hostProxyOf },
-        { readLayout },
-      ] = await Promise.all([
-        import("./sync.ts"),
-        import("../run/worker-runner.ts"),
-        import("../config/config.ts"),
-        import("../openclaw/host.ts"),
-        import("../stores/layout.ts"),
-      ]);
+      const [{ sync }, { WorkerRunner }, { resolveApiKey, hostProxyOf }, setup] = await Promise.all(
+        [
+          import("./sync.ts"),
+          import("../run/worker-runner.ts"),
+          import("../openclaw/host.ts"),
+          setupOf(context),
+        ],
+      );
       await interruptible(async (signal) => {
         await using runner = new WorkerRunner();
         process.exitCode = await sync({
-          stateDir: context.stateDir(),
-          layout: readLayout(context.hostConfig),
-          config: readConfig(context.pluginConfig()),
+          setup,
+          flags,
+          context: { signal, now: Date.now, random: Math.random },
           apiKey: (key) => resolveApiKey(key, context.hostConfig),
           proxy: hostProxyOf(context.hostConfig),
-          json: flags.json === true,
-          dryRun: flags.dryRun === true,
-          all: flags.all === true,
-          agentId: flags.agent,
           run: (options) => runner.run(options),
           terminal: TERMINAL,
-          signal,
-          now: Date.now,
-          random: Math.random,
         });
       });
     });
@@ -180,38 +155,21 @@ function addForget(influxion: Command, context: CommandContext): void {
     .option("--json", "print one JSON document")
     .addHelpText("after", FORGET_HELP)
     .action(async (flags: ForgetFlags) => {
-      const [
-        { forget },
-        { asker },
-        { readConfig },
-        { resolveApiKey, hostProxyOf },
-        { readLayout },
-      ] = await Promise.all([
+      const [{ forget }, { asker }, { resolveApiKey, hostProxyOf }, setup] = await Promise.all([
         import("./forget.ts"),
         import("./confirm.ts"),
-        import("../config/config.ts"),
         import("../openclaw/host.ts"),
-        import("../stores/layout.ts"),
+        setupOf(context),
       ]);
       await interruptible(async (signal) => {
         process.exitCode = await forget({
-          stateDir: context.stateDir(),
-          layout: readLayout(context.hostConfig),
-          config: readConfig(context.pluginConfig()),
+          setup,
+          flags,
+          context: { signal, now: Date.now, random: Math.random },
           apiKey: (key) => resolveApiKey(key, context.hostConfig),
           proxy: hostProxyOf(context.hostConfig),
-          sessions: flags.session,
-          agent: flags.agent,
-          all: flags.all === true,
-          remote: flags.remote === true,
-          undo: flags.undo === true,
-          yes: flags.yes === true,
-          json: flags.json === true,
           ask: asker({ input: process.stdin, output: process.stderr }),
           terminal: TERMINAL,
-          signal,
-          now: Date.now,
-          random: Math.random,
         });
       });
     });

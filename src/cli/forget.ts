@@ -1,4 +1,4 @@
-import type { Config, ConfigResult } from "../config/config.ts";
+import type { Config } from "../config/config.ts";
 import {
   type ForgetRequest,
   type Forgotten,
@@ -6,43 +6,46 @@ import {
   previewForget,
   type Selection,
 } from "../run/forget.ts";
+import type { RunContext } from "../run/options.ts";
 import { InfluxionError, LockedError } from "../shared/problem.ts";
 import { plain } from "../shared/text.ts";
-import type { HostLayout } from "../stores/layout.ts";
 import type { HostProxy } from "../upload/proxy.ts";
 import { describeFailure, EXIT } from "./exit.ts";
 import { describeRetry, formatForgotten, formatQuestion } from "./forget-format.ts";
 import { LOCK_WAIT_MS } from "./lock-wait.ts";
+import type { Setup } from "./setup.ts";
 import { describeWait } from "./sync-format.ts";
 import { painter, type Terminal, writeJson } from "./terminal.ts";
 import { formatUnconfigured } from "./unconfigured.ts";
 
+/** As the user gave them. */
+export interface ForgetFlags {
+  readonly session?: readonly string[];
+  readonly agent?: string;
+  readonly all?: boolean;
+  readonly remote?: boolean;
+  readonly undo?: boolean;
+  readonly yes?: boolean;
+  readonly json?: boolean;
+}
+
 export interface ForgetOptions {
-  readonly stateDir: string;
-  /** What the host's config says of agents and of where their sessions are. */
-  readonly layout?: HostLayout | undefined;
-  readonly config: ConfigResult;
+  readonly setup: Setup;
+  readonly flags: ForgetFlags;
+  readonly context: Omit<RunContext, "events">;
   /** Turns the config's key into the key itself. */
   readonly apiKey: (key: Config["apiKey"]) => Promise<string>;
   readonly proxy?: HostProxy | undefined;
-  readonly sessions?: readonly string[] | undefined;
-  readonly agent?: string | undefined;
-  readonly all: boolean;
-  readonly remote: boolean;
-  readonly undo: boolean;
-  readonly yes: boolean;
-  readonly json: boolean;
   /** Asks the user; null where there is nobody to ask. */
   readonly ask: ((question: string, signal: AbortSignal) => Promise<boolean>) | null;
   readonly terminal: Terminal;
-  readonly signal: AbortSignal;
-  readonly now: () => number;
-  readonly random: () => number;
 }
 
 /** `openclaw influxion forget`. Returns the exit code, see {@link EXIT}. */
 export async function forget(options: ForgetOptions): Promise<number> {
-  const { config, terminal, json } = options;
+  const { setup, flags, terminal } = options;
+  const { config } = setup;
+  const { json = false } = flags;
   if (!config.ok) {
     if (json) writeJson(terminal, { outcome: "not-configured", configProblems: config.problems });
     const title = "Nothing was changed: the config is not complete.";
@@ -57,12 +60,13 @@ export async function forget(options: ForgetOptions): Promise<number> {
 }
 
 async function carryOut(options: ForgetOptions, config: Config): Promise<number> {
-  const { stateDir, layout, proxy, signal, now, random, terminal, json } = options;
-  const request = requestOf(options);
+  const { setup, flags, context, proxy, terminal } = options;
+  const { signal } = context;
+  const request = requestOf(flags);
   const asksApi = request.remote && !request.undo;
   // Before anything is changed: without a key nothing of it can be done.
   const apiKey = asksApi ? await options.apiKey(config.apiKey) : "";
-  const what = { stateDir, layout, config, request, signal, now };
+  const what = { ...setup, ...context, config, request };
   const preview = await previewForget(what);
   await confirm(options, config, request, preview);
   const done = await forgetNow(
@@ -70,7 +74,6 @@ async function carryOut(options: ForgetOptions, config: Config): Promise<number>
       ...what,
       apiKey,
       proxy,
-      random,
       lockWaitMs: LOCK_WAIT_MS,
       onWait: (owner) => terminal.err.write(`${describeWait(owner)}\n`),
       onRetry: (reason, waitMs) => terminal.err.write(`${describeRetry(reason, waitMs)}\n`),
@@ -80,7 +83,7 @@ async function carryOut(options: ForgetOptions, config: Config): Promise<number>
     throw signal.aborted || error instanceof LockedError ? error : new Begun(error);
   });
   const exitCode = exitCodeOf(done);
-  if (json) writeJson(terminal, { ...toJson(request, done), exitCode });
+  if (flags.json) writeJson(terminal, { ...toJson(request, done), exitCode });
   else terminal.out.write(formatForgotten(terminal, config, request, done));
   return exitCode;
 }
@@ -93,8 +96,8 @@ class Begun extends Error {
 }
 
 /** @throws {InfluxionError} `FORGET_SCOPE` */
-function requestOf(options: ForgetOptions): ForgetRequest {
-  const { sessions, agent, all, remote, undo } = options;
+function requestOf(flags: ForgetFlags): ForgetRequest {
+  const { session: sessions, agent, all = false, remote = false, undo = false } = flags;
   const isNothing = sessions === undefined && agent === undefined && !all;
   if (isNothing || (all && (sessions ?? agent) !== undefined)) {
     throw new InfluxionError(
@@ -113,7 +116,7 @@ function requestOf(options: ForgetOptions): ForgetRequest {
 
 /** @throws {InfluxionError} `NOT_CONFIRMED` */
 async function confirm(
-  { yes, ask, signal }: ForgetOptions,
+  { flags: { yes = false }, context: { signal }, ask }: ForgetOptions,
   config: Config,
   request: ForgetRequest,
   preview: Selection,
@@ -142,7 +145,10 @@ function toJson(request: ForgetRequest, { sessions, failures, remote, calledOff 
   };
 }
 
-function tellEarlyEnd({ json, terminal, signal }: ForgetOptions, error: unknown): number {
+function tellEarlyEnd(
+  { flags: { json = false }, context: { signal }, terminal }: ForgetOptions,
+  error: unknown,
+): number {
   if (signal.aborted) {
     const exitCode = EXIT.interrupted;
     if (json) writeJson(terminal, { outcome: "interrupted", exitCode });

@@ -2,6 +2,7 @@ import type { Config } from "../config/config.ts";
 import { describeOwner } from "../ledger/lock.ts";
 import { describePending } from "../run/deletions.ts";
 import { troubleKey } from "../run/report.ts";
+import type { Clock } from "../shared/clock.ts";
 import { bytes, count, oneOr, plain, when } from "../shared/text.ts";
 import { VERSION } from "../shared/version.ts";
 import type { AgentState, Counts, UploadState } from "./state.ts";
@@ -14,12 +15,11 @@ const LISTED = 10;
 /** From when on a run is late, in ms. */
 const LATE_MS = 120_000;
 
-export interface FormatOptions {
+export interface FormatOptions extends Clock {
   readonly stateDir: string;
   /** Every agent and every failing session. */
   readonly verbose: boolean;
   readonly terminal: Pick<Terminal, "out">;
-  readonly now: () => number;
 }
 
 /** `openclaw influxion status` for people. */

@@ -1,23 +1,26 @@
-import type { Config, ConfigResult } from "../config/config.ts";
+import type { Config } from "../config/config.ts";
 import { LedgerError } from "../ledger/files.ts";
+import type { Clock } from "../shared/clock.ts";
 import { StoreError } from "../shared/problem.ts";
 import { plain } from "../shared/text.ts";
 import { VERSION } from "../shared/version.ts";
-import type { HostLayout } from "../stores/layout.ts";
+import type { Setup } from "./setup.ts";
 import { readState, type UploadState } from "./state.ts";
 import { formatStatus, maskKey } from "./status-format.ts";
 import { painter, type Terminal, writeJson } from "./terminal.ts";
 import { formatUnconfigured } from "./unconfigured.ts";
 
-export interface StatusOptions {
-  readonly stateDir: string;
-  /** What the host's config says of agents and of where their sessions are. */
-  readonly layout?: HostLayout | undefined;
-  readonly config: ConfigResult;
-  readonly json: boolean;
-  readonly verbose: boolean;
+/** As the user gave them. */
+export interface StatusFlags {
+  readonly json?: boolean;
+  /** Every agent and every failing session. */
+  readonly verbose?: boolean;
+}
+
+export interface StatusOptions extends Clock {
+  readonly setup: Setup;
+  readonly flags: StatusFlags;
   readonly terminal: Terminal;
-  readonly now: () => number;
 }
 
 /**
@@ -25,7 +28,9 @@ export interface StatusOptions {
  * @returns the exit code: 0, or 1 when the config or the ledger keeps uploads off
  */
 export async function status(options: StatusOptions): Promise<number> {
-  const { stateDir, layout, config, json, terminal, now } = options;
+  const { setup, flags, terminal, now } = options;
+  const { stateDir, layout, config } = setup;
+  const { json = false, verbose = false } = flags;
   const paint = painter(terminal.out);
   if (!config.ok) {
     const problems = config.problems;
@@ -61,12 +66,12 @@ export async function status(options: StatusOptions): Promise<number> {
       );
     return 1;
   }
-  if (json) writeJson(terminal, toJson(options, config.config, state));
-  else terminal.out.write(formatStatus(options, config.config, state));
+  if (json) writeJson(terminal, toJson(stateDir, config.config, state));
+  else terminal.out.write(formatStatus({ stateDir, verbose, terminal, now }, config.config, state));
   return 0;
 }
 
-function toJson({ stateDir }: StatusOptions, config: Config, state: UploadState): unknown {
+function toJson(stateDir: string, config: Config, state: UploadState): unknown {
   const { apiUrl, deploymentId, projectId, apiKey, everyMs, upload } = config;
   return {
     version: VERSION,

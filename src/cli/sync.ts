@@ -1,18 +1,18 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import type { Config, ConfigResult } from "../config/config.ts";
+import type { Config } from "../config/config.ts";
 import { createFilter, isNamed } from "../config/filter.ts";
 import { noteRun } from "../run/last-run.ts";
-import type { RunOptions } from "../run/options.ts";
+import type { RunContext, RunOptions } from "../run/options.ts";
 import type { RunReport } from "../run/report.ts";
 import { InfluxionError, LockedError } from "../shared/problem.ts";
 import { plain } from "../shared/text.ts";
 import { findAgents } from "../stores/agents.ts";
 import { SETTLE_MS } from "../stores/at-rest.ts";
-import type { HostLayout } from "../stores/layout.ts";
 import type { HostProxy } from "../upload/proxy.ts";
 import { showPlan } from "./dry-run.ts";
 import { describeFailure, EXIT, exitCodeOf } from "./exit.ts";
 import { LOCK_WAIT_MS } from "./lock-wait.ts";
+import type { Setup } from "./setup.ts";
 import { Progress, summary } from "./sync-format.ts";
 import { painter, type Terminal, writeJson } from "./terminal.ts";
 import { formatUnconfigured } from "./unconfigured.ts";
@@ -20,31 +20,32 @@ import { formatUnconfigured } from "./unconfigured.ts";
 /** How often `--all` waits for sessions that the host is rewriting, before it leaves them to a later run. */
 const SETTLE_ROUNDS = 3;
 
+/** As the user gave them. */
+export interface SyncFlags {
+  readonly json?: boolean;
+  readonly dryRun?: boolean;
+  readonly all?: boolean;
+  /** Only this agent, by any of its names. */
+  readonly agent?: string;
+}
+
 export interface SyncOptions {
-  readonly stateDir: string;
-  /** What the host's config says of agents and of where their sessions are. */
-  readonly layout?: HostLayout | undefined;
-  readonly config: ConfigResult;
+  readonly setup: Setup;
+  readonly flags: SyncFlags;
+  readonly context: Omit<RunContext, "events">;
   /** Turns the config's key into the key itself. */
   readonly apiKey: (key: Config["apiKey"]) => Promise<string>;
   readonly proxy?: HostProxy | undefined;
-  readonly json: boolean;
-  readonly dryRun: boolean;
-  readonly all: boolean;
-  readonly agentId?: string | undefined;
   /** Does one run; on a thread of its own, if that matters. */
   readonly run: (options: RunOptions) => Promise<RunReport>;
   readonly terminal: Terminal;
-  readonly signal: AbortSignal;
-  readonly now: () => number;
-  readonly random: () => number;
-  /** How long `--all` waits for the host to finish writing, in ms. @default SETTLE_MS */
-  readonly settleMs?: number | undefined;
 }
 
 /** `openclaw influxion sync`. Returns the exit code, see {@link EXIT}. */
 export async function sync(options: SyncOptions): Promise<number> {
-  const { config, terminal, json, agentId } = options;
+  const { setup, flags, terminal } = options;
+  const { config } = setup;
+  const { json = false, dryRun = false, agent } = flags;
   if (!config.ok) {
     if (json) writeJson(terminal, { outcome: "not-configured", configProblems: config.problems });
     const title = "Nothing was uploaded: the config is not complete.";
@@ -53,11 +54,8 @@ export async function sync(options: SyncOptions): Promise<number> {
   }
   const reports: RunReport[] = [];
   try {
-    if (agentId !== undefined) await checkAgent(options, config.config, agentId);
-    if (options.dryRun) {
-      const { all } = options;
-      return await showPlan(terminal, json, { ...runOptions(options, config.config), all });
-    }
+    if (agent !== undefined) await checkAgent(options, config.config, agent);
+    if (dryRun) return await showPlan(terminal, json, runOptions(options, config.config));
     return await upload(options, config.config, reports);
   } catch (error) {
     return tellEarlyEnd(options, error, reports);
@@ -66,7 +64,7 @@ export async function sync(options: SyncOptions): Promise<number> {
 
 /** A run that did not come to its end, after others that may have. */
 function tellEarlyEnd(
-  { json, terminal, signal }: SyncOptions,
+  { flags: { json = false }, context: { signal }, terminal }: SyncOptions,
   error: unknown,
   runs: readonly RunReport[],
 ): number {
@@ -93,9 +91,14 @@ class Aborted extends Error {
   }
 }
 
-async function checkAgent(options: SyncOptions, config: Config, name: string): Promise<void> {
+async function checkAgent(
+  { setup: { stateDir, layout }, context: { now } }: SyncOptions,
+  config: Config,
+  name: string,
+): Promise<void> {
   const filter = createFilter(config.filter);
-  await using found = await findAgents({ ...options, filter, knownBytes: () => undefined });
+  const knownBytes = () => undefined;
+  await using found = await findAgents({ stateDir, layout, filter, now, knownBytes });
   if (found.agents.some(({ names }) => isNamed(names, name))) return;
   const ids = found.agents.map(({ agentId }) => agentId);
   const there = ids.length === 0 ? "none has any transcript here" : `there are: ${ids.join(", ")}`;
@@ -107,22 +110,20 @@ async function checkAgent(options: SyncOptions, config: Config, name: string): P
  * A run with `all` goes on by itself until nothing that it found is waiting.
  */
 async function upload(options: SyncOptions, config: Config, reports: RunReport[]): Promise<number> {
-  const { terminal, json, all, stateDir, signal, settleMs = SETTLE_MS } = options;
+  const { setup, flags, context, terminal } = options;
+  const { json = false, all = false } = flags;
+  const { stateDir } = setup;
   const apiKey = options.apiKey(config.apiKey);
   for (;;) {
     // Once: each further try would put a session aside for twice as long.
     const retryAside = reports.length === 0;
-    const report = await oneRun(
-      options,
-      { ...runOptions(options, config), retryAside, all },
-      apiKey,
-    );
+    const report = await oneRun(options, { ...runOptions(options, config), retryAside }, apiKey);
     if (!json) terminal.out.write(summary(report, terminal, { all, stateDir, before: reports }));
     reports.push(report);
     const isOver = report.outcome === "refused" || report.outcome === "unreachable";
     if (!all || isOver || report.left.settling === 0 || reports.length > SETTLE_ROUNDS) break;
     terminal.err.write("Waiting for OpenClaw to finish writing.\n");
-    await sleep(settleMs, undefined, { signal });
+    await sleep(SETTLE_MS, undefined, { signal: context.signal });
   }
   const exitCode = exitCodeOf(reports);
   if (json) writeJson(terminal, { outcome: reports.at(-1)?.outcome, exitCode, runs: reports });
@@ -135,10 +136,10 @@ async function oneRun(
   runOptions: Omit<RunOptions, "apiKey" | "events">,
   apiKey: Promise<string>,
 ): Promise<RunReport> {
-  const { terminal, stateDir, now, signal } = options;
-  const progress = new Progress(terminal, now());
+  const { now, signal } = options.context;
+  const progress = new Progress(options.terminal, now());
   const note = (report: RunReport | null, failure: string | null): Promise<void> =>
-    noteRun(stateDir, { report, failure, at: new Date(now()).toISOString() });
+    noteRun(options.setup.stateDir, { report, failure, at: new Date(now()).toISOString() });
   try {
     const report = await options.run({
       ...runOptions,
@@ -157,20 +158,19 @@ async function oneRun(
   }
 }
 
-function runOptions(options: SyncOptions, config: Config): Omit<RunOptions, "apiKey" | "events"> {
-  const { stateDir, layout, proxy, agentId, signal, now, random } = options;
+function runOptions(
+  { setup: { stateDir, layout }, flags, context, proxy }: SyncOptions,
+  config: Config,
+): Omit<RunOptions, "apiKey" | "events"> {
   return {
+    ...context,
     stateDir,
     layout,
     config,
     proxy,
-    agentId,
-    signal,
-    now,
-    random,
+    agentId: flags.agent,
+    all: flags.all,
     trigger: "command",
-    // A user who syncs asks for another try of everything.
-    ignoreHold: true,
     retryAside: true,
     lockWaitMs: LOCK_WAIT_MS,
   };

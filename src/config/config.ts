@@ -2,7 +2,7 @@ import * as v from "valibot";
 import { isObject } from "../shared/json.ts";
 import { isGlob } from "./glob.ts";
 import { parseInterval } from "./interval.ts";
-import { type ConfigProblem, describeUrl, listAt, ROOT_FORM, toProblem } from "./problem.ts";
+import { type ConfigProblem, describeUrl, toProblem } from "./problem.ts";
 
 export { type ConfigProblem, formatConfigProblem } from "./problem.ts";
 
@@ -44,6 +44,8 @@ const globs = (expected: string) =>
 const GLOB_FORM =
   'with at most four * and four {a,b}, and with ? and [a-z], but with neither "!" in front, "@(a|b)" nor "[[:alpha:]]"; "\\" before a character takes it as it is';
 
+const ROOT_FORM = "an object with the plugin's options";
+
 const KEY_FORM =
   'your API key as one string without spaces, or {"source": "env", "provider": "default", "id": "INFLUXION_API_KEY"}';
 
@@ -59,13 +61,10 @@ const isInterval = (value: string | number): boolean => {
 };
 
 /** Lists are objects to valibot, and have members such as `every` and `filter` of their own. */
-const OBJECTS: readonly (readonly [path: string, expected: string])[] = [
-  ["upload", "an object with the upload options"],
-  ["filter", "an object with the filter options"],
-  ["filter.agents", 'an object such as {"allow": [], "deny": []}'],
-  ["filter.sessions", 'an object such as {"deny": ["tmp-*"]}'],
-];
-const EXPECTED = Object.fromEntries(OBJECTS);
+const noList = (expected: string) => v.custom<object>(isObject, expected);
+
+const options = <T extends v.ObjectEntries>(entries: T, expected: string) =>
+  v.pipe(noList(expected), v.strictObject(entries, expected));
 
 const isApiUrl = (value: string): boolean => {
   const url = URL.parse(value);
@@ -116,7 +115,7 @@ export const ConfigSchema = v.strictObject({
   ),
   allowInsecureHttp: v.optional(v.boolean("true or false"), false),
   upload: v.optional(
-    v.strictObject(
+    options(
       {
         every: v.optional(
           v.union(
@@ -153,33 +152,33 @@ export const ConfigSchema = v.strictObject({
         ),
         concurrency: v.optional(whole(1, 8, "a whole number from 1 to 8"), 2),
       },
-      EXPECTED.upload,
+      "an object with the upload options",
     ),
     {},
   ),
   filter: v.optional(
-    v.strictObject(
+    options(
       {
         agents: v.optional(
-          v.strictObject(
+          options(
             {
               allow: globs(
                 `a list of agent names, e.g. ["main", "team-*"], ${GLOB_FORM}; empty means all`,
               ),
               deny: globs(`a list of agent names, e.g. ["scratch", "test-*"], ${GLOB_FORM}`),
             },
-            EXPECTED["filter.agents"],
+            'an object such as {"allow": [], "deny": []}',
           ),
           {},
         ),
         sessions: v.optional(
-          v.strictObject(
+          options(
             {
               deny: globs(
                 `a list of globs on session ids, keys and labels, e.g. ["tmp-*"], ${GLOB_FORM}`,
               ),
             },
-            EXPECTED["filter.sessions"],
+            'an object such as {"deny": ["tmp-*"]}',
           ),
           {},
         ),
@@ -192,7 +191,7 @@ export const ConfigSchema = v.strictObject({
           512,
         ),
       },
-      EXPECTED.filter,
+      "an object with the filter options",
     ),
     {},
   ),
@@ -249,16 +248,8 @@ export const MINIMAL_CONFIG = JSON.stringify(
 /** Checks what stands under `plugins.entries.influxion.config`; never throws. */
 export function readConfig(input: unknown): ConfigResult {
   const given = input ?? {};
-  if (Array.isArray(given)) return { ok: false, problems: [listAt("", ROOT_FORM)] };
-  const lists = OBJECTS.filter(([path]) => Array.isArray(valueAt(given, path)));
-  const parsed = v.safeParse(ConfigSchema, given);
+  const parsed = v.safeParse(v.pipe(noList(ROOT_FORM), ConfigSchema), given);
   const problems = parsed.success ? [] : parsed.issues.map(toProblem);
-  if (lists.length > 0) {
-    const others = problems.filter(
-      (one) => !lists.some(([path]) => `${one.path}.`.startsWith(`${path}.`)),
-    );
-    problems.splice(0, problems.length, ...others, ...lists.map((list) => listAt(...list)));
-  }
   for (const [path, expected] of Object.entries(REQUIRED)) {
     if (isObject(given) && given[path] === undefined) {
       problems.push({ path, found: "nothing", expected });
@@ -292,10 +283,4 @@ export function isLoopbackUrl(url: string): boolean {
 
 function isSafeUrl(url: string): boolean {
   return URL.parse(url)?.protocol === "https:" || isLoopbackUrl(url);
-}
-
-function valueAt(config: unknown, path: string): unknown {
-  return path
-    .split(".")
-    .reduce<unknown>((at, name) => (isObject(at) ? at[name] : undefined), config);
 }

@@ -1,7 +1,5 @@
 import * as v from "valibot";
 
-export const ROOT_FORM = "an object with the plugin's options";
-
 const NO_URL = "a string that is no http or https URL";
 
 /** One thing that is wrong with a config. */
@@ -35,12 +33,7 @@ export function toProblem(issue: v.BaseIssue<unknown>): ConfigProblem {
     : path === "apiUrl"
       ? describeUrl(issue.input)
       : describe(issue.input);
-  const expected = path === "" ? ROOT_FORM : issue.message;
-  return { path, found, expected };
-}
-
-export function listAt(path: string, expected: string): ConfigProblem {
-  return { path, found: "a list", expected };
+  return { path, found, expected: issue.message };
 }
 
 /** Where a URL leads, and nothing else of it: a key may have been put there, or into another place of it. */

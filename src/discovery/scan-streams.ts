@@ -2,16 +2,16 @@ import type { Ledger } from "../ledger/ledger.ts";
 import type { SessionRecord, StreamRecord } from "../ledger/records.ts";
 import { newestSent, type TargetRecords } from "../ledger/target.ts";
 import { MAX_LINE_BYTES, MAX_PART_BYTES } from "../protocol/limits.ts";
+import type { Clock } from "../shared/clock.ts";
 import type { Problem } from "../shared/problem.ts";
 import { isAtRest } from "../stores/at-rest.ts";
 import { liveSources } from "../stores/sources.ts";
 import { type Cut, type Reader, START, type Store, type Stream } from "../stores/store.ts";
 import { resolveStream } from "./resolve.ts";
 
-export interface ScanOptions {
+export interface ScanOptions extends Clock {
   readonly ledger: Ledger;
   readonly target: TargetRecords;
-  readonly now: () => number;
   readonly signal?: AbortSignal | undefined;
 }
 

@@ -86,16 +86,15 @@ const UNREAD: RelatedNames = {
 
 /** The sessions of one agent, with all that they are called. */
 export async function listAgent(
-  { agentId, stores, failures: known }: Agent,
+  { agentId, stores, failures: known, hasUnreadDatabase }: Agent,
   signal: AbortSignal | undefined,
 ): Promise<AgentListing> {
   const sessions = new Map<string, FoundStream[]>();
   const filled: Store[] = [];
   const problems: Problem[] = [];
   const failures = [...known];
-  // A database that cannot be read may name what lies in files.
-  const isUnread = known.some(({ code }) => code.startsWith("DB_"));
-  const related = new Map<Store | null, RelatedNames>(isUnread ? [[null, UNREAD]] : []);
+  const related = new Map<Store | null, RelatedNames>();
+  if (hasUnreadDatabase) related.set(null, UNREAD);
   for (const store of stores) {
     try {
       const listing = await store.list(signal);

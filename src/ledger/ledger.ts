@@ -1,4 +1,5 @@
 import { createHash } from "node:crypto";
+import type { Clock } from "../shared/clock.ts";
 import type { Problem } from "../shared/problem.ts";
 import type { KnownBytes } from "../stores/store.ts";
 import {
@@ -29,14 +30,12 @@ export interface Destination {
   readonly projectId: string;
 }
 
-export interface OpenOptions {
+export interface OpenOptions extends Clock {
   readonly stateDir: string;
   /** Look without touching: nothing is repaired, set aside or written. */
   readonly readOnly?: boolean;
   /** Held by whoever opens it for writing, and looked at before each write. */
   readonly lock?: Pick<Lock, "assertHeld"> | undefined;
-  /** Wall clock, in ms since the epoch. */
-  readonly now: () => number;
 }
 
 /**

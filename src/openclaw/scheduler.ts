@@ -1,3 +1,5 @@
+import type { RunContext } from "../run/options.ts";
+
 /**
  * The first run comes within this time of the start, in ms, and never later than an
  * interval; not in its first sixth, while the Gateway is still busy with itself. The
@@ -18,15 +20,11 @@ const TICK_MS = 30_000;
 /** Longest time that {@link Scheduler.stop} waits for a run, in ms: the Gateway goes on whatever a run is stuck in. */
 const STOP_MS = 900;
 
-export interface SchedulerOptions {
+export interface SchedulerOptions extends Pick<RunContext, "now" | "random"> {
   /** Time from the end of a run to the next one, in ms; 0 never runs. */
   readonly everyMs: number;
   /** Must not throw; resolves when the run has ended. */
   readonly run: (signal: AbortSignal, nextAt: (endedAt: number) => number) => Promise<unknown>;
-  /** Wall clock, in ms since the epoch. */
-  readonly now: () => number;
-  /** In [0, 1). */
-  readonly random: () => number;
 }
 
 /** Runs something on an interval, one at a time, until it is stopped. */

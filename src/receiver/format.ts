@@ -1,11 +1,11 @@
 import { bytes } from "../shared/text.ts";
 import type { StagedPart } from "./body.ts";
-import { printable } from "./names.ts";
+import { shownId } from "./names.ts";
 import type { Stored } from "./storage.ts";
 
 /** One line about a part that was taken. */
 export function describe(staged: StagedPart, { part, repeated, newer }: Stored): string {
-  const name = `agent ${printable(staged.agentId)} session ${printable(staged.sessionId)}`;
+  const name = `agent ${shownId(staged.agentId)} session ${shownId(staged.sessionId)}`;
   const range = describeRange(part.firstLine, part.lines);
   if (repeated) return `${name}: ${range} once more, answered from the record`;
   const details = [

@@ -52,7 +52,7 @@ function escapeFirst(name: string): string {
 const MAX_SHOWN_LENGTH = 80;
 
 /** {@link plain} for an id. */
-export function printable(id: string): string {
+export function shownId(id: string): string {
   const shown = plain(id);
   return shown.length <= MAX_SHOWN_LENGTH ? shown : `${shown.slice(0, MAX_SHOWN_LENGTH)}…`;
 }

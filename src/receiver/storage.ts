@@ -9,7 +9,7 @@ import { append, exists, ShortFileError, truncateTo } from "./files.ts";
 import { INDEX_FILE, prepareFolder, STAGING_FOLDER, tidyFolder } from "./folder.ts";
 import { lockFolder } from "./folder-lock.ts";
 import type { Index, NewGeneration, PartRow, ReceiverStats, SessionRow } from "./index-db.ts";
-import { fileOf, printable, streamOf } from "./names.ts";
+import { fileOf, shownId, streamOf } from "./names.ts";
 import { openIndex } from "./open-index.ts";
 import { Refusal } from "./refusal.ts";
 
@@ -89,7 +89,7 @@ export class Storage {
         throw new Refusal(
           422,
           "KEY_REUSED",
-          `Idempotency-Key ${printable(key)} was used before for a part with another body`,
+          `Idempotency-Key ${shownId(key)} was used before for a part with another body`,
         );
       }
       this.#index.countRepeat(key);

@@ -4,7 +4,7 @@ import type { Ledger } from "../ledger/ledger.ts";
 import type { Deletion } from "../ledger/schema.ts";
 import type { TargetRecords } from "../ledger/target.ts";
 import type { DeletionReceipt } from "../protocol/wire.ts";
-import { isAhead } from "../shared/clock.ts";
+import { type Clock, isAhead } from "../shared/clock.ts";
 import { InfluxionError } from "../shared/problem.ts";
 import { oneOr } from "../shared/text.ts";
 import { VERSION } from "../shared/version.ts";
@@ -12,7 +12,7 @@ import type { Client } from "../upload/client.ts";
 import type { DeletionOutcome } from "../upload/deletion.ts";
 import type { HostProxy } from "../upload/proxy.ts";
 
-export interface DeletionRunOptions {
+export interface DeletionRunOptions extends Clock {
   readonly config: Config;
   readonly apiKey: string;
   readonly proxy?: HostProxy | undefined;
@@ -21,7 +21,6 @@ export interface DeletionRunOptions {
   /** Also those that failed and are not due yet. @default false */
   readonly retryAside?: boolean | undefined;
   readonly signal: AbortSignal;
-  readonly now: () => number;
   readonly random: () => number;
   /** Told why an attempt failed and how long the next one waits, in ms. */
   readonly onRetry?: ((reason: string, waitMs: number) => void) | undefined;

@@ -11,6 +11,7 @@ import { type LockOwner, takeLock } from "../ledger/lock.ts";
 import type { DeletionScope } from "../ledger/schema.ts";
 import type { TargetRecords } from "../ledger/target.ts";
 import { isAgentId, normalizeAgentId } from "../shared/agent-id.ts";
+import type { Clock } from "../shared/clock.ts";
 import { InfluxionError, type Problem } from "../shared/problem.ts";
 import { isSessionId } from "../shared/session-id.ts";
 import { findAgents } from "../stores/agents.ts";
@@ -30,14 +31,12 @@ export interface ForgetRequest {
   readonly undo: boolean;
 }
 
-export interface ForgetOptions {
+export interface ForgetOptions extends Clock {
   readonly stateDir: string;
   readonly layout?: HostLayout | undefined;
   readonly config: Config;
   readonly request: ForgetRequest;
   readonly signal: AbortSignal;
-  /** Wall clock, in ms since the epoch. */
-  readonly now: () => number;
 }
 
 /** What a request is about. */

@@ -1,5 +1,6 @@
 import type { Config } from "../config/config.ts";
 import type { LockOwner } from "../ledger/lock.ts";
+import type { Clock } from "../shared/clock.ts";
 import type { HostLayout } from "../stores/layout.ts";
 import type { HostProxy } from "../upload/proxy.ts";
 
@@ -12,10 +13,8 @@ export interface RunInput {
   /** The key itself, whatever form the config gives it. */
   readonly apiKey: string;
   readonly proxy?: HostProxy | undefined;
-  /** Who asks, for the report and for others that wait for the lock. */
+  /** Who asks. A command sends although the API refused the key before, or asked to wait. */
   readonly trigger: "interval" | "command";
-  /** Send although the API refused the key before, or asked to wait. @default false */
-  readonly ignoreHold?: boolean | undefined;
   /** Also try sessions that were put aside and are not due yet. @default false */
   readonly retryAside?: boolean | undefined;
   /** Only this agent, by any of its names. */
@@ -27,10 +26,8 @@ export interface RunInput {
 }
 
 /** What a run is done with; none of it can cross to another thread. */
-export interface RunContext {
+export interface RunContext extends Clock {
   readonly signal: AbortSignal;
-  /** Wall clock, in ms since the epoch. */
-  readonly now: () => number;
   /** In [0, 1). */
   readonly random: () => number;
   readonly events?: RunEvents;

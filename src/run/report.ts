@@ -1,3 +1,4 @@
+import type { Code } from "../shared/codes.ts";
 import type { Problem } from "../shared/problem.ts";
 import { plain } from "../shared/text.ts";
 import type { DeletionReport } from "./deletions.ts";
@@ -32,9 +33,16 @@ export function troubleKey({ code, agentId = "", sessionId = "" }: Problem): str
   return JSON.stringify([code, agentId, sessionId]);
 }
 
+const OF_RUN: ReadonlySet<Problem["code"]> = new Set<Code>([
+  "LEDGER_COPY",
+  "LEDGER_DAMAGED",
+  "LEDGER_LOST",
+  "SESSION_RESTARTED",
+]);
+
 /** What only the run that met it can tell; all else is found again by whoever looks. */
 export function isOfRun({ code }: Problem): boolean {
-  return code.startsWith("LEDGER_") || code === "SESSION_RESTARTED";
+  return OF_RUN.has(code);
 }
 
 /** What is told in the Gateway's log. */

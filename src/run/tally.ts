@@ -4,7 +4,7 @@ import type { PlannedPart } from "../ledger/records.ts";
 import { addCounts, type LineCounts, noLines, sentLines } from "../lines/entry.ts";
 import type { Receipt } from "../protocol/wire.ts";
 import type { Problem } from "../shared/problem.ts";
-import { count } from "../shared/text.ts";
+import { count, plain } from "../shared/text.ts";
 import type { SessionTally } from "../upload/session.ts";
 import type { DeletionReport } from "./deletions.ts";
 import { MAX_TOLD, type RunReport, type SessionNote } from "./report.ts";
@@ -87,11 +87,11 @@ export class Tally implements SessionTally {
     this.#accepted += receipt.accepted;
     this.#lastAnswer = `accepted ${count(this.#accepted, "line")}, rejected ${this.#rejected}`;
     for (const warning of receipt.warnings ?? []) {
-      if (this.#warnings.size < MAX_TOLD) this.#warnings.add(words(warning));
+      if (this.#warnings.size < MAX_TOLD) this.#warnings.add(quoted(warning));
     }
     for (const { lineIndex, reason } of receipt.errors ?? []) {
       if (this.#warnings.size >= MAX_TOLD) break;
-      this.#warnings.add(`${session.key} line ${lineIndex} was rejected: ${words(reason)}`);
+      this.#warnings.add(`${session.key} line ${lineIndex} was rejected: ${quoted(reason)}`);
     }
   }
 
@@ -245,7 +245,7 @@ function note({ agentId, sessionId }: SurveyedSession, reason: string): SessionN
   return { agentId, sessionId, reason };
 }
 
-/** Text that the API chose, made fit for a terminal. */
-function words(text: string): string {
-  return text.slice(0, 200).replace(/\p{C}/gu, "?");
+/** What the API says, as far as it is quoted. */
+function quoted(text: string): string {
+  return plain(text.slice(0, 200), "?");
 }

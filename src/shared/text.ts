@@ -1,6 +1,9 @@
-/** Text as a terminal may show it: no control sequences, no invisible or reordering characters. */
-export function plain(text: string): string {
-  return text.replace(/[\p{C}\p{Zl}\p{Zp}]/gu, "");
+/**
+ * Text as a terminal may show it: no control sequences, no invisible or reordering characters.
+ * @param mark what stands for each of them
+ */
+export function plain(text: string, mark = ""): string {
+  return text.replace(/[\p{C}\p{Zl}\p{Zp}]/gu, mark);
 }
 
 /** JSON as a terminal may show it: the same document, with what {@link plain} drops in escaped form. */

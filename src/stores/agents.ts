@@ -1,6 +1,7 @@
 import { lstat } from "node:fs/promises";
 import type { Filter, FilterName } from "../config/filter.ts";
 import { isAgentId } from "../shared/agent-id.ts";
+import type { Clock } from "../shared/clock.ts";
 import { describeReadFailure, type Problem } from "../shared/problem.ts";
 import { groupClaims, nameGroup } from "./groups.ts";
 import { AgentLists, NOT_ASKED } from "./jsonl/facts.ts";
@@ -25,6 +26,8 @@ export interface Agent {
   readonly stores: readonly Store[];
   /** Why something of it cannot be looked at; then what is found is not all there is. */
   readonly failures: readonly Problem[];
+  /** A database that cannot be read may name what lies in files. */
+  readonly hasUnreadDatabase: boolean;
 }
 
 export interface Agents extends AsyncDisposable {
@@ -35,14 +38,12 @@ export interface Agents extends AsyncDisposable {
   readonly databases: readonly string[];
 }
 
-export interface FindOptions {
+export interface FindOptions extends Clock {
   readonly stateDir: string;
   readonly layout?: HostLayout | undefined;
   readonly filter: Pick<Filter, "byAgent" | "byAgentId" | "needsNames" | "needsAllNames">;
   /** Also open the stores of agents that a filter excludes, to count what is in them. */
   readonly countExcluded?: boolean;
-  /** Wall clock, in ms since the epoch. */
-  readonly now: () => number;
   readonly knownBytes: KnownBytes;
 }
 
@@ -81,11 +82,11 @@ export async function findAgents(options: FindOptions): Promise<Agents> {
       lists: lists.get(agentId),
       indexes,
     };
-    const { stores, failures } = isLookedAt
+    const { stores, failures, hasUnreadDatabase } = isLookedAt
       ? await storesOf(agentId, found, look).catch(failureOf(agentId))
       : NOTHING;
     if (isLookedAt && stores.length + failures.length === 0) continue;
-    agents.push({ agentId, names, excludedBy, stores, failures });
+    agents.push({ agentId, names, excludedBy, stores, failures, hasUnreadDatabase });
   }
   agents.sort((a, b) => (a.agentId < b.agentId ? -1 : 1));
   const databases = claims.flatMap((one) => one.databases.map(({ path }) => path));
@@ -109,12 +110,9 @@ interface Found {
   readonly failures: readonly Problem[];
 }
 
-interface Stores {
-  readonly stores: Store[];
-  readonly failures: Problem[];
-}
+type Stores = Pick<Agent, "stores" | "failures" | "hasUnreadDatabase">;
 
-const NOTHING: Stores = { stores: [], failures: [] };
+const NOTHING: Stores = { stores: [], failures: [], hasUnreadDatabase: false };
 
 async function whatIsThere(
   group: readonly Claim[],
@@ -167,7 +165,8 @@ async function storesOf(agentId: string, found: Found, options: StoresOptions): 
   const needsNames = filter.needsNames && !isExcluded;
   const stores: Store[] = [];
   const failures = [...known];
-  if (!isAgentId(agentId)) return { stores, failures: [...failures, ...misnamed(agentId, found)] };
+  if (!isAgentId(agentId))
+    return { ...NOTHING, failures: [...failures, ...misnamed(agentId, found)] };
   const own = sessions.map(async ({ dir }) => ({
     dir,
     factsOf: lists?.factsOf(dir, await namesIn(dir, indexes), filter.needsAllNames) ?? NOT_ASKED,
@@ -175,12 +174,15 @@ async function storesOf(agentId: string, found: Found, options: StoresOptions): 
   const folders = [...(await Promise.all(own)), ...shared];
   if (folders.length > 0) stores.push(openJsonlStore({ agentId, folders, now }));
 
+  let hasUnreadDatabase = false;
   let store: Store | undefined;
   for (const path of await databasePaths(databases)) {
     const probed = await probeDatabase(agentId, path);
     if (probed === false) continue;
-    if (probed !== true) failures.push(probed);
-    else if (store === undefined) {
+    if (probed !== true) {
+      hasUnreadDatabase = true;
+      failures.push(probed);
+    } else if (store === undefined) {
       const knownBytes: KnownBytes = isExcluded ? () => 0 : options.knownBytes;
       const sessionsDir = sessionsDirOf(path);
       store = openSqliteStore({ agentId, path, sessionsDir, now, knownBytes, needsNames });
@@ -190,7 +192,7 @@ async function storesOf(agentId: string, found: Found, options: StoresOptions): 
     }
   }
   if (store !== undefined) stores.push(store);
-  return { stores, failures };
+  return { stores, failures, hasUnreadDatabase };
 }
 
 /** The host gives no agent such an id, so it would lead elsewhere, or be another one's, on the other side. */
@@ -210,7 +212,7 @@ async function namesIn(dir: string, indexes: readonly SessionIndex[]): Promise<F
 function failureOf(agentId: string): (error: unknown) => Stores {
   return (error) => {
     const { code, message } = describeReadFailure(error);
-    return { stores: [], failures: [{ code, agentId, message: `its sessions: ${message}` }] };
+    return { ...NOTHING, failures: [{ code, agentId, message: `its sessions: ${message}` }] };
   };
 }
 

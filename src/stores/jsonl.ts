@@ -1,3 +1,4 @@
+import type { Clock } from "../shared/clock.ts";
 import { StoreError } from "../shared/problem.ts";
 import type { FactsOf } from "./jsonl/facts.ts";
 import { type FolderOptions, listFolder } from "./jsonl/list.ts";
@@ -10,12 +11,10 @@ export interface JsonlFolder {
   readonly factsOf: FactsOf;
 }
 
-export interface JsonlStoreOptions {
+export interface JsonlStoreOptions extends Clock {
   readonly agentId: string;
   /** When several have a file of the same name, the session is that of the first. */
   readonly folders: readonly JsonlFolder[];
-  /** Wall clock, in ms since the epoch. */
-  readonly now: () => number;
 }
 
 /** The store of hosts that keep each session as one JSONL file (OpenClaw up to 2026.7). */

@@ -1,3 +1,4 @@
+import type { Clock } from "../shared/clock.ts";
 import { InfluxionError, type Problem, StoreError } from "../shared/problem.ts";
 import { COLD_ROW_SQL, type ColdRow, ColdSource } from "./sqlite/cold.ts";
 import { Connection, DatabaseBusyError, DatabaseMissingError } from "./sqlite/connection.ts";
@@ -11,14 +12,12 @@ import type { EventSource } from "./sqlite/source.ts";
 import { BAD_SEQ_SQL } from "./sqlite/values.ts";
 import type { KnownBytes, Listing, Reader, Store, Stream } from "./store.ts";
 
-export interface SqliteStoreOptions {
+export interface SqliteStoreOptions extends Clock {
   readonly agentId: string;
   /** The agent's `openclaw-agent.sqlite`. */
   readonly path: string;
   /** The agent's `sessions/` folder, where archives of cold sessions lie; it need not exist. */
   readonly sessionsDir: string;
-  /** Wall clock, in ms since the epoch. */
-  readonly now: () => number;
   /**
    * Sizes from earlier listings. With it, listing reads no row of a session that
    * did not change; without it, the header of every row.

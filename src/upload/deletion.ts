@@ -3,6 +3,7 @@ import * as v from "valibot";
 import type { Destination } from "../ledger/ledger.ts";
 import type { Deletion } from "../ledger/schema.ts";
 import { type DeletionReceipt, DeletionReceiptSchema } from "../protocol/wire.ts";
+import type { Clock } from "../shared/clock.ts";
 import { parseJson } from "../shared/json.ts";
 import type { Answer } from "./answer.ts";
 import { classifyAnswer, type Outcome } from "./classify.ts";
@@ -19,11 +20,9 @@ export type DeletionOutcome =
   | { readonly kind: "rejected"; readonly reason: string }
   | Extract<Outcome, { kind: "retry" | "refused" | "unreachable" }>;
 
-export interface DeletionOptions extends RetryTimes {
+export interface DeletionOptions extends RetryTimes, Clock {
   readonly client: Pick<Client, "delete">;
   readonly destination: Pick<Destination, "deploymentId" | "projectId">;
-  /** Wall clock, in ms since the epoch. */
-  readonly now: () => number;
   /** Told why an attempt failed and how long the next one waits, in ms. */
   readonly onRetry?: ((reason: string, waitMs: number) => void) | undefined;
 }

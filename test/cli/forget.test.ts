@@ -17,7 +17,7 @@ test("a session goes by its id, key, label or <agent>/<id>, in any case", async 
     lab.session("main", "abc");
     lab.session("main", "def");
     list(lab, "main", { "agent:main:tmp-x": { sessionId: "abc", label: "My talk" } });
-    const { code, out } = await lab.forget({ sessions: [name], json: true });
+    const { code, out } = await lab.forget({ session: [name], json: true });
     expect({ name, code }).toEqual({ name, code: 0 });
     expect(JSON.parse(out)).toEqual({
       outcome: "forgotten",
@@ -34,12 +34,12 @@ test("a name that several sessions have is refused, and they are listed", async 
   await using lab = await Lab.start();
   lab.session("main", "abc");
   lab.session("ops", "abc");
-  const { code, err } = await lab.forget({ sessions: ["abc"] });
+  const { code, err } = await lab.forget({ session: ["abc"] });
   expect(code).toBe(1);
   expect(err).toBe(
     'Nothing was changed: "abc" is the name of 2 sessions; say which: main/abc, ops/abc\n',
   );
-  expect((await lab.forget({ sessions: ["abc"], agent: "ops" })).code).toBe(0);
+  expect((await lab.forget({ session: ["abc"], agent: "ops" })).code).toBe(0);
   await lab.run();
   expect(lab.receivedSessions()).toEqual(["main/abc"]);
 });
@@ -47,7 +47,7 @@ test("a name that several sessions have is refused, and they are listed", async 
 test("a name that no session has is refused", async () => {
   await using lab = await Lab.start();
   lab.session("main", "abc");
-  const session = await lab.forget({ sessions: ["abd"] });
+  const session = await lab.forget({ session: ["abd"] });
   expect(session).toMatchObject({ code: 1, out: "" });
   expect(session.err).toMatch(/^Nothing was changed: no session is called "abd"/);
   const agent = await lab.forget({ agent: "mian", json: true });
@@ -61,8 +61,8 @@ test("a name that no session has is refused", async () => {
 test.for([
   [{}],
   [{ all: true, agent: "main" }],
-  [{ all: true, sessions: ["abc"] }],
-  [{ sessions: ["abc"], undo: true, remote: true }],
+  [{ all: true, session: ["abc"] }],
+  [{ session: ["abc"], undo: true, remote: true }],
 ] as const)("%j is no scope", async ([options]) => {
   await using lab = await Lab.start();
   lab.session("main", "abc");
@@ -74,7 +74,7 @@ test.for([
 test("without a terminal nothing is forgotten unless --yes says so", async () => {
   await using lab = await Lab.start();
   lab.session("main", "abc");
-  const { code, err } = await lab.forget({ sessions: ["abc"], yes: false });
+  const { code, err } = await lab.forget({ session: ["abc"], yes: false });
   expect(code).toBe(1);
   expect(err).toMatch(/there is no terminal to ask at; add --yes if this is what you want: Forget/);
   await lab.run();
@@ -92,7 +92,7 @@ test("what is asked says how many sessions, where, and what the API is asked for
   };
   const asks = { yes: false, ask };
   for (const options of [
-    { sessions: ["abc", "ghi"] },
+    { session: ["abc", "ghi"] },
     { agent: "scratch", remote: true },
     { all: true, undo: true },
   ]) {
@@ -152,7 +152,7 @@ test("--all is one deletion, which takes the place of those within it", async ()
   const overrides = { apiUrl: server.url };
   lab.session("main", "abc");
   await lab.run(overrides);
-  await lab.forget({ sessions: ["abc"], remote: true, overrides });
+  await lab.forget({ session: ["abc"], remote: true, overrides });
   expect((await lab.forget({ all: true, remote: true, overrides })).code).toBe(0);
   expect(deletionsOf(server).map(({ scope }) => scope)).toEqual(["session", "deployment"]);
   await server.close();
@@ -171,7 +171,7 @@ test("a session that only the API knows can be deleted there by its full name", 
   await using lab = await Lab.start();
   const server = await startDeletingServer(confirmed(1));
   const overrides = { apiUrl: server.url };
-  const { code } = await lab.forget({ sessions: ["main/gone"], remote: true, overrides });
+  const { code } = await lab.forget({ session: ["main/gone"], remote: true, overrides });
   expect(code).toBe(0);
   expect(deletionsOf(server)).toMatchObject([{ agentId: "main", sessionId: "gone" }]);
   await server.close();
@@ -182,7 +182,7 @@ test("what the API keeps because it is newer is said", async () => {
   const server = await startDeletingServer(confirmed(1, { left: 1 }));
   const overrides = { apiUrl: server.url };
   lab.session("main", "abc");
-  const { out } = await lab.forget({ sessions: ["abc"], remote: true, overrides });
+  const { out } = await lab.forget({ session: ["abc"], remote: true, overrides });
   expect(out).toContain("It keeps something newer of 1 session");
   await server.close();
 });
@@ -192,8 +192,8 @@ test("--undo calls a deletion off that the API has not confirmed", async () => {
   const server = await startDeletingServer({ kind: "status", status: 503 });
   const overrides = { apiUrl: server.url };
   lab.session("main", "abc");
-  await lab.forget({ sessions: ["abc"], remote: true, overrides });
-  const { out } = await lab.forget({ sessions: ["abc"], undo: true, overrides });
+  await lab.forget({ session: ["abc"], remote: true, overrides });
+  const { out } = await lab.forget({ session: ["abc"], undo: true, overrides });
   expect(out).toContain("1 deletion that the API had not confirmed is called off.");
   await lab.sync({ overrides });
   expect(deletionsOf(server)).toHaveLength(1);
@@ -203,7 +203,7 @@ test("--undo calls a deletion off that the API has not confirmed", async () => {
 test("--undo finds only what is forgotten", async () => {
   await using lab = await Lab.start();
   lab.session("main", "abc");
-  expect((await lab.forget({ sessions: ["abc"], undo: true })).err).toMatch(
+  expect((await lab.forget({ session: ["abc"], undo: true })).err).toMatch(
     /no forgotten session is called "abc"/,
   );
   expect((await lab.forget({ all: true, undo: true })).out).toBe("Nothing of it was forgotten.\n");
@@ -212,7 +212,7 @@ test("--undo finds only what is forgotten", async () => {
 test("another destination has its own sessions that are forgotten", async () => {
   await using lab = await Lab.start();
   lab.session("main", "abc");
-  await lab.forget({ sessions: ["abc"] });
+  await lab.forget({ session: ["abc"] });
   await lab.run({ deploymentId: "other" });
   expect(lab.receivedSessions()).toEqual(["main/abc"]);
 });
@@ -229,7 +229,7 @@ test("nothing is forgotten while another process uploads", async () => {
       waitMs: 0,
       signal,
     });
-    const forgetting = lab.forget({ sessions: ["abc"], signal });
+    const forgetting = lab.forget({ session: ["abc"], signal });
     setTimeout(() => abort.abort(new Error("interrupted")), 300);
     const { code, err } = await forgetting;
     expect(code).toBe(130);
@@ -247,7 +247,7 @@ test("P58: neither key nor transcript is in what the command says or asks for", 
   await lab.run(overrides);
   for (const json of [true, false]) {
     const said = JSON.stringify(
-      await lab.forget({ sessions: ["abc"], remote: true, json, overrides }),
+      await lab.forget({ session: ["abc"], remote: true, json, overrides }),
     );
     expect(said).toContain("answered 400: the API does not take this deletion");
     expect(said).not.toContain(API_KEY);

@@ -1,6 +1,6 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
-import { expect, test } from "vitest";
+import { expect, test, vi } from "vitest";
 import { EXIT_CODES } from "../../src/cli/add.ts";
 import { EXIT } from "../../src/cli/exit.ts";
 import type { RunOptions } from "../../src/run/options.ts";
@@ -11,6 +11,12 @@ import { InfluxionError } from "../../src/shared/problem.ts";
 import { startFaultServer } from "../support/fault-server.ts";
 import { Lab } from "../support/lab.ts";
 import { header, message, session, write } from "../support/transcripts.ts";
+
+// `--all` waits no time for the host; what is idle is still told by the real time.
+vi.mock(import("../../src/stores/at-rest.ts"), async (load) => ({
+  ...(await load()),
+  SETTLE_MS: 1 as never,
+}));
 
 test("exit code 0 when all is done, with one sentence about it", async () => {
   await using lab = await Lab.start();
@@ -30,7 +36,7 @@ test("exit code 0 when all is done, with one sentence about it", async () => {
 test("exit code 1 for an agent that is not there, naming those that are", async () => {
   await using lab = await Lab.start();
   lab.session("main", "abc");
-  const { code, err } = await lab.sync({ agentId: "mian" });
+  const { code, err } = await lab.sync({ agent: "mian" });
   expect(code).toBe(1);
   expect(err).toContain('no agent "mian"; there are: main');
 });
@@ -114,7 +120,7 @@ test("--agent sends that agent's sessions only", async () => {
   await using lab = await Lab.start();
   lab.session("main", "abc");
   lab.session("ops", "def");
-  await lab.sync({ agentId: "ops" });
+  await lab.sync({ agent: "ops" });
   expect(lab.receivedSessions()).toEqual(["ops/def"]);
 });
 
@@ -192,13 +198,11 @@ function thenFail(error: unknown): (options: RunOptions) => Promise<RunReport> {
   };
 }
 
-const SETTLING = { all: true, settleMs: 1 };
-
 test("what the first run of --all delivered is told when a later one breaks off", async () => {
   await using lab = await Lab.start();
   lab.session("main", "a");
   const failure = new InfluxionError("OUT_OF_MEMORY", "the upload needed more than 512 MB");
-  const said = await lab.sync({ ...SETTLING, run: thenFail(failure) });
+  const said = await lab.sync({ all: true, run: thenFail(failure) });
   expect(said.code).toBe(2);
   expect(said.out).toMatch(/^Uploaded 5 lines of 1 session/);
   expect(said.err).toMatch(/\nThe upload ended early: the upload needed more than 512 MB\n$/);
@@ -214,7 +218,7 @@ test("--json keeps the reports of the runs before a failure or an interruption",
     const abort = new AbortController();
     const failing = thenFail(new InfluxionError("RUN_ENDED", "the thread ended"));
     const { code, out } = await lab.sync({
-      ...SETTLING,
+      all: true,
       json: true,
       signal: abort.signal,
       run: (options) =>

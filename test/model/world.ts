@@ -115,7 +115,6 @@ export class World implements Disposable {
       config: result.config,
       apiKey: "key",
       trigger,
-      ignoreHold: trigger === "command",
       retryAside: trigger === "command",
       lockWaitMs: 0,
       signal: new AbortController().signal,

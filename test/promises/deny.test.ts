@@ -659,11 +659,11 @@ test("P67: sync --agent takes any name of the agent", async () => {
   lab.session("main", "b");
   symlinkSync("my-agent", join(lab.stateDir, "agents", "alias"));
   for (const agentId of ["My Agent", "ALIAS", "my-agent"]) {
-    const { out, code } = await lab.sync({ agentId, dryRun: true, json: true });
+    const { out, code } = await lab.sync({ agent: agentId, dryRun: true, json: true });
     expect([code, JSON.parse(out).failures]).toEqual([0, []]);
     expect(JSON.parse(out).sessions).toMatchObject([{ agentId: "my-agent", sessionId: "a" }]);
   }
-  const { err, code } = await lab.sync({ agentId: "my-*" });
+  const { err, code } = await lab.sync({ agent: "my-*" });
   expect(code).toBe(1);
   expect(err).toContain('no agent "my-*"; there are: main, my-agent');
 });
@@ -711,7 +711,7 @@ test("P67: a new install is not told that its filters match nothing, nor is a lo
   const overrides = { filter: { sessions: { deny: ["tmp-*"] } } };
   expect((await lab.status({ overrides })).out).not.toContain("matches no");
   lab.session("main", "a");
-  expect((await lab.sync({ overrides, agentId: "main", dryRun: true })).out).not.toContain(
+  expect((await lab.sync({ overrides, agent: "main", dryRun: true })).out).not.toContain(
     "matches no",
   );
   expect((await lab.status({ overrides })).out).toContain("matches no");

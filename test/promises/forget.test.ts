@@ -33,7 +33,7 @@ test("P75: a forgotten session is not sent when it grows, by no kind of run", as
   const path = lab.session("main", "abc");
   lab.session("main", "def");
   await lab.run();
-  expect((await lab.forget({ sessions: ["abc"] })).code).toBe(0);
+  expect((await lab.forget({ session: ["abc"] })).code).toBe(0);
   lab.append(path, [message(9)]);
   await lab.run();
   await lab.sync();
@@ -46,7 +46,7 @@ test("P75: a forgotten session is not sent when it grows, by no kind of run", as
 test("P75: a forgotten session is not sent when it was rewritten, reset or made anew", async () => {
   const path = lab.session("main", "abc");
   await lab.run();
-  await lab.forget({ sessions: ["abc"] });
+  await lab.forget({ session: ["abc"] });
   write(path, lines([header("abc"), message(1, "other ".repeat(200)), message(2)]));
   await lab.run();
   renameSync(path, `${path}.reset.2026-11-22T10-03-36.159Z`);
@@ -63,7 +63,7 @@ test("P75: a forgotten session is not sent when it was rewritten, reset or made 
 test("P75: a forgotten session that moves into a database is not sent from there", async () => {
   const path = lab.session("main", "abc");
   await lab.run();
-  await lab.forget({ sessions: ["abc"] });
+  await lab.forget({ session: ["abc"] });
   rmSync(path);
   const database = new AgentDb(lab.stateDir);
   database.addSession("abc", conversation("abc", 6));
@@ -77,7 +77,7 @@ test("P75: a session is still forgotten when it was missing for as long as other
   const path = lab.session("main", "abc");
   lab.session("main", "there");
   await lab.run();
-  await lab.forget({ sessions: ["abc"] });
+  await lab.forget({ session: ["abc"] });
   rmSync(path);
   for (let time = 0; time <= MISSING_TIMES; time++) {
     lab.clockOffset += MISSING_EVERY_MS + 1;
@@ -96,7 +96,7 @@ test("P75: what was planned and not confirmed of a forgotten session is not sent
   const overrides = { apiUrl: server.url };
   lab.session("main", "abc");
   expect((await lab.run(overrides)).outcome).toBe("unreachable");
-  await lab.forget({ sessions: ["abc"], overrides });
+  await lab.forget({ session: ["abc"], overrides });
   await lab.sync({ all: true, overrides });
   expect(server.requests).toHaveLength(1);
 });
@@ -104,7 +104,7 @@ test("P75: what was planned and not confirmed of a forgotten session is not sent
 test("P75: of a forgotten session the ledger keeps its name, the time and a number", async () => {
   lab.session("main", "abc");
   await lab.run();
-  await lab.forget({ sessions: ["abc"] });
+  await lab.forget({ session: ["abc"] });
   const record = await lab.record("main", "abc");
   expect(Object.keys(record ?? {}).sort()).toEqual([
     "forgottenAt",
@@ -119,11 +119,11 @@ test("P75: with --undo a session goes again from its beginning, above all that w
   const path = lab.session("main", "abc");
   await lab.run();
   const before = (await lab.record("main", "abc"))?.streams["abc.jsonl"]?.generation ?? 0;
-  await lab.forget({ sessions: ["abc"] });
+  await lab.forget({ session: ["abc"] });
   lab.append(path, [message(9)]);
   // Also when the clock was set back since.
   lab.clockOffset = -1_000_000;
-  const { code, out } = await lab.forget({ sessions: ["abc"], undo: true });
+  const { code, out } = await lab.forget({ session: ["abc"], undo: true });
   expect({ code, out }).toEqual({
     code: 0,
     out: "1 session goes again with the next upload, from its beginning.\n",
@@ -139,7 +139,7 @@ test("P76: --remote asks the API to delete the session, up to what was sent of i
   lab.session("main", "abc");
   await lab.run(overrides);
   const sent = Number(server.requests[0]?.headers["influxion-generation"]);
-  const { code, out } = await lab.forget({ sessions: ["abc"], remote: true, overrides });
+  const { code, out } = await lab.forget({ session: ["abc"], remote: true, overrides });
   expect(code).toBe(0);
   expect(out).toContain("The API deleted what it had of 1 session.");
   const [deletion, ...others] = deletionsOf(server);
@@ -175,7 +175,7 @@ test("P76: what is forgotten is on disk before the API is asked", async () => {
   await lab.run(overrides);
   const abort = new AbortController();
   const { signal } = abort;
-  const forgetting = lab.forget({ sessions: ["abc"], remote: true, overrides, signal });
+  const forgetting = lab.forget({ session: ["abc"], remote: true, overrides, signal });
   await asked;
   const status = JSON.parse((await lab.status({ json: true, overrides })).out);
   expect(status).toMatchObject({
@@ -190,7 +190,7 @@ test("P76: a deletion that did not get through is asked for by the next run, and
   const { server, overrides } = await api({ kind: "cut", at: "before-body" }, confirmed(1));
   lab.session("main", "abc");
   await lab.run(overrides);
-  const { code, out } = await lab.forget({ sessions: ["abc"], remote: true, overrides });
+  const { code, out } = await lab.forget({ session: ["abc"], remote: true, overrides });
   expect(code).toBe(3);
   expect(out).toMatch(/Not deleted by the API: (UND_ERR_SOCKET|ECONNRESET)/);
   expect((await lab.status({ overrides })).out).toMatch(/1 deletion is not confirmed by the API/);
@@ -203,7 +203,7 @@ test("P76: an interval asks again after an hour, and less often each time", asyn
   const { server, overrides } = await api({ kind: "status", status: 503 });
   lab.session("main", "abc");
   await lab.run(overrides);
-  await lab.forget({ sessions: ["abc"], remote: true, overrides });
+  await lab.forget({ session: ["abc"], remote: true, overrides });
   const asked: number[] = [];
   for (let hour = 0; hour < 8; hour++) {
     const report = await lab.run(overrides);
@@ -229,7 +229,7 @@ test.for([
     const { overrides } = await api({ kind: "status", status, body });
     lab.session("main", "abc");
     await lab.run(overrides);
-    const { code, out } = await lab.forget({ sessions: ["abc"], remote: true, overrides });
+    const { code, out } = await lab.forget({ session: ["abc"], remote: true, overrides });
     expect(code).toBe(3);
     expect(out).toContain(
       `Not deleted by the API: answered ${status}: it does not know how to delete sessions`,
@@ -250,7 +250,7 @@ test.for([
   const { overrides } = await api(behaviour);
   lab.session("main", "abc");
   await lab.run(overrides);
-  const { code, out } = await lab.forget({ sessions: ["abc"], remote: true, overrides });
+  const { code, out } = await lab.forget({ session: ["abc"], remote: true, overrides });
   expect(code).toBe(3);
   expect(out).toContain("Not deleted by the API");
 });
@@ -261,7 +261,7 @@ test.for([404, 410])(
     const { overrides } = await api({ kind: "status", status, body: '{"deleted":0}' });
     lab.session("main", "abc");
     await lab.run(overrides);
-    const { code, out } = await lab.forget({ sessions: ["abc"], remote: true, overrides });
+    const { code, out } = await lab.forget({ session: ["abc"], remote: true, overrides });
     expect({ code, out }).toMatchObject({ code: 0 });
     expect(out).toContain("The API deleted what it had of 0 sessions.");
   },
@@ -271,7 +271,7 @@ test("P77: what the API has not confirmed is shown by status, with its answer, u
   const { overrides } = await api({ kind: "status", status: 405 }, confirmed(1));
   lab.session("main", "abc");
   await lab.run(overrides);
-  await lab.forget({ sessions: ["abc"], remote: true, overrides });
+  await lab.forget({ session: ["abc"], remote: true, overrides });
   expect((await lab.status({ overrides })).out).toContain(
     "1 deletion is not confirmed by the API: answered 405: it does not know how to delete sessions",
   );

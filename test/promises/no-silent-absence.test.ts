@@ -192,7 +192,7 @@ test("P71: sessions that session.store moves are uploaded by every way in", asyn
   lab.hostConfig = { session: { store: join(moved, "{agentId}", "sessions.json") } };
   write(join(moved, "main", "a.jsonl"), lines(session("a")));
   expect((await lab.status()).out).toContain("1 session found");
-  const dry = JSON.parse((await lab.sync({ dryRun: true, json: true, agentId: "main" })).out);
+  const dry = JSON.parse((await lab.sync({ dryRun: true, json: true, agent: "main" })).out);
   expect(dry.sessions).toHaveLength(1);
   await lab.serve();
   expect(lab.receivedSessions()).toEqual(["main/a"]);

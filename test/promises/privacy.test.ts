@@ -36,8 +36,6 @@ async function networkUse(work: () => Promise<unknown>): Promise<string[]> {
 const unconfigured = (lab: Lab) => ({
   stateDir: lab.stateDir,
   config: readConfig({ apiKey: "not-enough" }),
-  json: false,
-  now: Date.now,
 });
 
 test("P55: unconfigured, not one network call, status and sync included", async () => {
@@ -45,7 +43,7 @@ test("P55: unconfigured, not one network call, status and sync included", async 
   lab.session("main", "abc");
   const used = await networkUse(async () => {
     const said = await spoken((terminal) =>
-      status({ ...unconfigured(lab), verbose: true, terminal }),
+      status({ setup: unconfigured(lab), flags: { verbose: true }, terminal, now: Date.now }),
     );
     expect(said.code).toBe(1);
     expect(said.out).toContain("not configured, nothing is uploaded");
@@ -53,12 +51,14 @@ test("P55: unconfigured, not one network call, status and sync included", async 
     expect(said.out).toContain('"projectId": "<project id>"');
     const synced = await spoken((terminal) =>
       sync({
-        ...unconfigured(lab),
+        setup: unconfigured(lab),
+        flags: {},
+        context: {
+          signal: new AbortController().signal,
+          now: Date.now,
+          random: Math.random,
+        },
         apiKey: () => Promise.reject(new Error("must not be asked")),
-        dryRun: false,
-        all: false,
-        signal: new AbortController().signal,
-        random: Math.random,
         run: () => Promise.reject(new Error("must not run")),
         terminal,
       }),

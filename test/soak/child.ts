@@ -49,7 +49,6 @@ async function loop(trigger: "interval" | "command"): Promise<never> {
         config: result.config,
         apiKey: String(result.config.apiKey),
         trigger,
-        ignoreHold: trigger === "command",
         retryAside: trigger === "command",
         lockWaitMs: 0,
         signal: new AbortController().signal,

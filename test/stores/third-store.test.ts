@@ -20,7 +20,9 @@ async function uploadFrom(lab: Lab, store: MemoryStore): Promise<RunReport> {
   const tally = new Tally(now(), "command", ledger.problems, target.hasTaken);
   const filter = createFilter(config.filter);
   const { agentId } = store;
-  const agent = { agentId, names: [agentId], excludedBy: null, stores: [store], failures: [] };
+  const names = [agentId];
+  const nothing = { excludedBy: null, failures: [], hasUnreadDatabase: false };
+  const agent = { agentId, names, stores: [store], ...nothing };
   const look = {
     agents: [agent],
     failures: [],

@@ -3,9 +3,10 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { Writable } from "node:stream";
 import { setTimeout as sleep } from "node:timers/promises";
-import { type ForgetOptions, forget } from "../../src/cli/forget.ts";
-import { status } from "../../src/cli/status.ts";
-import { type SyncOptions, sync } from "../../src/cli/sync.ts";
+import { type ForgetFlags, type ForgetOptions, forget } from "../../src/cli/forget.ts";
+import type { Setup } from "../../src/cli/setup.ts";
+import { type StatusFlags, status } from "../../src/cli/status.ts";
+import { type SyncFlags, type SyncOptions, sync } from "../../src/cli/sync.ts";
 import { type Config, readConfig } from "../../src/config/config.ts";
 import { Ledger } from "../../src/ledger/ledger.ts";
 import { ledgerPaths } from "../../src/ledger/paths.ts";
@@ -77,13 +78,11 @@ export class Lab implements AsyncDisposable {
   /** A run as the service does it, for this lab's receiver unless `overrides` says otherwise. */
   options(overrides: Record<string, unknown> = {}, options: Partial<RunOptions> = {}): RunOptions {
     const config = this.config(overrides);
-    const isCommand = options.trigger === "command";
     return {
       stateDir: this.stateDir,
       layout: readLayout(this.hostConfig),
       config,
-      ignoreHold: isCommand,
-      retryAside: isCommand,
+      retryAside: options.trigger === "command",
       apiKey: config.apiKey as string,
       trigger: "interval",
       lockWaitMs: 0,
@@ -101,69 +100,61 @@ export class Lab implements AsyncDisposable {
     return run(this.options(overrides, options));
   }
 
+  #setup(overrides: Record<string, unknown> | undefined): Setup {
+    const config = { ok: true, config: this.config(overrides) } as const;
+    return { stateDir: this.stateDir, layout: readLayout(this.hostConfig), config };
+  }
+
   async sync(
-    options: Partial<SyncOptions> & { overrides?: Record<string, unknown> } = {},
+    options: SyncFlags &
+      Partial<Pick<SyncOptions, "apiKey" | "proxy" | "run">> & {
+        signal?: AbortSignal;
+        overrides?: Record<string, unknown>;
+      } = {},
   ): Promise<Spoken> {
-    const { overrides, ...rest } = options;
+    const { overrides, signal = new AbortController().signal, ...rest } = options;
+    const { apiKey = (key) => Promise.resolve(key as string), proxy, ...others } = rest;
+    const { run: runner = run, ...flags } = others;
     return spoken((terminal) =>
       sync({
-        stateDir: this.stateDir,
-        layout: readLayout(this.hostConfig),
-        config: { ok: true, config: this.config(overrides) },
-        apiKey: (key) => Promise.resolve(key as string),
-        json: false,
-        dryRun: false,
-        all: false,
-        signal: new AbortController().signal,
-        now: this.now,
-        random: Math.random,
-        run,
+        setup: this.#setup(overrides),
+        flags,
+        context: { signal, now: this.now, random: Math.random },
+        apiKey,
+        proxy,
+        run: runner,
         terminal,
-        ...rest,
       }),
     );
   }
 
   /** Yes to everything, unless `options` says otherwise. */
   async forget(
-    options: Partial<ForgetOptions> & { overrides?: Record<string, unknown> } = {},
+    options: ForgetFlags &
+      Partial<Pick<ForgetOptions, "ask">> & {
+        signal?: AbortSignal;
+        overrides?: Record<string, unknown>;
+      } = {},
   ): Promise<Spoken> {
-    const { overrides, ...rest } = options;
+    const { overrides, signal = new AbortController().signal, ask = null, ...flags } = options;
     return spoken((terminal) =>
       forget({
-        stateDir: this.stateDir,
-        layout: readLayout(this.hostConfig),
-        config: { ok: true, config: this.config(overrides) },
+        setup: this.#setup(overrides),
+        flags: { yes: true, ...flags },
+        context: { signal, now: this.now, random: Math.random },
         apiKey: (key) => Promise.resolve(key as string),
-        all: false,
-        remote: false,
-        undo: false,
-        yes: true,
-        json: false,
-        ask: null,
-        signal: new AbortController().signal,
-        now: this.now,
-        random: Math.random,
+        ask,
         terminal,
-        ...rest,
       }),
     );
   }
 
   async status(
-    options: { json?: boolean; verbose?: boolean; overrides?: Record<string, unknown> } = {},
+    options: StatusFlags & { overrides?: Record<string, unknown> } = {},
   ): Promise<Spoken> {
-    return spoken((terminal) =>
-      status({
-        stateDir: this.stateDir,
-        layout: readLayout(this.hostConfig),
-        config: { ok: true, config: this.config(options.overrides) },
-        json: options.json ?? false,
-        verbose: options.verbose ?? false,
-        now: this.now,
-        terminal,
-      }),
-    );
+    const { overrides, ...flags } = options;
+    const setup = this.#setup(overrides);
+    return spoken((terminal) => status({ setup, flags, now: this.now, terminal }));
   }
 
   /** Runs of the service in the Gateway, and all that it logs and reports to the host. */

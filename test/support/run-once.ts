@@ -24,7 +24,6 @@ const done = await runInWorker({
   config: result.config,
   apiKey,
   trigger: "command",
-  ignoreHold: true,
   retryAside: true,
   lockWaitMs: 0,
   signal: new AbortController().signal,
