@@ -114,6 +114,7 @@ export const ConfigSchema = v.strictObject({
     "https://api.influxion.io",
   ),
   allowInsecureHttp: v.optional(v.boolean("true or false"), false),
+  onDelete: v.optional(v.picklist(["keep", "forget"], '"keep" or "forget"'), "keep"),
   upload: v.optional(
     options(
       {
@@ -208,6 +209,8 @@ export interface Config {
   /** Without trailing slash. */
   readonly apiUrl: string;
   readonly allowInsecureHttp: boolean;
+  /** What becomes of what the API has of a session that is deleted in OpenClaw. */
+  readonly onDelete: "keep" | "forget";
   readonly upload: UploadOptions;
   readonly filter: FilterOptions;
   /** `upload.every` in ms; 0 is off. */

@@ -211,6 +211,11 @@ export function stateByName(verdict: NameVerdict): SessionState | null {
   }
 }
 
+/** The session as what it is once it is forgotten. */
+export function forgotten(session: SurveyedSession): SurveyedSession {
+  return { ...session, state: { kind: "skipped", filter: "forget" }, pending: [], streams: [] };
+}
+
 /** All that a session is called by any of its streams. */
 export function namesOf(sessionId: string, found: readonly FoundStream[]): SessionNames {
   const streams = found.map(({ stream }) => stream);

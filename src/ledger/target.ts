@@ -96,8 +96,7 @@ export class TargetRecords {
   /** The session is not there, although all of its agent was looked at; see {@link MISSING_TIMES}. */
   missed(key: string): void {
     const session = this.#data.sessions[key];
-    // What was forgotten may come back, from a backup, after any time.
-    if (session === undefined || session.forgottenAt !== undefined) return;
+    if (session === undefined || isForgottenForGood(session)) return;
     const { times, at } = session.missing ?? { times: 0, at: Number.NEGATIVE_INFINITY };
     const now = this.#now();
     // A clock that was set back says that it was ahead: what was counted by it does not count.
@@ -114,18 +113,22 @@ export class TargetRecords {
   /**
    * Nothing of the session is sent any more, and of its record only that is left, with the
    * highest generation that a server can hold of it.
+   *
+   * @param deleted the host has deleted it
    */
-  forget(key: string): void {
+  forget(key: string, deleted = false): void {
     const { generations } = this.#session(key);
     const forgottenAt = Math.floor(this.#now());
     const through = Math.max(forgottenAt, generations - 1, newestSent(this.#session(key)));
     const streams = {};
-    this.#data.sessions[key] = { generations: through + 1, sent: through, streams, forgottenAt };
+    const forgotten = { generations: through + 1, sent: through, streams, forgottenAt };
+    this.#data.sessions[key] = deleted ? { ...forgotten, deleted } : forgotten;
   }
 
   /** The session goes again, all of it, as a new generation. */
   remember(key: string): void {
     delete this.#data.sessions[key]?.forgottenAt;
+    delete this.#data.sessions[key]?.deleted;
   }
 
   /** Writes down that the API is to delete what it holds, up to what may have been sent by now. */
@@ -349,6 +352,10 @@ export class TargetRecords {
     return record;
   }
 }
+
+/** What a user has forgotten may come back, from a backup, after any time. */
+const isForgottenForGood = ({ forgottenAt, deleted }: SessionData): boolean =>
+  forgottenAt !== undefined && deleted === undefined;
 
 function moveTo(record: StreamData, position: Position): void {
   record.position = { ...position };

@@ -6,6 +6,8 @@ import {
   type NameVerdict,
   type UnmatchedPattern,
 } from "../config/filter.ts";
+import { findDeleted } from "../discovery/deleted.ts";
+import { forgotten } from "../discovery/examine.ts";
 import { prune } from "../discovery/prune.ts";
 import {
   askByName,
@@ -21,7 +23,7 @@ import { type PlannedSession, planParts } from "../planning/parts.ts";
 import { settleSpent } from "../planning/turns.ts";
 import { isAhead } from "../shared/clock.ts";
 import type { Problem } from "../shared/problem.ts";
-import { type Agents, findAgents } from "../stores/agents.ts";
+import { type Agent, type Agents, findAgents } from "../stores/agents.ts";
 import { isAtRest } from "../stores/at-rest.ts";
 import { MAX_RETRY_AFTER_MS } from "../upload/retry-after.ts";
 import { describePending, sendDeletions } from "./deletions.ts";
@@ -63,9 +65,11 @@ async function findAndUpload(options: UploaderOptions): Promise<RunReport> {
   await using agents = await findAgents({ ...options, filter, knownBytes: knownBytes(target) });
   events?.onDatabases?.(agents.databases);
   const surveyOptions = { ...surveyOf(options, filter, agents), ledger, target };
-  const found = await survey(surveyOptions);
-  tally.problems.push(...found.problems);
-  prune(target, found, agents.agents);
+  const surveyed = await survey(surveyOptions);
+  tally.problems.push(...surveyed.problems);
+  prune(target, surveyed, agents.agents);
+  const found =
+    config.onDelete === "forget" ? await forgetDeleted(agents.agents, surveyed, target) : surveyed;
   // Whoever asked for another try has it, whatever there is to send.
   if (trigger === "command") target.setRefused(undefined);
   const sessions = await upload(options, surveyOptions, found, () => askAgain(options, filter));
@@ -77,6 +81,27 @@ async function findAndUpload(options: UploaderOptions): Promise<RunReport> {
   const settled =
     tally.parts === 0 && ledger.problems.length === 0 && isSettled(found, target, tally.startedAt);
   return { ...tally.finish(null, now(), settled), ...foundIn(agents, found) };
+}
+
+/**
+ * Writes down that the API is to delete what OpenClaw has deleted.
+ * @returns the survey without what is left of that, such as archives of resets
+ */
+async function forgetDeleted(
+  agents: readonly Agent[],
+  found: Survey,
+  target: TargetRecords,
+): Promise<Survey> {
+  const deleted = new Set<string>();
+  for (const { key, agentId, sessionId } of await findDeleted(agents, found, target)) {
+    deleted.add(key);
+    target.forget(key, true);
+    target.planDeletion({ agentId, sessionId });
+  }
+  return {
+    ...found,
+    sessions: found.sessions.map((one) => (deleted.has(one.key) ? forgotten(one) : one)),
+  };
 }
 
 /** Asks the API for what it was to delete and has not confirmed. */

@@ -18,6 +18,7 @@ test("three lines are a whole config; everything else has its documented default
       ...MINIMAL,
       apiUrl: "https://api.influxion.io",
       allowInsecureHttp: false,
+      onDelete: "keep",
       everyMs: 900_000,
       upload: {
         every: "15m",
@@ -65,6 +66,7 @@ test.for([
   ["apiKey", "with space", "apiKey"],
   ["apiKey", { source: "env" }, "apiKey"],
   ["allowInsecureHttp", "yes", "allowInsecureHttp"],
+  ["onDelete", "delete", "onDelete"],
   ["colour", "blue", "colour"],
 ] as const)("%s: %j is named as %s, with what to write instead", ([option, value, path]) => {
   const found = problems({ ...MINIMAL, [option]: value });

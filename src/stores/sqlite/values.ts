@@ -20,10 +20,14 @@ export function seqSql(value: string): string {
   return integerSql(value, MAX_SEQ);
 }
 
+/** An instant in ms, or NULL. */
+export function timeSql(value: string): string {
+  return integerSql(value, MAX_TIME);
+}
+
 /** When a session last changed, in ms; 0 when that is not known. */
 export function changedAtSql(alias: string): string {
-  const time = integerSql(rawTimeSql(alias), MAX_TIME);
-  return `coalesce(${time}, 0)`;
+  return `coalesce(${timeSql(rawTimeSql(alias))}, 0)`;
 }
 
 /** The same as text, whatever it is: also a value that is no time shows a change. */
