@@ -117,9 +117,8 @@ export class TargetRecords {
    * @param deleted the host has deleted it
    */
   forget(key: string, deleted = false): void {
-    const { generations } = this.#session(key);
     const forgottenAt = Math.floor(this.#now());
-    const through = Math.max(forgottenAt, generations - 1, newestSent(this.#session(key)));
+    const through = Math.max(forgottenAt, newestGiven(this.#session(key)));
     const streams = {};
     const forgotten = { generations: through + 1, sent: through, streams, forgottenAt };
     this.#data.sessions[key] = deleted ? { ...forgotten, deleted } : forgotten;
@@ -133,13 +132,15 @@ export class TargetRecords {
 
   /** Writes down that the API is to delete what it holds, up to what may have been sent by now. */
   planDeletion(scope: DeletionScope): void {
-    const { agentId, sessionId } = scope;
-    const known = Object.entries(this.#data.sessions).filter(([key]) => isWithin(key, scope));
-    const sent = known.map(([, session]) => Math.max(session.generations - 1, newestSent(session)));
-    const through = sent.reduce((most, next) => Math.max(most, next), Math.floor(this.#now()));
+    const { sessions } = this.#data;
+    let through = Math.floor(this.#now());
+    for (const key in sessions) {
+      const session = isWithin(key, scope) ? sessions[key] : undefined;
+      if (session !== undefined) through = Math.max(through, newestGiven(session));
+    }
     this.#setDeletions(addDeletion(this.deletions, { ...scope, through }));
     // Sessions that are not known yet must not begin with what a server takes for deleted.
-    if (agentId === undefined || sessionId === undefined) {
+    if (scope.sessionId === undefined) {
       this.#data.leastGeneration = Math.max(this.#data.leastGeneration ?? 0, through + 1);
     }
   }
@@ -351,6 +352,11 @@ export class TargetRecords {
     if (record === undefined) throw new Error(`the ledger has no record of ${source}`);
     return record;
   }
+}
+
+/** The highest generation that was given out to a session, or that a receipt named; -1 when there was none. */
+function newestGiven(session: SessionData): number {
+  return Math.max(session.generations - 1, newestSent(session));
 }
 
 /** What a user has forgotten may come back, from a backup, after any time. */

@@ -195,7 +195,7 @@ function sessionOf(
   const unknown = request.remote && !request.undo ? unknownSession(name, agentId) : null;
   if (unknown !== null) return unknown;
   const which = request.undo ? "no forgotten session is" : "no session is";
-  const message = `${which} called "${name}"; name its id, key, label or display name, or <agent>/<id> for one that is known to the API alone`;
+  const message = `${which} called "${name}"; name its id, key, label or display name, or with --remote, as <agent>/<id>, one that only the API knows`;
   throw new InfluxionError("NO_SUCH_SESSION", message);
 }
 

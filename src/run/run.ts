@@ -67,9 +67,9 @@ async function findAndUpload(options: UploaderOptions): Promise<RunReport> {
   const surveyOptions = { ...surveyOf(options, filter, agents), ledger, target };
   const surveyed = await survey(surveyOptions);
   tally.problems.push(...surveyed.problems);
-  prune(target, surveyed, agents.agents);
   const found =
     config.onDelete === "forget" ? await forgetDeleted(agents.agents, surveyed, target) : surveyed;
+  prune(target, found, agents.agents);
   // Whoever asked for another try has it, whatever there is to send.
   if (trigger === "command") target.setRefused(undefined);
   const sessions = await upload(options, surveyOptions, found, () => askAgain(options, filter));
