@@ -171,6 +171,8 @@ function runOptions(
     agentId: flags.agent,
     all: flags.all,
     trigger: "command",
+    // A user who syncs asks for another try of everything.
+    ignoreHold: true,
     retryAside: true,
     lockWaitMs: LOCK_WAIT_MS,
   };

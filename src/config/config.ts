@@ -119,19 +119,7 @@ export const ConfigSchema = v.strictObject({
     options(
       {
         every: v.optional(
-          v.union(
-            [
-              v.pipe(
-                v.string(EVERY_FORM),
-                v.check((value) => isInterval(value), EVERY_FORM),
-              ),
-              v.pipe(
-                v.number(EVERY_FORM),
-                v.check((value) => isInterval(value), EVERY_FORM),
-              ),
-            ],
-            EVERY_FORM,
-          ),
+          v.pipe(v.union([v.string(), v.number()], EVERY_FORM), v.check(isInterval, EVERY_FORM)),
           "15m",
         ),
         retryAttempts: v.optional(whole(0, 20, "a whole number from 0 to 20"), 3),
@@ -228,22 +216,11 @@ const REQUIRED = {
   projectId: "the project's id, as Influxion shows it",
 } as const;
 
+const MINIMAL = { apiKey: "<your API key>", deploymentId: "my-laptop", projectId: "<project id>" };
+
 /** JSON to paste into openclaw.json for the minimal setup. */
 export const MINIMAL_CONFIG = JSON.stringify(
-  {
-    plugins: {
-      entries: {
-        influxion: {
-          enabled: true,
-          config: {
-            apiKey: "<your API key>",
-            deploymentId: "my-laptop",
-            projectId: "<project id>",
-          },
-        },
-      },
-    },
-  },
+  { plugins: { entries: { influxion: { enabled: true, config: MINIMAL } } } },
   null,
   2,
 );

@@ -107,7 +107,7 @@ async function stateByReading(
 async function scanAndCount(
   options: ExamineOptions,
   { key, streams }: Candidate,
-  left: Parameters<typeof scanStreams>[3],
+  left: { readonly readers: Reader[]; readonly problems: Problem[] },
 ): Promise<Outcome> {
   const { filter, target, now } = options;
   const scan = await scanStreams(options, key, streams, left);

@@ -20,7 +20,7 @@ export const MAX_ANSWER_BYTES = 1024 * 1024;
 
 const Count = v.pipe(v.number(), v.safeInteger(), v.minValue(0));
 
-/** One line of a request body. `payload` is the entry, or one of the two stand-ins below. */
+/** One line of a request body. `payload` is the entry, or a stand-in for what is none or is too long. */
 export const EnvelopeSchema = v.strictObject({
   deploymentId: v.pipe(v.string(), v.nonEmpty()),
   projectId: v.pipe(v.string(), v.nonEmpty()),
@@ -36,16 +36,6 @@ export const EnvelopeSchema = v.strictObject({
   ),
 });
 export type Envelope = v.InferOutput<typeof EnvelopeSchema>;
-
-/** Stand-in for a line that is not a JSON object. */
-export interface RawPayload {
-  readonly raw: string;
-}
-
-/** Stand-in for a line that is not sent; `bytes` is its length without the newline. */
-export interface OmittedPayload {
-  readonly omitted: { readonly reason: "line-too-long"; readonly bytes: number };
-}
 
 /** What makes an answer a receipt: every line sent is either accepted or rejected. */
 export const ReceiptSchema = v.object({ accepted: Count, rejected: Count });

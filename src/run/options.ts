@@ -13,8 +13,10 @@ export interface RunInput {
   /** The key itself, whatever form the config gives it. */
   readonly apiKey: string;
   readonly proxy?: HostProxy | undefined;
-  /** Who asks. A command sends although the API refused the key before, or asked to wait. */
+  /** Who asks, for the report and for others that wait for the lock. */
   readonly trigger: "interval" | "command";
+  /** Send although the API refused the key before, or asked to wait. @default false */
+  readonly ignoreHold?: boolean | undefined;
   /** Also try sessions that were put aside and are not due yet. @default false */
   readonly retryAside?: boolean | undefined;
   /** Only this agent, by any of its names. */

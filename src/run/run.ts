@@ -49,18 +49,18 @@ export async function run(options: RunOptions): Promise<RunReport> {
 }
 
 async function runLocked(options: RunOptions, lock: Lock): Promise<RunReport> {
-  const { stateDir, config, trigger, now } = options;
+  const { stateDir, config, trigger, ignoreHold = false, now } = options;
   const startedAt = now();
   const ledger = await Ledger.open({ stateDir, now, lock });
   const target = ledger.target(config);
   const tally = new Tally(startedAt, trigger, ledger.problems, target.hasTaken);
-  const heldBack = trigger === "command" ? null : reasonToHold(target, options);
+  const heldBack = ignoreHold ? null : reasonToHold(target, options);
   if (heldBack !== null) return tally.finish(heldBack, now(), false);
   return await findAndUpload({ ...options, ledger, target, tally });
 }
 
 async function findAndUpload(options: UploaderOptions): Promise<RunReport> {
-  const { config, trigger, now, signal, events, ledger, target, tally } = options;
+  const { config, ignoreHold, now, signal, events, ledger, target, tally } = options;
   const filter = createFilter(config.filter);
   await using agents = await findAgents({ ...options, filter, knownBytes: knownBytes(target) });
   events?.onDatabases?.(agents.databases);
@@ -71,7 +71,7 @@ async function findAndUpload(options: UploaderOptions): Promise<RunReport> {
     config.onDelete === "forget" ? await forgetDeleted(agents.agents, surveyed, target) : surveyed;
   prune(target, found, agents.agents);
   // Whoever asked for another try has it, whatever there is to send.
-  if (trigger === "command") target.setRefused(undefined);
+  if (ignoreHold === true) target.setRefused(undefined);
   const sessions = await upload(options, surveyOptions, found, () => askAgain(options, filter));
   signal.throwIfAborted();
   await record(options);

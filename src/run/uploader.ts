@@ -113,7 +113,11 @@ export class Uploader implements AsyncDisposable {
   }
 }
 
-export const nameOf = ({ agentId, sessionId }: SessionName) => ({ agentId, sessionId });
+/** The name alone: what it is of may not cross to another thread. */
+export const nameOf = ({ agentId, sessionId }: SessionName): SessionName => ({
+  agentId,
+  sessionId,
+});
 
 /** libuv's pool has four threads unless the environment says otherwise; half of them stay with the Gateway. */
 function compressors(concurrency: number): number {

@@ -115,6 +115,7 @@ export class World implements Disposable {
       config: result.config,
       apiKey: "key",
       trigger,
+      ignoreHold: trigger === "command",
       retryAside: trigger === "command",
       lockWaitMs: 0,
       signal: new AbortController().signal,

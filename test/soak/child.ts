@@ -49,6 +49,7 @@ async function loop(trigger: "interval" | "command"): Promise<never> {
         config: result.config,
         apiKey: String(result.config.apiKey),
         trigger,
+        ignoreHold: trigger === "command",
         retryAside: trigger === "command",
         lockWaitMs: 0,
         signal: new AbortController().signal,

@@ -82,6 +82,7 @@ export class Lab implements AsyncDisposable {
       stateDir: this.stateDir,
       layout: readLayout(this.hostConfig),
       config,
+      ignoreHold: options.trigger === "command",
       retryAside: options.trigger === "command",
       apiKey: config.apiKey as string,
       trigger: "interval",
