@@ -1,4 +1,7 @@
 import type { Config } from "../config/config.ts";
+import { findDeleted } from "../discovery/deleted.ts";
+import { forgotten } from "../discovery/examine.ts";
+import type { Survey } from "../discovery/survey.ts";
 import { MAX_ASIDE_MS } from "../ledger/backoff.ts";
 import type { Ledger } from "../ledger/ledger.ts";
 import type { Deletion } from "../ledger/schema.ts";
@@ -8,6 +11,7 @@ import { type Clock, isAhead } from "../shared/clock.ts";
 import { InfluxionError } from "../shared/problem.ts";
 import { oneOr } from "../shared/text.ts";
 import { VERSION } from "../shared/version.ts";
+import type { Agent } from "../stores/agents.ts";
 import type { Client } from "../upload/client.ts";
 import type { DeletionOutcome } from "../upload/deletion.ts";
 import type { HostProxy } from "../upload/proxy.ts";
@@ -38,6 +42,27 @@ export interface DeletionReport {
   readonly pending: number;
   /** Why the last of those was not, where one was tried. */
   readonly reason?: string;
+}
+
+/**
+ * Writes down that the API is to delete what OpenClaw has deleted, where the config wants that.
+ * @returns the survey without what is left of it, such as archives of resets
+ */
+export async function withoutDeleted(
+  { onDelete }: Pick<Config, "onDelete">,
+  agents: readonly Agent[],
+  found: Survey,
+  target: TargetRecords,
+): Promise<Survey> {
+  if (onDelete === "keep") return found;
+  const deleted = new Set<string>();
+  for (const { key, agentId, sessionId } of await findDeleted(agents, found, target)) {
+    deleted.add(key);
+    target.forget(key, true);
+    target.planDeletion({ agentId, sessionId });
+  }
+  const sessions = found.sessions.map((one) => (deleted.has(one.key) ? forgotten(one) : one));
+  return { ...found, sessions };
 }
 
 type Failure = Exclude<DeletionOutcome, { kind: "deleted" }>;

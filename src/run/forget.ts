@@ -6,7 +6,7 @@ import {
   recordedSession,
   sessionsNamed,
 } from "../discovery/select.ts";
-import { knownBytes, Ledger, sessionKey } from "../ledger/ledger.ts";
+import { Ledger, sessionKey } from "../ledger/ledger.ts";
 import { type LockOwner, takeLock } from "../ledger/lock.ts";
 import type { DeletionScope } from "../ledger/schema.ts";
 import type { TargetRecords } from "../ledger/target.ts";
@@ -136,8 +136,8 @@ async function select(options: ForgetOptions, target: TargetRecords): Promise<Se
   const { request, config, signal } = options;
   // What filters exclude is listed, too: it may have been sent before.
   const filter = { ...createFilter(config.filter), needsNames: true, needsAllNames: true };
-  const known = knownBytes(target);
-  const look = { ...options, filter, countExcluded: true, knownBytes: known };
+  // How large they are is not asked for.
+  const look = { ...options, filter, countExcluded: true, knownBytes: () => 0 };
   await using found = await findAgents(look);
   const { sessions: all, failures } = await listKnown(found.agents, target, signal);
   const sessions = request.undo ? all.filter((one) => isForgotten(target, one)) : all;

@@ -6,8 +6,6 @@ import {
   type NameVerdict,
   type UnmatchedPattern,
 } from "../config/filter.ts";
-import { findDeleted } from "../discovery/deleted.ts";
-import { forgotten } from "../discovery/examine.ts";
 import { prune } from "../discovery/prune.ts";
 import {
   askByName,
@@ -18,15 +16,16 @@ import {
 } from "../discovery/survey.ts";
 import { knownBytes, Ledger } from "../ledger/ledger.ts";
 import type { Lock } from "../ledger/lock.ts";
+import type { Deletion } from "../ledger/schema.ts";
 import type { TargetRecords } from "../ledger/target.ts";
 import { type PlannedSession, planParts } from "../planning/parts.ts";
 import { settleSpent } from "../planning/turns.ts";
 import { isAhead } from "../shared/clock.ts";
 import type { Problem } from "../shared/problem.ts";
-import { type Agent, type Agents, findAgents } from "../stores/agents.ts";
+import { type Agents, findAgents } from "../stores/agents.ts";
 import { isAtRest } from "../stores/at-rest.ts";
 import { MAX_RETRY_AFTER_MS } from "../upload/retry-after.ts";
-import { describePending, sendDeletions } from "./deletions.ts";
+import { describePending, sendDeletions, withoutDeleted } from "./deletions.ts";
 import type { RunOptions } from "./options.ts";
 import type { RunReport } from "./report.ts";
 import { limitsOf, planOptions, upload } from "./rounds.ts";
@@ -65,10 +64,8 @@ async function findAndUpload(options: UploaderOptions): Promise<RunReport> {
   await using agents = await findAgents({ ...options, filter, knownBytes: knownBytes(target) });
   events?.onDatabases?.(agents.databases);
   const surveyOptions = { ...surveyOf(options, filter, agents), ledger, target };
-  const surveyed = await survey(surveyOptions);
-  tally.problems.push(...surveyed.problems);
-  const found =
-    config.onDelete === "forget" ? await forgetDeleted(agents.agents, surveyed, target) : surveyed;
+  const found = await withoutDeleted(config, agents.agents, await survey(surveyOptions), target);
+  tally.problems.push(...found.problems);
   prune(target, found, agents.agents);
   // Whoever asked for another try has it, whatever there is to send.
   if (ignoreHold === true) target.setRefused(undefined);
@@ -81,27 +78,6 @@ async function findAndUpload(options: UploaderOptions): Promise<RunReport> {
   const settled =
     tally.parts === 0 && ledger.problems.length === 0 && isSettled(found, target, tally.startedAt);
   return { ...tally.finish(null, now(), settled), ...foundIn(agents, found) };
-}
-
-/**
- * Writes down that the API is to delete what OpenClaw has deleted.
- * @returns the survey without what is left of that, such as archives of resets
- */
-async function forgetDeleted(
-  agents: readonly Agent[],
-  found: Survey,
-  target: TargetRecords,
-): Promise<Survey> {
-  const deleted = new Set<string>();
-  for (const { key, agentId, sessionId } of await findDeleted(agents, found, target)) {
-    deleted.add(key);
-    target.forget(key, true);
-    target.planDeletion({ agentId, sessionId });
-  }
-  return {
-    ...found,
-    sessions: found.sessions.map((one) => (deleted.has(one.key) ? forgotten(one) : one)),
-  };
 }
 
 /** Asks the API for what it was to delete and has not confirmed. */
@@ -155,6 +131,8 @@ export async function dryRun(
   survey: Survey;
   /** See {@link RunReport}. */
   found?: number;
+  /** What the API would be asked to delete. */
+  deletions: readonly Deletion[];
   problems: Problem[];
   unmatched: UnmatchedPattern[];
 }> {
@@ -163,7 +141,8 @@ export async function dryRun(
   const ledger = await Ledger.open({ stateDir, now, readOnly: true });
   const target = ledger.target(config);
   await using agents = await findAgents({ ...options, filter, knownBytes: knownBytes(target) });
-  const found = await survey({ ...surveyOf(options, filter, agents), ledger, target });
+  const surveyed = await survey({ ...surveyOf(options, filter, agents), ledger, target });
+  const found = await withoutDeleted(config, agents.agents, surveyed, target);
   const limits = limitsOf(config, target);
   const plan = await planParts({
     ...planOptions(options, target),
@@ -175,7 +154,8 @@ export async function dryRun(
   const problems = [...ledger.problems, ...found.problems];
   // Among the sessions of one agent, many a pattern matches nothing.
   const unmatched = options.agentId === undefined ? unmatchedPatterns(filter, found) : [];
-  return { plan, survey: found, ...foundIn(agents, found), problems, unmatched };
+  const { deletions } = target;
+  return { plan, survey: found, ...foundIn(agents, found), deletions, problems, unmatched };
 }
 
 /** Whether the same look at any later time would find the same, and nothing to do. */

@@ -1,9 +1,12 @@
 import { PassThrough } from "node:stream";
 import { expect, test } from "vitest";
 import { asker } from "../../src/cli/confirm.ts";
+import { forget } from "../../src/cli/forget.ts";
+import { readConfig } from "../../src/config/config.ts";
 import { takeLock } from "../../src/ledger/lock.ts";
+import { InfluxionError } from "../../src/shared/problem.ts";
 import { confirmed, deletionsOf, startDeletingServer } from "../support/deleting-server.ts";
-import { API_KEY, Lab } from "../support/lab.ts";
+import { API_KEY, Lab, spoken } from "../support/lab.ts";
 import { sessionPath, write } from "../support/transcripts.ts";
 
 /** OpenClaw's list of the sessions of an agent. */
@@ -237,6 +240,59 @@ test("nothing is forgotten while another process uploads", async () => {
   }
   await lab.run();
   expect(lab.receivedSessions()).toEqual(["main/abc"]);
+});
+
+test("P55: without a config nothing is asked, and each missing option is named", async () => {
+  await using lab = await Lab.start();
+  lab.session("main", "abc");
+  const { code, out, err } = await spoken((terminal) =>
+    forget({
+      setup: { stateDir: lab.stateDir, config: readConfig({}) },
+      flags: { all: true, remote: true, yes: true, json: true },
+      context: { signal: new AbortController().signal, now: Date.now, random: Math.random },
+      apiKey: () => Promise.reject(new Error("the key was asked for")),
+      ask: null,
+      terminal,
+    }),
+  );
+  expect(code).toBe(1);
+  expect(JSON.parse(out)).toMatchObject({
+    outcome: "not-configured",
+    configProblems: [{ path: "apiKey" }, { path: "deploymentId" }, { path: "projectId" }],
+  });
+  expect(err).toContain("Nothing was changed: the config is not complete.");
+});
+
+test("nothing is forgotten where the key cannot be had that --remote needs", async () => {
+  await using lab = await Lab.start();
+  lab.session("main", "abc");
+  const failure = new InfluxionError("API_KEY_UNRESOLVED", "the key leads to nothing");
+  const { code, err } = await lab.forget({
+    session: ["abc"],
+    remote: true,
+    apiKey: () => Promise.reject(failure),
+  });
+  expect({ code, err }).toEqual({
+    code: 1,
+    err: "Nothing was changed: the key leads to nothing\n",
+  });
+  await lab.run();
+  expect(lab.receivedSessions()).toEqual(["main/abc"]);
+});
+
+test("P59: names carry no control sequences into the terminal", async () => {
+  await using lab = await Lab.start();
+  for (const id of ["abc", "def"]) lab.session("main", id);
+  const label = "\u001b[2Jnotes";
+  list(lab, "main", {
+    "agent:main:a": { sessionId: "abc", label },
+    "agent:main:b": { sessionId: "def", label },
+  });
+  for (const name of [label, "\u001b]0;x\u0007"]) {
+    const said = await lab.forget({ session: [name] });
+    expect(said.code).toBe(1);
+    for (const control of ["\u001b", "\u0007"]) expect(said.err).not.toContain(control);
+  }
 });
 
 test("P58: neither key nor transcript is in what the command says or asks for", async () => {

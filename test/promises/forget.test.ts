@@ -1,5 +1,6 @@
 import { renameSync, rmSync } from "node:fs";
 import { afterEach, beforeEach, expect, test } from "vitest";
+import { knownBytes, Ledger } from "../../src/ledger/ledger.ts";
 import { MISSING_EVERY_MS, MISSING_TIMES } from "../../src/ledger/target.ts";
 import { AgentDb, conversation } from "../support/agent-db.ts";
 import { confirmed, deletionsOf, startDeletingServer } from "../support/deleting-server.ts";
@@ -113,6 +114,18 @@ test("P75: of a forgotten session the ledger keeps its name, the time and a numb
     "streams",
   ]);
   expect(record?.streams).toEqual({});
+});
+
+test("how large a forgotten session is in a database is not asked for", async () => {
+  const host = new AgentDb(lab.stateDir);
+  host.addSession("abc", conversation("abc", 6));
+  await lab.forget({ session: ["abc"] });
+  const ledger = await Ledger.open({ stateDir: lab.stateDir, now: lab.now, readOnly: true });
+  const bytesOf = knownBytes(ledger.target(lab.config()));
+  host.close();
+  const stream = { agentId: "main", source: "sqlite", signature: "" };
+  expect(bytesOf({ ...stream, sessionId: "abc" })).toBe(0);
+  expect(bytesOf({ ...stream, sessionId: "def" })).toBeUndefined();
 });
 
 test("P75: with --undo a session goes again from its beginning, above all that was sent of it", async () => {

@@ -50,6 +50,21 @@ test("P78: a session that was sent and is deleted in OpenClaw is deleted by the 
   expect(deletionsOf(server)[0]).toMatchObject({ scope: "session" });
 });
 
+test("P57: --dry-run lists what the API would be asked to delete, and asks for nothing", async () => {
+  const path = lab.session("main", "abc");
+  await run();
+  deleteFile(path);
+  const overrides = { apiUrl: server.url, onDelete: "forget" };
+  for (let time = 0; time < 2; time++) {
+    expect((await lab.sync({ dryRun: true, overrides })).out).toContain(
+      "The API would be asked to delete what it has of main/abc.\n",
+    );
+  }
+  expect(deleted()).toEqual([]);
+  const { deletions } = JSON.parse((await lab.sync({ dryRun: true, json: true, overrides })).out);
+  expect(deletions).toMatchObject([{ agentId: "main", sessionId: "abc" }]);
+});
+
 test("P78: without onDelete, what the API has of a deleted session stays", async () => {
   const path = lab.session("main", "abc");
   await run("keep");

@@ -132,18 +132,19 @@ export class Lab implements AsyncDisposable {
   /** Yes to everything, unless `options` says otherwise. */
   async forget(
     options: ForgetFlags &
-      Partial<Pick<ForgetOptions, "ask">> & {
+      Partial<Pick<ForgetOptions, "apiKey" | "ask">> & {
         signal?: AbortSignal;
         overrides?: Record<string, unknown>;
       } = {},
   ): Promise<Spoken> {
-    const { overrides, signal = new AbortController().signal, ask = null, ...flags } = options;
+    const { overrides, signal = new AbortController().signal, ask = null, ...rest } = options;
+    const { apiKey = (key) => Promise.resolve(key as string), ...flags } = rest;
     return spoken((terminal) =>
       forget({
         setup: this.#setup(overrides),
         flags: { yes: true, ...flags },
         context: { signal, now: this.now, random: Math.random },
-        apiKey: (key) => Promise.resolve(key as string),
+        apiKey,
         ask,
         terminal,
       }),
