@@ -155,8 +155,11 @@ async function sendWith(
 function putOff(
   failed: readonly Deletion[],
   failure: Failure,
-  { target }: DeletionRunOptions,
+  { target, now }: DeletionRunOptions,
 ): Failure {
+  if (failure.kind === "retry" && failure.waitMs !== undefined) {
+    target.setNotBefore(Math.max(target.notBefore ?? 0, now() + failure.waitMs));
+  }
   for (const one of failed) target.putOffDeletion(one, failure.reason);
   return failure;
 }

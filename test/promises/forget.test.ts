@@ -231,6 +231,23 @@ test("P76: an interval asks again after an hour, and less often each time", asyn
   expect(asked).toEqual([1, 2, 2, 3, 3, 3, 3, 4]);
 });
 
+test("P41: what the API asks to wait in an answer to a deletion, the interval waits", async () => {
+  const { server, overrides } = await api({
+    kind: "status",
+    status: 429,
+    headers: { "retry-after": "7200" },
+  });
+  lab.session("main", "abc");
+  await lab.run(overrides);
+  await lab.forget({ session: ["abc"], remote: true, overrides });
+  lab.session("main", "def");
+  lab.clockOffset += 7_000_000;
+  expect(await lab.run(overrides)).toMatchObject({ outcome: "unreachable", sent: { parts: 0 } });
+  expect(server.requests).toHaveLength(2);
+  lab.clockOffset += 300_000;
+  expect((await lab.run(overrides)).sent.parts).toBe(1);
+});
+
 test.for([
   [404, '{"error":{"code":"NOT_FOUND"}}'],
   [404, "<html>not found</html>"],
