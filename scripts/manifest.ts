@@ -23,7 +23,13 @@ const TYPES = ["string", "number", "boolean", "object", "array", "null"] as cons
  * the host itself.
  */
 export function manifestSchema(): Schema {
-  const schema = toJsonSchema(ConfigSchema, { errorMode: "ignore", typeMode: "output" }) as Schema;
+  const schema = toJsonSchema(ConfigSchema, {
+    errorMode: "ignore",
+    typeMode: "output",
+    // The one option whose members have names of the user's.
+    overrideSchema: ({ valibotSchema }) =>
+      valibotSchema.type === "custom" ? { type: "object" } : undefined,
+  }) as Schema;
   return { ...loosen(schema, true), additionalProperties: false };
 }
 

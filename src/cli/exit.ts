@@ -35,7 +35,7 @@ export function exitCodeOf(reports: readonly RunReport[]): number {
   }
 }
 
-/** How a run that did not come to its end is told. One that was not foreseen is told in one line, too: scripts wait for a document, and people for a sentence. */
+/** How a run that was aborted is reported. What was not foreseen is reported in one line, too: scripts wait for a document, and people for a sentence. */
 export function describeFailure(error: unknown): {
   code: Code;
   message: string;

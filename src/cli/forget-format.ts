@@ -1,7 +1,7 @@
 import type { Config } from "../config/config.ts";
 import type { DeletionReport } from "../run/deletions.ts";
 import type { ForgetRequest, Forgotten, Selection } from "../run/forget.ts";
-import { count, oneOr, plain, span } from "../shared/text.ts";
+import { count, plain, plural, span } from "../shared/text.ts";
 import { describeProblem } from "./sync-format.ts";
 import { painter, type Terminal } from "./terminal.ts";
 
@@ -19,7 +19,7 @@ export function formatQuestion(
   const where = `${plain(config.apiUrl)}, deployment ${plain(config.deploymentId)}`;
   if (request.undo) return `Send ${who} again, ${each(sessions.length)} (${where})?`;
   const asked = request.remote ? `; the API is asked to delete ${whatItHas(request)}` : "";
-  return `Forget ${who} (${where})? No upload sends ${oneOr(sessions.length, "it", "them")} any more${asked}.`;
+  return `Forget ${who} (${where})? No upload sends ${plural(sessions.length, "it", "them")} any more${asked}.`;
 }
 
 /** What was done, in sentences. */
@@ -53,7 +53,7 @@ function forgotten(
   { sessions, remote }: Forgotten,
   paint: Paint,
 ): string[] {
-  const isAre = oneOr(sessions.length, "it is", "they are");
+  const isAre = plural(sessions.length, "it is", "they are");
   return [
     `Forgot ${count(sessions.length, "session")}: ${isAre} not sent to ${plain(apiUrl)} any more. "--undo" takes that back.`,
     ...(remote === null
@@ -84,7 +84,7 @@ function remoteLines({ done, deleted, left, pending, reason }: DeletionReport, p
 }
 
 function undone({ sessions, calledOff }: Forgotten): string[] {
-  const it = oneOr(sessions.length, "goes", "go");
+  const it = plural(sessions.length, "goes", "go");
   const lines = [
     sessions.length === 0
       ? "Nothing of it was forgotten."
@@ -92,7 +92,7 @@ function undone({ sessions, calledOff }: Forgotten): string[] {
   ];
   if (calledOff > 0) {
     lines.push(
-      `${count(calledOff, "deletion")} that the API had not confirmed ${oneOr(calledOff, "is", "are")} called off.`,
+      `${count(calledOff, "deletion")} that the API had not confirmed ${plural(calledOff, "is", "are")} called off.`,
     );
   }
   return lines;
@@ -128,4 +128,4 @@ function whatItHas({ sessions, agent }: ForgetRequest): string {
 }
 
 const each = (sessions: number): string =>
-  oneOr(sessions, "from its beginning", "each from its beginning");
+  plural(sessions, "from its beginning", "each from its beginning");

@@ -89,7 +89,7 @@ export async function readState(
     filter,
     ledger,
     target,
-    retryAside: false,
+    retryBackedOff: false,
     now,
   });
   const records = Object.values(target.sessions);

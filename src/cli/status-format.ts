@@ -3,7 +3,7 @@ import { describeOwner } from "../ledger/lock.ts";
 import { describePending } from "../run/deletions.ts";
 import { troubleKey } from "../run/report.ts";
 import type { Clock } from "../shared/clock.ts";
-import { bytes, count, oneOr, plain, when } from "../shared/text.ts";
+import { bytes, count, plain, plural, when } from "../shared/text.ts";
 import { VERSION } from "../shared/version.ts";
 import type { AgentState, Counts, UploadState } from "./state.ts";
 import { describeProblem, describeUnmatched, notTaken } from "./sync-format.ts";
@@ -143,7 +143,7 @@ function lastRun({ lastRun: last }: UploadState, now: number, paint: Paint): str
     return `${ago}, ${paint("red", "failed")}: ${plain(last.failure ?? "unknown")}`;
   const { outcome, reason, sent, trigger } = last.report;
   const by = trigger === "interval" ? "by the Gateway" : "by a command";
-  const words = outcome === "done" ? paint("green", "done") : paint("yellow", outcome);
+  const result = outcome === "done" ? paint("green", "done") : paint("yellow", outcome);
   const why = reason === undefined ? "" : `: ${plain(reason)}`;
   const what =
     sent.parts === 0
@@ -151,7 +151,7 @@ function lastRun({ lastRun: last }: UploadState, now: number, paint: Paint): str
       : `${count(sent.sessions, "session")}, ${count(sent.lines, "line")}, ${bytes(sent.wireBytes)} on the wire`;
   const answer =
     last.report.lastAnswer === undefined ? "" : `; the API ${plain(last.report.lastAnswer)}`;
-  return `${ago} ${by}, ${words}${why}; ${what}${reason === undefined ? answer : ""}`;
+  return `${ago} ${by}, ${result}${why}; ${what}${reason === undefined ? answer : ""}`;
 }
 
 function table(counts: Counts, paint: Paint): string {
@@ -199,7 +199,7 @@ function notes(state: UploadState, now: number): string {
   lines.push(...state.unmatched.map(describeUnmatched));
   if (state.rejectedLines > 0) lines.push(notTaken(state.rejectedLines));
   if (state.omittedLines > 0) {
-    const its = oneOr(state.omittedLines, "its length", "their lengths");
+    const its = plural(state.omittedLines, "its length", "their lengths");
     lines.push(`${count(state.omittedLines, "line")} too long to send; the API knows ${its}`);
   }
   return lines.length === 0 ? "" : `\nNotes\n${lines.map((line) => `  ${line}\n`).join("")}`;

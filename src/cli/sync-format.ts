@@ -1,9 +1,9 @@
 import type { UnmatchedPattern } from "../config/filter.ts";
 import { describeOwner, type LockOwner } from "../ledger/lock.ts";
 import type { RunEvents } from "../run/options.ts";
-import { noteWords, type RunReport } from "../run/report.ts";
+import { formatNote, type RunReport } from "../run/report.ts";
 import type { Problem } from "../shared/problem.ts";
-import { bytes, count, oneOr, plain, span } from "../shared/text.ts";
+import { bytes, count, plain, plural, span } from "../shared/text.ts";
 import { ProgressLine, painter, type Terminal } from "./terminal.ts";
 
 /** Sessions with the same reason that are named one by one; the others are counted. */
@@ -66,7 +66,7 @@ export function describeWait(owner: LockOwner): string {
 export interface SummaryOptions {
   readonly stateDir: string;
   readonly all: boolean;
-  /** The runs of this command before it; what they told is not told again. */
+  /** The runs of this command before it; what they reported is not reported again. */
   readonly before?: readonly RunReport[];
 }
 
@@ -101,16 +101,16 @@ export function summary(
   }
   const { raw, omitted, invalidUtf8, rejected } = report.lines;
   if (raw > 0) {
-    const that = oneOr(raw, "that was not a JSON object", "that were not JSON objects");
+    const that = plural(raw, "that was not a JSON object", "that were not JSON objects");
     lines.push(`${count(raw, "line")} ${that} went as raw text.`);
   }
   if (omitted > 0) {
-    const were = oneOr(
+    const were = plural(
       omitted,
       "was too long; only its length",
       "were too long; only their lengths",
     );
-    lines.push(`${count(omitted, "line")} ${were} ${oneOr(omitted, "was", "were")} sent.`);
+    lines.push(`${count(omitted, "line")} ${were} ${plural(omitted, "was", "were")} sent.`);
   }
   if (invalidUtf8 > 0)
     lines.push(`${count(invalidUtf8, "line")} had bytes that are not UTF-8; they were replaced.`);
@@ -123,14 +123,14 @@ export function summary(
     ...failureLines(one, terminal),
     ...noteLines(one),
   ];
-  const told = new Set(before.flatMap(troubles));
+  const reported = new Set(before.flatMap(troubles));
   for (const line of postponedLines(report)) lines.push(paint("yellow", line));
   for (const warning of report.warnings) lines.push(`The API says: ${plain(warning)}`);
-  lines.push(...troubles(report).filter((line) => !told.has(line)));
+  lines.push(...troubles(report).filter((line) => !reported.has(line)));
   if (left.sessions > 0 && outcome !== "refused" && outcome !== "unreachable") {
-    const it = oneOr(left.sessions, "it", "them");
+    const it = plural(left.sessions, "it", "them");
     const next = all ? "" : ` The next run goes on with ${it}; "--all" does it now.`;
-    const waiting = `${count(left.sessions, "session")} ${oneOr(left.sessions, "is", "are")}`;
+    const waiting = `${count(left.sessions, "session")} ${plural(left.sessions, "is", "are")}`;
     lines.push(`${waiting} still waiting, ${bytes(left.bytes)}.${next}`);
   }
   return `${lines.join("\n")}\n`;
@@ -141,7 +141,7 @@ export function failureLines(
   { out }: Terminal,
 ): string[] {
   const paint = painter(out);
-  const lines = failures.map((note) => paint("red", `Failed: ${noteWords(note)}`));
+  const lines = failures.map((note) => paint("red", `Failed: ${formatNote(note)}`));
   const more = failed - failures.length;
   if (more > 0) lines.push(paint("red", `… and ${count(more, "more failure")}.`));
   return lines;
@@ -152,7 +152,7 @@ export function noteLines({ problems }: Pick<RunReport, "problems">): string[] {
 }
 
 export function describeProblem({ agentId = "", sessionId = "", message }: Problem): string {
-  return noteWords({ agentId, sessionId, reason: message });
+  return formatNote({ agentId, sessionId, reason: message });
 }
 
 /** A pattern of a filter that has no effect, most often because of a typing error. */
@@ -166,7 +166,7 @@ export function noSessions(stateDir: string): string {
 }
 
 export function notTaken(lines: number): string {
-  return `${count(lines, "line")} arrived and ${oneOr(lines, "was", "were")} rejected by the API`;
+  return `${count(lines, "line")} arrived and ${plural(lines, "was", "were")} rejected by the API`;
 }
 
 /** One line for each reason, which many sessions share when the API is down. */

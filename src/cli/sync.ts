@@ -7,7 +7,7 @@ import type { RunReport } from "../run/report.ts";
 import { InfluxionError, LockedError } from "../shared/problem.ts";
 import { plain } from "../shared/text.ts";
 import { findAgents } from "../stores/agents.ts";
-import { SETTLE_MS } from "../stores/at-rest.ts";
+import { SETTLE_MS } from "../stores/idle.ts";
 import type { HostProxy } from "../upload/proxy.ts";
 import { showPlan } from "./dry-run.ts";
 import { describeFailure, EXIT, exitCodeOf } from "./exit.ts";
@@ -58,12 +58,12 @@ export async function sync(options: SyncOptions): Promise<number> {
     if (dryRun) return await showPlan(terminal, json, runOptions(options, config.config));
     return await upload(options, config.config, reports);
   } catch (error) {
-    return tellEarlyEnd(options, error, reports);
+    return reportAborted(options, error, reports);
   }
 }
 
 /** A run that did not come to its end, after others that may have. */
-function tellEarlyEnd(
+function reportAborted(
   { flags: { json = false }, context: { signal }, terminal }: SyncOptions,
   error: unknown,
   runs: readonly RunReport[],
@@ -115,9 +115,13 @@ async function upload(options: SyncOptions, config: Config, reports: RunReport[]
   const { stateDir } = setup;
   const apiKey = options.apiKey(config.apiKey);
   for (;;) {
-    // Once: each further try would put a session aside for twice as long.
-    const retryAside = reports.length === 0;
-    const report = await oneRun(options, { ...runOptions(options, config), retryAside }, apiKey);
+    // Once: each further try would double a session's back-off.
+    const retryBackedOff = reports.length === 0;
+    const report = await oneRun(
+      options,
+      { ...runOptions(options, config), retryBackedOff },
+      apiKey,
+    );
     if (!json) terminal.out.write(summary(report, terminal, { all, stateDir, before: reports }));
     reports.push(report);
     const isOver = report.outcome === "refused" || report.outcome === "unreachable";
@@ -173,7 +177,7 @@ function runOptions(
     trigger: "command",
     // A user who syncs asks for another try of everything.
     ignoreHold: true,
-    retryAside: true,
+    retryBackedOff: true,
     lockWaitMs: LOCK_WAIT_MS,
   };
 }

@@ -1,7 +1,10 @@
 import * as v from "valibot";
 import { isObject } from "../shared/json.ts";
-import { isGlob } from "./glob.ts";
+import type { ContentOptions } from "./content.ts";
+import { agentLevelsOption, contentOption, levelProblems } from "./content-option.ts";
 import { parseInterval } from "./interval.ts";
+import { noList, options } from "./object-option.ts";
+import { GLOB_FORM, globs } from "./pattern-option.ts";
 import { type ConfigProblem, describeUrl, toProblem } from "./problem.ts";
 
 export { type ConfigProblem, formatConfigProblem } from "./problem.ts";
@@ -25,25 +28,6 @@ const whole = (min: number, max: number, expected: string) =>
     v.maxValue(max, expected),
   );
 
-/**
- * Negations and other forms of shells would deny what nobody meant, or nothing: they are
- * refused rather than taken for text.
- */
-const isPattern = (text: string): boolean =>
-  text !== "" &&
-  !text.startsWith("!") &&
-  !/[@+!*?]\(|\([^()]*\||\[:[a-z]+:\]/i.test(text) &&
-  isGlob(text);
-
-const globs = (expected: string) =>
-  v.optional(
-    v.array(v.pipe(v.string(expected), v.trim(), v.check(isPattern, expected)), expected),
-    [],
-  );
-
-const GLOB_FORM =
-  'with at most four * and four {a,b}, and with ? and [a-z], but with neither "!" in front, "@(a|b)" nor "[[:alpha:]]"; "\\" before a character takes it as it is';
-
 const ROOT_FORM = "an object with the plugin's options";
 
 const KEY_FORM =
@@ -59,12 +43,6 @@ const isInterval = (value: string | number): boolean => {
   const ms = parseInterval(value);
   return ms !== null && (ms === 0 || ms >= 1000);
 };
-
-/** Lists are objects to valibot, and have members such as `every` and `filter` of their own. */
-const noList = (expected: string) => v.custom<object>(isObject, expected);
-
-const options = <T extends v.ObjectEntries>(entries: T, expected: string) =>
-  v.pipe(noList(expected), v.strictObject(entries, expected));
 
 const isApiUrl = (value: string): boolean => {
   const url = URL.parse(value);
@@ -96,7 +74,7 @@ export const ConfigSchema = v.strictObject({
   apiKey: v.optional(
     v.union(
       [
-        // Every check has words of its own: valibot's would quote the key. One that the host has
+        // Every check has a message of its own: valibot's would quote the key. One that the host has
         // resolved may end in the line break of a file.
         v.pipe(v.string(KEY_FORM), v.trim(), v.check(isSendableKey, KEY_FORM)),
         v.looseObject({
@@ -115,6 +93,7 @@ export const ConfigSchema = v.strictObject({
   ),
   allowInsecureHttp: v.optional(v.boolean("true or false"), false),
   onDelete: v.optional(v.picklist(["keep", "forget"], '"keep" or "forget"'), "keep"),
+  content: contentOption,
   upload: v.optional(
     options(
       {
@@ -155,6 +134,7 @@ export const ConfigSchema = v.strictObject({
                 `a list of agent names, e.g. ["main", "team-*"], ${GLOB_FORM}; empty means all`,
               ),
               deny: globs(`a list of agent names, e.g. ["scratch", "test-*"], ${GLOB_FORM}`),
+              content: agentLevelsOption,
             },
             'an object such as {"allow": [], "deny": []}',
           ),
@@ -199,6 +179,8 @@ export interface Config {
   readonly allowInsecureHttp: boolean;
   /** What becomes of what the API has of a session that is deleted in OpenClaw. */
   readonly onDelete: "keep" | "forget";
+  /** How much of a session is sent, unless its agent is sent with less. */
+  readonly content: ContentOptions;
   readonly upload: UploadOptions;
   readonly filter: FilterOptions;
   /** `upload.every` in ms; 0 is off. */
@@ -235,6 +217,7 @@ export function readConfig(input: unknown): ConfigResult {
       problems.push({ path, found: "nothing", expected });
     }
   }
+  if (parsed.success) problems.push(...levelProblems(parsed.output));
   if (!parsed.success || problems.length > 0) return { ok: false, problems };
 
   const { apiKey, deploymentId, projectId, apiUrl, ...rest } = parsed.output;
@@ -249,7 +232,7 @@ export function readConfig(input: unknown): ConfigResult {
     apiKey: apiKey as string | SecretRef,
     deploymentId: deploymentId as string,
     projectId: projectId as string,
-    // One form for all spellings: it is part of what tells one destination from another.
+    // One form for all spellings: it is part of what distinguishes one destination from another.
     apiUrl: new URL(apiUrl).href.replace(/\/+$/, ""),
     everyMs: parseInterval(rest.upload.every) ?? 0,
   };

@@ -1,6 +1,8 @@
 import { normalizeAgentId, slugOf } from "../shared/agent-id.ts";
 import { parseSessionKey } from "../shared/session-key.ts";
+import { AgentLevels } from "./agent-levels.ts";
 import type { FilterOptions } from "./config.ts";
+import type { ContentLevel } from "./content.ts";
 import {
   type AgentName,
   agentName,
@@ -11,6 +13,7 @@ import {
   matchesAgent,
   matchesSession,
   type Pattern,
+  type PatternOption,
   patterns,
 } from "./patterns.ts";
 
@@ -35,7 +38,7 @@ export type NameVerdict =
 
 /** A pattern of the config that matched nothing: most often a typing error. */
 export interface UnmatchedPattern {
-  readonly option: FilterName;
+  readonly option: PatternOption;
   readonly pattern: string;
 }
 
@@ -49,6 +52,11 @@ export interface Filter {
   byName(agentNames: readonly string[], session: SessionNames): NameVerdict;
   /** @param bytes size of the whole session */
   bySize(bytes: number): FilterName | null;
+  /**
+   * The most that a session is sent with, by what its agent is called: the least that any pattern
+   * asks for. The level of the config itself is not counted.
+   */
+  levelOf(agentNames: readonly string[], session: SessionNames): ContentLevel;
   /** The patterns that matched nothing of what was asked about so far. */
   unmatched(): UnmatchedPattern[];
   readonly minMessages: number;
@@ -61,9 +69,11 @@ export interface Filter {
 /** What is denied by an id as the host makes it needs no other name, so that none is missed. */
 const UUID = /^\s*[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}\s*$/i;
 
-/** Whether sessions are told by their names or keys, so that these must be found out. */
+/** Whether sessions are chosen by their names or keys, so that these must be found out. */
 export function needsNames({ agents, sessions }: FilterOptions): boolean {
-  return agents.allow.length + agents.deny.length + sessions.deny.length > 0;
+  return [agents.allow, agents.deny, Object.keys(agents.content), sessions.deny].some(
+    (list) => list.length > 0,
+  );
 }
 
 export function createFilter(options: FilterOptions): Filter {
@@ -71,12 +81,16 @@ export function createFilter(options: FilterOptions): Filter {
   const deny = patterns("filter.agents.deny", options.agents.deny, deniesAgent);
   const sessions = patterns("filter.sessions.deny", options.sessions.deny, matchesSession);
   const agents = new AgentFilter(allow, deny);
+  const levels = new AgentLevels(options.agents.content);
   const namesMatter = options.sessions.deny.some((pattern) => !UUID.test(pattern));
   return {
     minMessages: options.minMessages,
     needsNames: needsNames(options),
     needsAllNames: sessions.length > 0,
-    byAgent: (names) => agents.byNames(names),
+    byAgent(names) {
+      levels.byNames(names);
+      return agents.byNames(names);
+    },
     byAgentId: (agentId) => agents.byId(agentId),
     byName(agentNames, { sessionId, names, namesUnknown, agentUnknown }) {
       const byAgent = agents.byNames(agentNames) ?? agents.byKeys(agentNames, names);
@@ -93,8 +107,10 @@ export function createFilter(options: FilterOptions): Filter {
       return { kind: "passes" };
     },
     bySize: (bytes) => (bytes < options.minBytes ? "filter.minBytes" : null),
+    levelOf: (agentNames, { names, agentUnknown }) =>
+      agentUnknown === undefined ? levels.bySession(agentNames, names) : levels.least(),
     unmatched: () =>
-      [...allow, ...deny, ...sessions]
+      [...allow, ...deny, ...levels.patterns, ...sessions]
         .filter(({ matched }) => !matched)
         .map(({ option, pattern }) => ({ option, pattern })),
   };

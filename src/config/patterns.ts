@@ -10,8 +10,11 @@ export type FilterName =
   | "filter.minBytes"
   | "filter.minMessages";
 
+/** An option that has patterns, or decides by numbers. */
+export type PatternOption = FilterName | "filter.agents.content";
+
 export interface Pattern<Name> {
-  readonly option: FilterName;
+  readonly option: PatternOption;
   readonly pattern: string;
   readonly matches: Matches<Name>;
   matched: boolean;
@@ -20,7 +23,7 @@ export interface Pattern<Name> {
 type Matches<Name> = (name: Name) => boolean;
 
 export function patterns<Name>(
-  option: FilterName,
+  option: PatternOption,
   list: readonly string[],
   matchesOf: (pattern: string) => Matches<Name>,
 ): Pattern<Name>[] {
@@ -43,7 +46,7 @@ export function matchAny<Name>(list: readonly Pattern<Name>[], names: readonly N
   return any;
 }
 
-/** One form for what people do not tell apart: a capital may have several small letters, or more than one character. */
+/** One form for what people do not distinguish: a capital may have several small letters, or more than one character. */
 export const fold = (text: string): string =>
   text
     .trim()

@@ -37,7 +37,7 @@ export async function findDeleted(
 const mayBeHeld = (record: SessionRecord | undefined): boolean =>
   record !== undefined && record.forgottenAt === undefined && newestSent(record) >= 0;
 
-/** One that was made anew, and sent, after it had been deleted is not deleted by that. */
+/** One that was created again, and sent, after it had been deleted is not deleted by that. */
 function wasDeletedSince(record: SessionRecord | undefined, at: number | undefined): boolean {
   return at !== undefined && at >= (record?.servedAt ?? 0);
 }

@@ -1,5 +1,5 @@
 import type { Filter, FilterName, NameVerdict, SessionNames } from "../config/filter.ts";
-import { MAX_ASIDE_MS } from "../ledger/backoff.ts";
+import { MAX_SESSION_BACKOFF_MS } from "../ledger/backoff.ts";
 import { sessionKey } from "../ledger/ledger.ts";
 import type { SessionRecord } from "../ledger/records.ts";
 import { isAhead } from "../shared/clock.ts";
@@ -10,13 +10,13 @@ import {
   SourceChangedError,
 } from "../shared/problem.ts";
 import type { Agent } from "../stores/agents.ts";
-import { isAtRest } from "../stores/at-rest.ts";
+import { isIdle } from "../stores/idle.ts";
 import type { Reader } from "../stores/store.ts";
 import { deliveredMessages, hasEnoughMessages } from "./messages.ts";
 import {
   type FoundStream,
-  isIdle,
   isOvertaken,
+  isUnchanged,
   type PendingStream,
   type ScanOptions,
   scanStreams,
@@ -24,8 +24,8 @@ import {
 
 export interface ExamineOptions extends ScanOptions {
   readonly filter: Filter;
-  /** Also look at sessions that were put aside and are not due yet. */
-  readonly retryAside: boolean;
+  /** Also try sessions that are backed off and not due yet. */
+  readonly retryBackedOff: boolean;
 }
 
 /** A session is in exactly one of these states. */
@@ -119,7 +119,7 @@ async function scanAndCount(
   if (counted.verdict === "unknown") return { state: { kind: "pending", bytes, settling: true } };
   if (counted.verdict === "too-few") {
     const first = scan.pending[0];
-    if (first !== undefined && streams.every(({ stream }) => isAtRest(stream, now()))) {
+    if (first !== undefined && streams.every(({ stream }) => isIdle(stream, now()))) {
       const idle = { signature: signatureOf(streams), held: counted.held, bytes: sizeOf(streams) };
       target.setIdle(key, first.stream.source, idle);
     }
@@ -142,7 +142,7 @@ function stateByFailure(
 ): SessionState | null {
   const isNoSession = error instanceof NotASessionError;
   // The first bytes of a session that is being (re)written look like nothing yet.
-  const isBeingWritten = isNoSession && !isAtRest({ changedAt }, now());
+  const isBeingWritten = isNoSession && !isIdle({ changedAt }, now());
   // Rewritten or removed while it was looked at: look again later.
   if (error instanceof SourceChangedError || isBeingWritten) {
     return { kind: "pending", bytes: sizeOf(streams), settling: true };
@@ -153,7 +153,7 @@ function stateByFailure(
 
 /** The state of a session for which its names, times and sizes are enough; null when it has to be read. */
 function stateBeforeReading(
-  { filter, target, retryAside, now }: ExamineOptions,
+  { filter, target, retryBackedOff, now }: ExamineOptions,
   { key, agent, sessionId, streams }: Candidate,
 ): SessionState | null {
   target.found(key);
@@ -161,12 +161,16 @@ function stateBeforeReading(
   const byName = stateByName(filter.byName(agent.names, namesOf(sessionId, streams)));
   if (byName !== null) return byName;
   const known = target.session(key);
-  const aside = known?.aside;
-  if (aside !== undefined && isAhead(aside.retryAt, now(), MAX_ASIDE_MS) && !retryAside) {
-    return { kind: "failing", reason: aside.reason, retryAt: aside.retryAt };
+  const backoff = known?.aside;
+  if (
+    backoff !== undefined &&
+    isAhead(backoff.retryAt, now(), MAX_SESSION_BACKOFF_MS) &&
+    !retryBackedOff
+  ) {
+    return { kind: "failing", reason: backoff.reason, retryAt: backoff.retryAt };
   }
   if (known !== undefined) {
-    if (streams.every(({ stream }) => isIdle(known, stream)) && !isOvertaken(known, streams)) {
+    if (streams.every(({ stream }) => isUnchanged(known, stream)) && !isOvertaken(known, streams)) {
       return { kind: "uploaded", growing: false };
     }
     if (isHeldBack(known, signatureOf(streams), filter.minMessages)) {

@@ -21,7 +21,7 @@ export function prune(
   for (const key of Object.keys(target.sessions)) {
     if (found.has(key)) continue;
     const agentId = key.slice(0, key.indexOf("/"));
-    // An agent that could not be listed, or was not asked for, tells nothing about its sessions.
+    // An agent that could not be listed, or was not asked for, says nothing about its sessions.
     const isGone = !existing.has(agentId) && !mayBeMore;
     if (isGone || listed.has(agentId)) target.missed(key);
   }

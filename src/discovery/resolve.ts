@@ -21,7 +21,7 @@ export interface ResolveOptions {
 /**
  * The record to continue a stream from: its own, that of the stream it was
  * renamed from or moved out of, the earlier plugin's, or a new generation from
- * line 0 when it was rewritten. `unsettled` when that cannot be told yet.
+ * line 0 when it was rewritten. `unsettled` when that cannot be determined yet.
  */
 export async function resolveStream(options: ResolveOptions): Promise<StreamRecord | "unsettled"> {
   const { stream, reader } = options;
@@ -43,7 +43,7 @@ export async function resolveStream(options: ResolveOptions): Promise<StreamReco
 /**
  * Whether what was delivered is still there, and with it the ranges that were
  * planned but not confirmed: they may have arrived, so if one of them cannot be
- * sent again as it was, the session begins anew rather than overlap.
+ * sent again as it was, the session restarts rather than overlap.
  */
 async function verify(
   reader: Reader,

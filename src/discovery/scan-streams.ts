@@ -4,7 +4,7 @@ import { newestSent, type TargetRecords } from "../ledger/target.ts";
 import { MAX_LINE_BYTES, MAX_PART_BYTES } from "../protocol/limits.ts";
 import type { Clock } from "../shared/clock.ts";
 import type { Problem } from "../shared/problem.ts";
-import { isAtRest } from "../stores/at-rest.ts";
+import { isIdle } from "../stores/idle.ts";
 import { liveSources } from "../stores/sources.ts";
 import { type Cut, type Reader, START, type Store, type Stream } from "../stores/store.ts";
 import { resolveStream } from "./resolve.ts";
@@ -41,14 +41,14 @@ export interface StreamScan {
 }
 
 /** A stream, and what is behind the position of its record. */
-interface Look extends FoundStream {
+interface ScannedStream extends FoundStream {
   readonly record: StreamRecord;
   readonly next: Cut;
   /** None of a stream that was scanned before. */
   readonly reader?: Reader;
 }
 
-/** What a scan needs, of which the readers are left open and the problems told. */
+/** What a scan needs, of which the readers are left open and the problems reported. */
 interface Scan {
   readonly options: ScanOptions;
   /** Of the session, in the ledger. */
@@ -60,7 +60,10 @@ interface Scan {
 const NOTHING: Cut = { kind: "end", torn: false };
 
 /** The stream was scanned before, as it is now, and there was nothing left to send. */
-export function isIdle(record: SessionRecord | undefined, { source, signature }: Stream): boolean {
+export function isUnchanged(
+  record: SessionRecord | undefined,
+  { source, signature }: Stream,
+): boolean {
   const idle = record?.streams[source]?.idle;
   return idle?.signature === signature && idle.held === undefined;
 }
@@ -91,7 +94,7 @@ function isBehindNewest(session: SessionRecord, stream: Stream): boolean {
  * Finds what is left of each stream. The highest generation is what a server takes for the
  * session as it is now, so whatever is to be sent of a stream goes under a higher one than
  * all that was sent of the streams before it, and the last of them has the highest: where
- * that is not so, because something of the past came to light, it begins anew.
+ * that is not so, because something of the past came to light, it restarts.
  */
 export async function scanStreams(
   options: ScanOptions,
@@ -100,24 +103,24 @@ export async function scanStreams(
   left: Pick<Scan, "readers" | "problems">,
 ): Promise<StreamScan> {
   const scan = { options, key, ...left };
-  const looks = await lookAt(scan, streams);
-  if (!Array.isArray(looks)) return looks;
-  const present = looks.findLast(hasLines);
+  const scanned = await scanEach(scan, streams);
+  if (!Array.isArray(scanned)) return scanned;
+  const present = scanned.findLast(hasLines);
   const pending: OpenStream[] = [];
   let bytes = 0;
   let growing = false;
   let searching = false;
-  for (const found of looks) {
+  for (const found of scanned) {
     const before = pending.at(-1)?.record;
-    const anew = mustBeginAnew(scan, found, { before, isPresent: found === present });
-    const look = anew ? await beginAnew(scan, found) : found;
-    const { store, stream, record, next } = look;
+    const isRestarted = mustRestart(scan, found, { before, isPresent: found === present });
+    const one = isRestarted ? await restart(scan, found) : found;
+    const { store, stream, record, next } = one;
     if (next.kind === "end") {
       growing ||= next.torn;
       if (next.cutOff !== undefined) left.problems.push(neverFinished(stream, next.cutOff));
       continue;
     }
-    const reader = await open(scan, look);
+    const reader = await open(scan, one);
     const rest = await reader.bytesAfter(record.position.offset);
     bytes += rest;
     if (next.kind === "unfinished") {
@@ -131,19 +134,22 @@ export async function scanStreams(
   return { pending, bytes, growing, settling: searching && pending.length === 0 };
 }
 
-/** Looks at each stream, or tells that the session is being rewritten. */
-async function lookAt(scan: Scan, streams: readonly FoundStream[]): Promise<Look[] | StreamScan> {
+/** Scans each stream, or reports that the session is being rewritten. */
+async function scanEach(
+  scan: Scan,
+  streams: readonly FoundStream[],
+): Promise<ScannedStream[] | StreamScan> {
   const { options, key } = scan;
-  const looks: Look[] = [];
+  const scanned: ScannedStream[] = [];
   for (const { store, stream } of streams) {
     const session = options.target.session(key);
     const known = session?.streams[stream.source];
-    if (known !== undefined && isIdle(session, stream)) {
-      looks.push({ store, stream, record: known, next: NOTHING });
+    if (known !== undefined && isUnchanged(session, stream)) {
+      scanned.push({ store, stream, record: known, next: NOTHING });
       continue;
     }
     // A database continues a file where the file ended: that is known once the file has been delivered.
-    const waiting = looks.some((before) => before.store.kind !== store.kind && isDue(before));
+    const waiting = scanned.some((before) => before.store.kind !== store.kind && isDue(before));
     if (known === undefined && waiting) break;
     const reader = await open(scan, { store, stream });
     const record = await resolveStream({ ...options, key, store, stream, reader });
@@ -151,14 +157,14 @@ async function lookAt(scan: Scan, streams: readonly FoundStream[]): Promise<Look
       return { pending: [], bytes: stream.bytes, growing: false, settling: true };
     }
     const next = await nextRange(scan, { stream, reader, record });
-    looks.push({ store, stream, record, next, reader });
+    scanned.push({ store, stream, record, next, reader });
   }
-  return looks;
+  return scanned;
 }
 
 async function open(
   { options, readers }: Scan,
-  { store, stream, reader }: FoundStream & Pick<Look, "reader">,
+  { store, stream, reader }: FoundStream & Pick<ScannedStream, "reader">,
 ): Promise<Reader> {
   if (reader !== undefined) return reader;
   const opened = await store.open(stream, options.signal);
@@ -166,17 +172,17 @@ async function open(
   return opened;
 }
 
-const isDue = ({ next }: Look): boolean => next.kind === "range" || next.kind === "over";
+const isDue = ({ next }: ScannedStream): boolean => next.kind === "range" || next.kind === "over";
 
-const isBlank = ({ next }: Look): boolean => next.kind === "range" && next.blank === true;
+const isBlank = ({ next }: ScannedStream): boolean => next.kind === "range" && next.blank === true;
 
-const hasLines = (look: Look): boolean =>
+const hasLines = (look: ScannedStream): boolean =>
   look.record.position.lines > 0 || (isDue(look) && !isBlank(look));
 
 /** @param place `before`: the record of the stream that goes before it */
-function mustBeginAnew(
+function mustRestart(
   { options: { target }, key }: Scan,
-  look: Look,
+  look: ScannedStream,
   { before, isPresent }: { before: StreamRecord | undefined; isPresent: boolean },
 ): boolean {
   const { record, stream } = look;
@@ -188,7 +194,10 @@ function mustBeginAnew(
   return isDue(look) && record.parts === undefined && record.generation < newestSent(session);
 }
 
-async function beginAnew(scan: Scan, { store, stream, ...look }: Look): Promise<Look> {
+async function restart(
+  scan: Scan,
+  { store, stream, ...look }: ScannedStream,
+): Promise<ScannedStream> {
   const record = scan.options.target.begin(scan.key, stream.source, store.kind, START);
   const reader = await open(scan, { store, stream, ...look });
   return {
@@ -216,9 +225,9 @@ async function nextRange(
   if (cut.kind === "unfinished") target.setSearched(key, source, cut.searched);
   // What was cut off is not remembered as idle, so that it is reported each time.
   if (cut.kind !== "end" || cut.cutOff !== undefined) return cut;
-  // A torn line may be whole once the file has come to rest, which no signature tells; but not one beyond the cap.
+  // A torn line may be whole once the file is idle, which no signature shows; but not one beyond the cap.
   const isFinal = !cut.torn || (await reader.bytesAfter(from)) > MAX_LINE_BYTES;
-  if (isFinal && isAtRest(stream, now())) target.setIdle(key, source, { signature, bytes });
+  if (isFinal && isIdle(stream, now())) target.setIdle(key, source, { signature, bytes });
   return cut;
 }
 

@@ -10,7 +10,7 @@ import type { FoundStream } from "./scan-streams.ts";
 export interface Survey {
   readonly sessions: SurveyedSession[];
   readonly problems: Problem[];
-  /** Agents that were listed completely; only their vanished sessions can be told. */
+  /** Agents that were listed completely; only their vanished sessions are known. */
   readonly listed: ReadonlySet<string>;
   /** Keys of sessions of which there is more than what resets have set aside. */
   readonly live: ReadonlySet<string>;

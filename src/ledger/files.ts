@@ -5,7 +5,7 @@ import * as v from "valibot";
 import { NotAFileError, readRegular } from "../shared/open-file.ts";
 import { errnoOf, InfluxionError, type Problem } from "../shared/problem.ts";
 import { renameOver, replaceFile, tempPrefix } from "../shared/replace-file.ts";
-import { fileMark } from "../stores/mark.ts";
+import { fileChangeToken } from "../stores/change-token.ts";
 import { describeObstacle } from "./folder.ts";
 import { type LedgerFiles, ledgerPaths } from "./paths.ts";
 import {
@@ -87,7 +87,7 @@ function digestOfBytes(bytes: Buffer): string | null {
 /** Changes whenever a ledger file is replaced. @throws {LedgerError} `LEDGER_UNREADABLE` */
 export async function ledgerToken(path: string): Promise<string> {
   try {
-    return await fileMark(path);
+    return await fileChangeToken(path);
   } catch (error) {
     throw unreadable(path, error);
   }
@@ -192,7 +192,7 @@ export async function removeLeftovers(primary: string): Promise<void> {
 }
 
 /**
- * Why the ledger could not be written now, as far as that can be told without writing: when
+ * Why the ledger could not be written now, as far as that can be determined without writing: when
  * the disk is full, a run can not even leave a note for `status`.
  */
 export async function whyUnwritable(stateDir: string): Promise<Problem[]> {
@@ -203,7 +203,7 @@ export async function whyUnwritable(stateDir: string): Promise<Problem[]> {
     // Without a folder nothing was uploaded yet, and nothing is wrong.
     return errnoOf(error) === "ENOENT" ? [] : [problemOf(dir, error)];
   }
-  // Some file systems tell nothing of their size.
+  // Some file systems do not report their size.
   const { blocks, bfree, bavail } = await statfs(dir).catch(() => NO_SIZE);
   const free = process.getuid?.() === 0 ? bfree : bavail;
   if (blocks === 0 || free > 0) return [];
@@ -220,8 +220,8 @@ const NO_SIZE = { blocks: 0, bfree: 0, bavail: 0 };
 /** A file of ours that cannot be written: `what` happened, why, and what to do. */
 export function unwritable(what: string, path: string, error: unknown): LedgerError {
   const cause = error instanceof Error ? errnoOf(error.cause) : "";
-  const words = explain(what, cause || errnoOf(error));
-  return new LedgerError("LEDGER_UNWRITABLE", `${words}: ${path}`, { cause: error });
+  const message = explain(what, cause || errnoOf(error));
+  return new LedgerError("LEDGER_UNWRITABLE", `${message}: ${path}`, { cause: error });
 }
 
 function explain(what: string, code: string): string {

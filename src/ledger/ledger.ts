@@ -39,7 +39,7 @@ export interface OpenOptions extends Clock {
 }
 
 /**
- * What has been uploaded: the files, and when they are written. What changed is told by
+ * What has been uploaded: the files, and when they are written. What changed is found by
  * comparing with what was written last, so no change can be forgotten. Only the holder of
  * the lock may open it for writing.
  */

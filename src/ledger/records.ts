@@ -56,8 +56,8 @@ export interface StreamData {
 }
 export type StreamRecord = DeepReadonly<StreamData>;
 
-/** Why and until when a session is put aside. */
-export interface Aside {
+/** Why and until when a session is backed off from. */
+export interface Backoff {
   reason: string;
   /** ms since the epoch */
   since: number;
@@ -76,8 +76,8 @@ export interface SessionData {
   servedAt?: number;
   /** Runs that have tried the parts that are not confirmed yet. */
   tries?: number;
-  aside?: Aside;
-  /** When the session last began anew because the API had other lines than the ledger, in ms since the epoch. */
+  aside?: Backoff;
+  /** When the session last restarted because the API had other lines than the ledger, in ms since the epoch. */
   restartedAt?: number;
   /** When it last did because the API had a newer generation than the ledger. */
   overtakenAt?: number;
@@ -109,7 +109,7 @@ function isSessionRecord(value: unknown): value is SessionData {
     isRecordOf(value.streams, isStreamRecord) &&
     isOptional(value.servedAt, isCount) &&
     isOptional(value.tries, isCount) &&
-    isOptional(value.aside, isAside) &&
+    isOptional(value.aside, isBackoff) &&
     isOptional(value.restartedAt, isCount) &&
     isOptional(value.overtakenAt, isCount) &&
     isOptional(value.forgottenAt, isCount) &&
@@ -186,7 +186,7 @@ function isPart(value: unknown): value is PartData {
   );
 }
 
-function isAside(value: unknown): value is Aside {
+function isBackoff(value: unknown): value is Backoff {
   return (
     isObject(value) &&
     isString(value.reason) &&

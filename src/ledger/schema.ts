@@ -57,7 +57,7 @@ export type LegacyRecord = v.InferOutput<typeof LegacyRecordSchema>;
 
 export const LedgerSchema = v.object({
   schemaVersion: v.literal(SCHEMA_VERSION),
-  /** Grows with every write; tells the newer of two copies. */
+  /** Grows with every write; shows the newer of two copies. */
   revision: Count,
   /** One record per place that sessions are sent to, so that a new one gets them all. */
   targets: dictionary(TargetSchema),

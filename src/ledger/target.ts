@@ -25,7 +25,7 @@ export const MISSING_EVERY_MS = 8 * 3_600_000;
 const RESTART_EVERY_MS = 7 * 24 * 3_600_000;
 
 /** A place in the queue, to be given back when a run did not come to the session. */
-export interface Turn {
+export interface QueuePlace {
   readonly servedAt: number | undefined;
   readonly tries: number | undefined;
 }
@@ -219,7 +219,7 @@ export class TargetRecords {
   }
 
   /** Sends the session to the back of the queue; written down before anything is sent, so that one which ends the process does not come first again for ever. */
-  takeTurn(key: string): Turn {
+  moveToBack(key: string): QueuePlace {
     const session = this.#session(key);
     const { servedAt, tries } = session;
     session.servedAt = this.#now();
@@ -227,7 +227,7 @@ export class TargetRecords {
     return { servedAt, tries };
   }
 
-  giveTurnBack(key: string, { servedAt, tries }: Turn): void {
+  restorePlace(key: string, { servedAt, tries }: QueuePlace): void {
     const session = this.#session(key);
     if (servedAt === undefined) delete session.servedAt;
     else session.servedAt = servedAt;
@@ -278,7 +278,7 @@ export class TargetRecords {
     moveTo(record, { ...record.position, offset, fingerprint });
   }
 
-  /** Whether the session may begin anew because the API has something else of it: other lines, or a newer generation. */
+  /** Whether the session may restart because the API has something else of it: other lines, or a newer generation. */
   mayRestart(key: string, since: "restartedAt" | "overtakenAt"): boolean {
     const at = this.#data.sessions[key]?.[since];
     return at === undefined || Math.abs(this.#now() - at) >= RESTART_EVERY_MS;
@@ -291,7 +291,7 @@ export class TargetRecords {
 
   /**
    * The API holds a generation that nobody remembers here: what the session is now is behind
-   * it until it begins anew, above it.
+   * it until it restarts, above it.
    */
   restartAbove(key: string, newest: number): void {
     const session = this.#session(key);
@@ -301,7 +301,7 @@ export class TargetRecords {
   }
 
   /** Leaves the session alone for a while: each time it fails again, for twice as long. */
-  putAside(key: string, reason: string): void {
+  backOff(key: string, reason: string): void {
     const session = this.#session(key);
     const { attempts: before = 0, since } = session.aside ?? {};
     const now = this.#now();
@@ -314,7 +314,7 @@ export class TargetRecords {
   }
 
   /** The session is to be tried like any other. */
-  clearAside(key: string): void {
+  clearBackoff(key: string): void {
     delete this.#session(key).aside;
   }
 

@@ -48,7 +48,7 @@ const BINARY_BOM = "\u00ef\u00bb\u00bf";
  * The payload for one line from the line splitter, as a binary string, or null for a
  * blank line. Counts what it saw.
  *
- * @param onNotJson told about a line that is not JSON at all, before it is counted
+ * @param onNotJson notified of a line that is not JSON at all, before it is counted
  */
 export function toPayload(line: string, counts: LineCounts, onNotJson?: () => void): string | null {
   if (line.startsWith(OMITTED_MARK)) {

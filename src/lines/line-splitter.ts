@@ -15,13 +15,13 @@ const PIECE_BYTES = 64 * 1024;
 export interface LineSplitterOptions {
   /** Longest line that passes, newline included, in bytes. */
   readonly maxLineBytes: number;
-  /** Told about each line that was not UTF-8 and has been repaired. */
+  /** Notified of each line that was not UTF-8 and has been repaired. */
   readonly onInvalidUtf8?: (lines: number) => void;
 }
 
 /**
  * Regroups arbitrary chunks into chunks of whole lines for split2, which would
- * otherwise split a long line anew with every chunk (quadratic), and emits a torn
+ * otherwise split a long line from its start with every chunk (quadratic), and emits a torn
  * last line only when the source ends with it.
  *
  * The output is "binary" strings: one character a byte. They are never decoded,

@@ -2,7 +2,7 @@ import { setImmediate } from "node:timers/promises";
 import { formatConfigProblem, MINIMAL_CONFIG, readConfig } from "../config/config.ts";
 import type { IdleCache } from "../run/idle-cache.ts";
 import { noteRun } from "../run/last-run.ts";
-import { isLogged, noteWords, type RunReport, troubleKey } from "../run/report.ts";
+import { formatNote, isLogged, type RunReport, troubleKey } from "../run/report.ts";
 import { LockedError, type Problem } from "../shared/problem.ts";
 import { plain } from "../shared/text.ts";
 import { readLayout } from "../stores/layout.ts";
@@ -43,7 +43,7 @@ export function startUploads(context: GatewayContext, pluginConfig: unknown): Sc
     logger.info('influxion: upload.every is "0"; uploads only with "openclaw influxion sync"');
   }
   let runs: IdleCache | undefined;
-  const told = new Told();
+  const reported = new Reported();
   return createScheduler({
     everyMs: config.everyMs,
     now: Date.now,
@@ -67,7 +67,7 @@ export function startUploads(context: GatewayContext, pluginConfig: unknown): Sc
           now: Date.now,
           random: Math.random,
         });
-        tell(context, note.report, told);
+        tell(context, note.report, reported);
       } catch (error) {
         if (signal.aborted) return;
         // The host's log and its health page are looked at in terminals, too.
@@ -102,8 +102,8 @@ export async function createRuns(): Promise<IdleCache> {
   });
 }
 
-/** What is in the Gateway's log already: the same trouble is told once for as long as each run meets it. */
-class Told {
+/** What is in the Gateway's log already: the same trouble is reported once for as long as each run meets it. */
+class Reported {
   #last: ReadonlySet<string> = new Set();
 
   fresh(problems: readonly Problem[]): readonly Problem[] {
@@ -113,17 +113,21 @@ class Told {
   }
 }
 
-function tell({ logger, serviceHealth }: GatewayContext, report: RunReport, told: Told): void {
+function tell(
+  { logger, serviceHealth }: GatewayContext,
+  report: RunReport,
+  reported: Reported,
+): void {
   const { outcome } = report;
   const described = describeRun(report);
   const line = described === null ? null : plain(described);
   if (line !== null) logger[outcome === "done" ? "info" : "warn"](`influxion: ${line}`);
   for (const note of report.failures.slice(0, MAX_LOGGED)) {
-    logger.warn(`influxion: failing: ${noteWords(note)}`);
+    logger.warn(`influxion: failing: ${formatNote(note)}`);
   }
-  const met = told.fresh(report.problems.filter(isLogged));
+  const met = reported.fresh(report.problems.filter(isLogged));
   for (const { agentId = "", sessionId = "", message } of met.slice(0, MAX_LOGGED)) {
-    logger.warn(`influxion: ${noteWords({ agentId, sessionId, reason: message })}`);
+    logger.warn(`influxion: ${formatNote({ agentId, sessionId, reason: message })}`);
   }
   if (met.length > MAX_LOGGED) {
     const more = met.length - MAX_LOGGED;

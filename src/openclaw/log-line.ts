@@ -1,7 +1,7 @@
 import type { RunReport } from "../run/report.ts";
 import { bytes, count } from "../shared/text.ts";
 
-/** One line about a run for the Gateway's log, or null when there is nothing to tell. */
+/** One line about a run for the Gateway's log, or null when there is nothing to report. */
 export function describeRun(report: RunReport): string | null {
   const { sent, outcome } = report;
   const failing = report.failed === 0 ? "" : `, ${report.failed} failing`;

@@ -17,7 +17,7 @@ export interface Share<T extends Candidate> {
 
 /**
  * Longest unserved first, so that whoever was served goes to the back: a session
- * that is always busy, always failing or never ending waits its turn like others.
+ * that is always busy, always failing or never ending waits in the queue like others.
  */
 export function inOrder<T extends Candidate>(candidates: readonly T[]): T[] {
   return candidates.toSorted(
@@ -32,7 +32,7 @@ export function inOrder<T extends Candidate>(candidates: readonly T[]): T[] {
  * Divides a budget among candidates that are {@link inOrder}. Whoever fits into an
  * equal share of what is left goes whole, smallest first; the rest of the budget
  * goes to the larger ones in order. So a giant never keeps small sessions waiting,
- * and giants take turns.
+ * and giants alternate.
  *
  * @returns shares above 0, in the order of service; they sum up to at most `budget`
  */

@@ -41,7 +41,7 @@ export interface PlannedSession {
   readonly bytes: number;
   /** Nothing that was found of the session waits for a later run. */
   readonly complete: boolean;
-  /** Thrown when what follows the parts was looked at: it is told once these have arrived. */
+  /** Thrown when what follows the parts was looked at: it is reported once these have arrived. */
   readonly error?: unknown;
 }
 
@@ -55,8 +55,8 @@ export interface PlanOptions {
   readonly capturedAt: string;
   /** ms since the epoch */
   readonly now: number;
-  /** Plan anew what an earlier run had planned and not confirmed: for one that only asks what would go. */
-  readonly anew?: boolean | undefined;
+  /** Plan again, from the start, what an earlier run had planned and not confirmed: for a dry run. */
+  readonly replan?: boolean | undefined;
   readonly signal: AbortSignal;
 }
 
@@ -76,7 +76,7 @@ export async function planParts(options: PlanOptions): Promise<PlannedSession[]>
     .map((session) => candidate(session, records[session.key], options));
   const interrupted = ({ session: { key } }: PendingSession): boolean => records[key]?.tries === 1;
   const order = [
-    // What a run that died had planned goes first; what it could not send either waits its turn.
+    // What a run that died had planned goes first; what it could not send either waits in the queue.
     ...inOrder(waiting.filter(interrupted)),
     ...inOrder(waiting.filter((one) => !interrupted(one))),
   ];
@@ -97,7 +97,7 @@ export async function planParts(options: PlanOptions): Promise<PlannedSession[]>
     const part = await planSession(options, next.session, bytes);
     if (typeof part !== "number") planned.push(part);
   }
-  // One that has nothing any more, or was given too little, waits: taking its turn would not get it further.
+  // One that has nothing any more, or was given too little, keeps its place in the queue: losing it would not get it further.
   return planned.filter(({ streams, error }) => streams.length > 0 || error !== undefined);
 }
 
@@ -107,7 +107,7 @@ async function planSession(
   session: SurveyedSession,
   budget: number,
 ): Promise<PlannedSession | number> {
-  if (!options.anew && session.pending.some(({ record }) => record.parts !== undefined)) {
+  if (!options.replan && session.pending.some(({ record }) => record.parts !== undefined)) {
     return planAgain(session, budget);
   }
   let bytes = 0;
@@ -235,10 +235,10 @@ async function cutParts(
 function candidate(
   session: SurveyedSession,
   record: SessionRecord | undefined,
-  { now, anew = false }: PlanOptions,
+  { now, replan = false }: PlanOptions,
 ): PendingSession {
   const { key, changedAt, state, pending } = session;
-  const planned = anew ? [] : pending.flatMap(({ record: { parts } }) => parts ?? []);
+  const planned = replan ? [] : pending.flatMap(({ record: { parts } }) => parts ?? []);
   const found = state.kind === "pending" ? state.bytes : 0;
   const bytes = planned.length === 0 ? found : planned.reduce((sum, part) => sum + part.bytes, 0);
   // An instant that is still to come is from a clock that was ahead, and says nothing.

@@ -4,7 +4,7 @@ import * as v from "valibot";
 export const INGEST_PATH = "/v1/openclaw/ingest/sessions";
 
 /**
- * Headers that name a part's place, so that a server can tell a late part of an older
+ * Headers that name a part's place, so that a server can distinguish a late part of an older
  * generation from the beginning of a newer one. Each value is a decimal integer: the
  * generation only grows for a session at a destination, and the first line is the
  * `lineIndex` that the body begins with. See docs/wire.md.

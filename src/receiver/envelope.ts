@@ -44,7 +44,7 @@ function parse(text: string): Parsed | undefined {
 const PAYLOAD_KEY = '"payload":';
 
 /**
- * Takes a line apart at its payload without serialising it anew. Within a JSON string
+ * Takes a line apart at its payload without serialising it again. Within a JSON string
  * a quote is always escaped, so the first `"payload":` is a key. What is left of it
  * (closed with a `null`) and what is right of it must each be JSON; then the whole is.
  */

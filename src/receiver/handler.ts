@@ -17,7 +17,7 @@ export type Handler = (req: IncomingMessage, res: ServerResponse) => Promise<voi
 /** What the answers to requests depend on. */
 export interface HandlerOptions {
   readonly key: string;
-  /** Content codings that a body may have; told in answers. */
+  /** Content codings that a body may have; named in answers. */
   readonly codings: readonly Coding[];
   readonly limits: PartLimits;
   readonly log: (line: string) => void;

@@ -21,7 +21,7 @@ export const MAX_ERRORS = 100;
 /** Adds up the lines of one body; its size does not grow with their number. */
 export class PartTally {
   #session: Omit<Place, "lineIndex"> | undefined;
-  /** `lineIndex` of the body's first line, known from the first line that tells its own. */
+  /** `lineIndex` of the body's first line, known from the first line that states its own. */
   #first = 0;
   #lines = 0;
   #rejected = 0;
@@ -41,7 +41,7 @@ export class PartTally {
     return undefined;
   }
 
-  /** @throws {Refusal} when no line told its session. */
+  /** @throws {Refusal} when no line named its session. */
   finish(): PartContent {
     if (this.#lines === 0) throw new Refusal(400, "EMPTY_BODY", "the body has no lines");
     if (this.#session === undefined) {

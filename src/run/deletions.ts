@@ -2,14 +2,14 @@ import type { Config } from "../config/config.ts";
 import { findDeleted } from "../discovery/deleted.ts";
 import { forgotten } from "../discovery/examine.ts";
 import type { Survey } from "../discovery/survey.ts";
-import { MAX_ASIDE_MS } from "../ledger/backoff.ts";
+import { MAX_SESSION_BACKOFF_MS } from "../ledger/backoff.ts";
 import type { Ledger } from "../ledger/ledger.ts";
 import type { Deletion } from "../ledger/schema.ts";
 import type { TargetRecords } from "../ledger/target.ts";
 import type { DeletionReceipt } from "../protocol/wire.ts";
 import { type Clock, isAhead } from "../shared/clock.ts";
 import { InfluxionError } from "../shared/problem.ts";
-import { oneOr } from "../shared/text.ts";
+import { plural } from "../shared/text.ts";
 import { VERSION } from "../shared/version.ts";
 import type { Agent } from "../stores/agents.ts";
 import type { Client } from "../upload/client.ts";
@@ -23,10 +23,10 @@ export interface DeletionRunOptions extends Clock {
   readonly ledger: Ledger;
   readonly target: TargetRecords;
   /** Also those that failed and are not due yet. @default false */
-  readonly retryAside?: boolean | undefined;
+  readonly retryBackedOff?: boolean | undefined;
   readonly signal: AbortSignal;
   readonly random: () => number;
-  /** Told why an attempt failed and how long the next one waits, in ms. */
+  /** Notified why an attempt failed and how long the next one waits, in ms. */
   readonly onRetry?: ((reason: string, waitMs: number) => void) | undefined;
 }
 
@@ -164,12 +164,16 @@ function putOff(
   return failure;
 }
 
-function isDue({ failed }: Deletion, { retryAside = false, now }: DeletionRunOptions): boolean {
-  return retryAside || failed === undefined || !isAhead(failed.retryAt, now(), MAX_ASIDE_MS);
+function isDue({ failed }: Deletion, { retryBackedOff = false, now }: DeletionRunOptions): boolean {
+  return (
+    retryBackedOff ||
+    failed === undefined ||
+    !isAhead(failed.retryAt, now(), MAX_SESSION_BACKOFF_MS)
+  );
 }
 
 /** @param reason why the API has not confirmed them */
 export function describePending(pending: number, reason = "it was not asked yet"): string {
-  const were = oneOr(pending, "deletion is", "deletions are");
+  const were = plural(pending, "deletion is", "deletions are");
   return `${pending} ${were} not confirmed by the API: ${reason}; asked again later, and by "openclaw influxion sync"`;
 }

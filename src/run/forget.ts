@@ -56,7 +56,7 @@ export interface ForgetRun extends ForgetOptions {
   readonly lockWaitMs: number;
   readonly random: () => number;
   readonly onWait?: (owner: LockOwner) => void;
-  /** Told why an attempt failed and how long the next one waits, in ms. */
+  /** Notified why an attempt failed and how long the next one waits, in ms. */
   readonly onRetry?: (reason: string, waitMs: number) => void;
 }
 
@@ -109,7 +109,7 @@ export async function forget(options: ForgetRun, preview: Selection): Promise<Fo
   const calledOff = request.undo ? before - target.deletions.length : 0;
   const asks = request.remote && !request.undo;
   const remote = asks
-    ? await sendDeletions({ ...options, ledger, target, retryAside: true })
+    ? await sendDeletions({ ...options, ledger, target, retryBackedOff: true })
     : null;
   return { ...selection, remote, calledOff };
 }

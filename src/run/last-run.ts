@@ -3,12 +3,12 @@ import * as v from "valibot";
 import { readRegular } from "../shared/open-file.ts";
 import type { Problem } from "../shared/problem.ts";
 import { removeLeftTemps, replaceFile } from "../shared/replace-file.ts";
-import { isOfRun, MAX_TOLD, type RunReport, troubleKey } from "./report.ts";
+import { isOfRun, MAX_REPORTED, type RunReport, troubleKey } from "./report.ts";
 
 /** Writing it takes milliseconds: what has been half-written for this long was killed, in ms. */
 const LEFT_AFTER_MS = 60_000;
 
-/** What `status` tells about the last run: kept apart from the ledger, which an idle run must not write. */
+/** What `status` reports about the last run: kept apart from the ledger, which an idle run must not write. */
 export interface LastRun {
   readonly report: RunReport | null;
   /** Why there was no run at all, e.g. a locked ledger; null when there was one. */
@@ -19,7 +19,7 @@ export interface LastRun {
   readonly nextAt?: string | undefined;
   /** The last run that delivered something. */
   readonly lastUpload?: LastUpload | undefined;
-  /** What the last runs met and no look finds again, the latest first. */
+  /** What the last runs met and no scan finds again, the latest first. */
   readonly met?: readonly MetProblem[] | undefined;
 }
 
@@ -51,8 +51,8 @@ const LastRunSchema = v.object({
   ),
 });
 
-/** How long `status` tells what happened in a run, in ms: until somebody has looked, as far as that can be guessed. */
-const TOLD_FOR_MS = 7 * 24 * 3_600_000;
+/** How long `status` reports what happened in a run, in ms: until somebody has looked, as far as that can be guessed. */
+const REPORTED_FOR_MS = 7 * 24 * 3_600_000;
 
 const pathOf = (stateDir: string): string => join(stateDir, "influxion", "last-run.json");
 
@@ -102,9 +102,9 @@ function metUntil(
   const earlier = before.filter(
     (problem) =>
       !now.has(troubleKey(problem)) &&
-      Math.abs(Date.parse(at) - Date.parse(problem.at)) < TOLD_FOR_MS &&
+      Math.abs(Date.parse(at) - Date.parse(problem.at)) < REPORTED_FOR_MS &&
       // Each run tries the copy again, so the last one knows.
       (problem.code !== "LEDGER_COPY" || report === null),
   );
-  return [...met, ...earlier].slice(0, MAX_TOLD);
+  return [...met, ...earlier].slice(0, MAX_REPORTED);
 }

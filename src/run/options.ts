@@ -17,8 +17,8 @@ export interface RunInput {
   readonly trigger: "interval" | "command";
   /** Send although the API refused the key before, or asked to wait. @default false */
   readonly ignoreHold?: boolean | undefined;
-  /** Also try sessions that were put aside and are not due yet. @default false */
-  readonly retryAside?: boolean | undefined;
+  /** Also try sessions that are backed off and not due yet. @default false */
+  readonly retryBackedOff?: boolean | undefined;
   /** Only this agent, by any of its names. */
   readonly agentId?: string | undefined;
   /** Go on, past the limits of one run, until nothing that was found is waiting. */

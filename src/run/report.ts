@@ -3,8 +3,8 @@ import type { Problem } from "../shared/problem.ts";
 import { plain } from "../shared/text.ts";
 import type { DeletionReport } from "./deletions.ts";
 
-/** Failures that are told one by one; the others are counted. */
-export const MAX_TOLD = 50;
+/** Failures that are reported one by one; the others are counted. */
+export const MAX_REPORTED = 50;
 
 export type RunOutcome =
   /** Everything that was planned has arrived. */
@@ -23,12 +23,12 @@ export interface SessionNote {
 }
 
 /** A session, an agent as a whole, or nothing in particular, and what is the matter with it. */
-export function noteWords({ agentId, sessionId, reason }: SessionNote): string {
+export function formatNote({ agentId, sessionId, reason }: SessionNote): string {
   if (agentId === "") return plain(reason);
   return plain(sessionId === "" ? `${agentId}: ${reason}` : `${agentId}/${sessionId}: ${reason}`);
 }
 
-/** The same trouble, also when it is in other words each time. */
+/** The same trouble, also when its message differs each time. */
 export function troubleKey({ code, agentId = "", sessionId = "" }: Problem): string {
   return JSON.stringify([code, agentId, sessionId]);
 }
@@ -40,12 +40,12 @@ const OF_RUN: ReadonlySet<Problem["code"]> = new Set<Code>([
   "SESSION_RESTARTED",
 ]);
 
-/** What only the run that met it can tell; all else is found again by whoever looks. */
+/** What only the run that met it can report; all else is found again by whoever looks. */
 export function isOfRun({ code }: Problem): boolean {
   return OF_RUN.has(code);
 }
 
-/** What is told in the Gateway's log. */
+/** What is reported in the Gateway's log. */
 export function isLogged(problem: Problem): boolean {
   return isOfRun(problem) || problem.code === "DELETION_PENDING";
 }
@@ -83,10 +83,10 @@ export interface RunReport {
     readonly blank: number;
     readonly rejected: number;
   };
-  /** Failing sessions; at most {@link MAX_TOLD}. */
+  /** Failing sessions; at most {@link MAX_REPORTED}. */
   readonly failures: readonly SessionNote[];
   readonly failed: number;
-  /** Sessions that wait for the next run although it was their turn; at most {@link MAX_TOLD}. */
+  /** Sessions that wait for the next run although this one tried them; at most {@link MAX_REPORTED}. */
   readonly postponed: readonly SessionNote[];
   readonly problems: readonly Problem[];
   /** What the API was asked to delete; absent when that is nothing. */

@@ -9,7 +9,7 @@ import {
   type PlanOptions,
   planParts,
 } from "../planning/parts.ts";
-import { giveTurnsBack, takeTurns } from "../planning/turns.ts";
+import { moveToBack, restorePlaces } from "../planning/queue.ts";
 import { MAX_PART_BYTES } from "../protocol/limits.ts";
 import type { SessionResult } from "../upload/session.ts";
 import type { RunOptions } from "./options.ts";
@@ -17,7 +17,7 @@ import { nameOf, Uploader, type UploaderOptions } from "./uploader.ts";
 
 /**
  * Plans, writes the plan down and sends it, from one survey. Usually that is one round. A
- * session that has to begin anew is planned once more with what is left of the limits;
+ * session that has to restart is planned once more with what is left of the limits;
  * with `all`, rounds go on until nothing is waiting, each with twice the limits of the one
  * before: the ledger is written as a whole, so rounds of equal size would make the cost
  * grow with the square of what is waiting.
@@ -65,7 +65,7 @@ function withoutPlanned(
   return sessions.filter(({ key }) => !planned.has(key));
 }
 
-/** Those that may go by what they are called now; `current` is told of the others. */
+/** Those that may go by what they are called now; `current` takes the others. */
 function stillAllowed(
   waiting: readonly SurveyedSession[],
   verdicts: ReadonlyMap<string, NameVerdict>,
@@ -95,13 +95,13 @@ async function sendRound(
       target.plan(session.key, stream.source, start, parts);
     }
   }
-  const turns = takeTurns(target, plan);
+  const places = moveToBack(target, plan);
   target.setNotBefore(undefined);
   await ledger.save();
   try {
-    return await uploader.send(plan, (key) => turns.delete(key));
+    return await uploader.send(plan, (key) => places.delete(key));
   } finally {
-    giveTurnsBack(target, turns);
+    restorePlaces(target, places);
     await ledger.save();
   }
 }

@@ -19,11 +19,11 @@ import type { Lock } from "../ledger/lock.ts";
 import type { Deletion } from "../ledger/schema.ts";
 import type { TargetRecords } from "../ledger/target.ts";
 import { type PlannedSession, planParts } from "../planning/parts.ts";
-import { settleSpent } from "../planning/turns.ts";
+import { recordUndelivered } from "../planning/queue.ts";
 import { isAhead } from "../shared/clock.ts";
 import type { Problem } from "../shared/problem.ts";
 import { type Agents, findAgents } from "../stores/agents.ts";
-import { isAtRest } from "../stores/at-rest.ts";
+import { isIdle } from "../stores/idle.ts";
 import { MAX_RETRY_AFTER_MS } from "../upload/retry-after.ts";
 import { describePending, sendDeletions, withoutDeleted } from "./deletions.ts";
 import type { RunOptions } from "./options.ts";
@@ -94,9 +94,9 @@ async function deletePending(options: UploaderOptions): Promise<void> {
 
 /** Leaves to the next run what this one found out about sessions and key. */
 async function record({ apiKey, now, ledger, target, tally }: UploaderOptions): Promise<void> {
-  settleSpent(target, {
-    notFound: tally.settleNotFound(),
-    spent: tally.spentSessions,
+  recordUndelivered(target, {
+    notFound: tally.resolveNotFound(),
+    exhausted: tally.exhausted,
     hasDelivered: tally.parts > 0,
   });
   if (tally.stop?.kind === "refused") {
@@ -149,7 +149,7 @@ export async function dryRun(
     sessions: found.sessions,
     limits: all ? { ...limits, maxSessions: Infinity, maxBytes: Infinity } : limits,
     // What was planned before and has not arrived counts with the rest of its session.
-    anew: all,
+    replan: all,
   });
   const problems = [...ledger.problems, ...found.problems];
   // Among the sessions of one agent, many a pattern matches nothing.
@@ -158,7 +158,7 @@ export async function dryRun(
   return { plan, survey: found, ...foundIn(agents, found), deletions, problems, unmatched };
 }
 
-/** Whether the same look at any later time would find the same, and nothing to do. */
+/** Whether the same scan at any later time would find the same, and nothing to do. */
 function isSettled(
   { sessions, failedAgents }: Survey,
   target: TargetRecords,
@@ -168,7 +168,7 @@ function isSettled(
     failedAgents.length === 0 &&
     sessions.every(({ state, changedAt }) => {
       const isDone = state.kind === "skipped" || (state.kind === "uploaded" && !state.growing);
-      return isDone && isAtRest({ changedAt }, now);
+      return isDone && isIdle({ changedAt }, now);
     }) &&
     // One that vanished is dropped in the end.
     Object.values(target.sessions).every(({ missing }) => missing === undefined) &&
@@ -180,15 +180,15 @@ function isSettled(
 function surveyOf(
   {
     agentId,
-    retryAside = false,
+    retryBackedOff = false,
     now,
     signal,
-  }: Pick<RunOptions, "agentId" | "retryAside" | "now" | "signal">,
+  }: Pick<RunOptions, "agentId" | "retryBackedOff" | "now" | "signal">,
   filter: Filter,
   { agents, failures }: Agents,
 ): Omit<SurveyOptions, "ledger" | "target"> {
   const chosen = agents.filter(({ names }) => agentId === undefined || isNamed(names, agentId));
-  return { agents: chosen, failures, filter, retryAside, now, signal };
+  return { agents: chosen, failures, filter, retryBackedOff, now, signal };
 }
 
 /** Why nothing is sent now; null when it may. */

@@ -7,12 +7,12 @@ import type { Problem } from "../shared/problem.ts";
 import { count, plain } from "../shared/text.ts";
 import type { SessionTally } from "../upload/session.ts";
 import type { DeletionReport } from "./deletions.ts";
-import { MAX_TOLD, type RunReport, type SessionNote } from "./report.ts";
+import { MAX_REPORTED, type RunReport, type SessionNote } from "./report.ts";
 
-/** Sessions whose parts spent their retries in a row before the run gives up on the API. */
+/** Sessions in a row whose retries are exhausted before the run gives up on the API. */
 const GIVE_UP_AFTER = 3;
 
-/** A session that nothing takes at the address, and why it would be put aside. */
+/** A session that nothing takes at the address, and why it would be backed off from. */
 interface NotFound {
   readonly session: SurveyedSession;
   readonly status: number;
@@ -26,8 +26,8 @@ export class Tally implements SessionTally {
   parts = 0;
   wireBytes = 0;
   readonly problems: Problem[] = [];
-  /** Sessions whose retries were spent in this run. */
-  readonly spentSessions: { readonly session: SurveyedSession; readonly reason: string }[] = [];
+  /** Sessions whose retries were exhausted in this run. */
+  readonly exhausted: { readonly session: SurveyedSession; readonly reason: string }[] = [];
   /** What became of what the API was to delete; null where it was not asked. */
   deletions: DeletionReport | null = null;
   /** Set when the run cannot go on. */
@@ -46,12 +46,12 @@ export class Tally implements SessionTally {
   readonly #covered = new Map<string, number>();
   readonly #completed = new Set<string>();
   readonly #failed = new Set<string>();
-  /** Sessions of which the API has something newer, each told once. */
+  /** Sessions of which the API has something newer, each reported once. */
   readonly #overtaken = new Set<string>();
   #accepted = 0;
   #rejected = 0;
   #lastAnswer: string | undefined;
-  #spentInARow = 0;
+  #exhaustedInARow = 0;
   #left = { sessions: 0, bytes: 0, settling: 0 };
 
   /**
@@ -77,7 +77,7 @@ export class Tally implements SessionTally {
     receipt: Receipt,
   ): void {
     this.parts++;
-    this.#spentInARow = 0;
+    this.#exhaustedInARow = 0;
     addCounts(this.#counts, counts);
     this.#rejected += receipt.rejected;
     const before = this.#delivered.get(session.key) ?? 0;
@@ -87,10 +87,10 @@ export class Tally implements SessionTally {
     this.#accepted += receipt.accepted;
     this.#lastAnswer = `accepted ${count(this.#accepted, "line")}, rejected ${this.#rejected}`;
     for (const warning of receipt.warnings ?? []) {
-      if (this.#warnings.size < MAX_TOLD) this.#warnings.add(quoted(warning));
+      if (this.#warnings.size < MAX_REPORTED) this.#warnings.add(quoted(warning));
     }
     for (const { lineIndex, reason } of receipt.errors ?? []) {
-      if (this.#warnings.size >= MAX_TOLD) break;
+      if (this.#warnings.size >= MAX_REPORTED) break;
       this.#warnings.add(`${session.key} line ${lineIndex} was rejected: ${quoted(reason)}`);
     }
   }
@@ -104,10 +104,10 @@ export class Tally implements SessionTally {
     this.problems.push({ code: "SESSION_RESTARTED", agentId, sessionId, message });
   }
 
-  overtaken({ key, agentId, sessionId }: SurveyedSession, beginsAnew: boolean): void {
+  overtaken({ key, agentId, sessionId }: SurveyedSession, restarts: boolean): void {
     if (this.#overtaken.has(key)) return;
     this.#overtaken.add(key);
-    const what = beginsAnew
+    const what = restarts
       ? "as after a restored snapshot, on a copied machine or when the clock was ahead; all of it is sent again"
       : "also after all of it was sent again in the last week; if another machine uses the same deploymentId, give each its own";
     const message = `the API has something newer of this session than was recorded here, ${what}`;
@@ -126,13 +126,13 @@ export class Tally implements SessionTally {
     this.#lastAnswer = reason;
   }
 
-  /** The retries of one session are spent; several in a row mean that the API is not there. */
-  spent(session: SurveyedSession, reason: string): void {
+  /** The retries of one session are exhausted; several in a row mean that the API is not there. */
+  retriesExhausted(session: SurveyedSession, reason: string): void {
     this.postponed(session, reason);
-    this.spentSessions.push({ session, reason });
+    this.exhausted.push({ session, reason });
     this.#lastAnswer = reason;
-    this.#spentInARow++;
-    if (this.#spentInARow >= GIVE_UP_AFTER) this.stop ??= { kind: "unreachable", reason };
+    this.#exhaustedInARow++;
+    if (this.#exhaustedInARow >= GIVE_UP_AFTER) this.stop ??= { kind: "unreachable", reason };
   }
 
   /** Nothing takes the session at this address; the first ones of a run show that nothing takes any now. */
@@ -147,9 +147,9 @@ export class Tally implements SessionTally {
    * got through, now or, where these are few, in an earlier run, so it is they; or none did, so
    * it is the address.
    *
-   * @returns those to put aside
+   * @returns those to back off from
    */
-  settleNotFound(): readonly NotFound[] {
+  resolveNotFound(): readonly NotFound[] {
     if (!this.#hasTaken) this.#checkAddress();
     const stop = this.stop ?? this.#neverArrived();
     const isTheirs = this.parts > 0 || stop === null;
@@ -201,8 +201,7 @@ export class Tally implements SessionTally {
     const counts = this.#counts;
     const { raw, omitted, untyped, invalidUtf8, blank } = counts;
     // A session that is only being rewritten just now is no trouble.
-    const trouble =
-      this.#failures.length > 0 || this.spentSessions.length > 0 || this.#rejected > 0;
+    const trouble = this.#failures.length > 0 || this.exhausted.length > 0 || this.#rejected > 0;
     return {
       outcome: stop?.kind ?? (trouble ? "partial" : "done"),
       ...(stop === null ? {} : { reason: stop.reason }),
@@ -219,10 +218,10 @@ export class Tally implements SessionTally {
         wireBytes: this.wireBytes,
       },
       lines: { raw, omitted, untyped, invalidUtf8, blank, rejected: this.#rejected },
-      failures: this.#failures.slice(0, MAX_TOLD),
+      failures: this.#failures.slice(0, MAX_REPORTED),
       failed: this.#failures.length,
-      postponed: this.#postponed.slice(0, MAX_TOLD),
-      problems: [...this.#ledgerProblems, ...this.problems].slice(0, MAX_TOLD),
+      postponed: this.#postponed.slice(0, MAX_REPORTED),
+      problems: [...this.#ledgerProblems, ...this.problems].slice(0, MAX_REPORTED),
       ...(isNothing(this.deletions) ? {} : { deletions: this.deletions }),
       ...(this.#lastAnswer === undefined ? {} : { lastAnswer: this.#lastAnswer }),
       warnings: [...this.#warnings],
@@ -232,7 +231,7 @@ export class Tally implements SessionTally {
 
   /** Fewer sessions than it takes to give up, but none of them got through. */
   #neverArrived(): Tally["stop"] {
-    if (this.#spentInARow === 0 || this.parts > 0) return null;
+    if (this.#exhaustedInARow === 0 || this.parts > 0) return null;
     return { kind: "unreachable", reason: this.#postponed.at(-1)?.reason ?? "no answer" };
   }
 }

@@ -34,7 +34,7 @@ export class Uploader implements AsyncDisposable {
   /**
    * Sends what is planned. Whatever ends the run is left in `tally.stop`.
    *
-   * @param onBegin told about each session that is begun
+   * @param onBegin notified of each session that is begun
    * @returns how each session that was begun has ended
    * @throws {LedgerError} when a confirmation cannot be recorded
    * @throws the signal's reason

@@ -32,12 +32,12 @@ const PROGRAM = new URL(
   import.meta.url,
 );
 
-/** What the thread is told: do a run, or end the one that is going on. */
+/** What the thread receives: do a run, or end the one that is going on. */
 export type WorkerCommand =
   | { readonly kind: "run"; readonly input: RunInput }
   | { readonly kind: "end" };
 
-/** What the thread tells. */
+/** What the thread posts. */
 export type WorkerMessage =
   | {
       readonly [Name in keyof RunEvents]-?: {
@@ -79,7 +79,7 @@ export class WorkerRunner implements AsyncDisposable {
     const worker = this.#worker ?? (await this.#start(options.stateDir));
     this.#worker = worker;
     try {
-      // After everything that was awaited, for the signal tells only once.
+      // After everything that was awaited, for the signal fires only once.
       options.signal.throwIfAborted();
       return await this.#reportOf(worker, options);
     } catch (error) {
@@ -165,7 +165,7 @@ export async function runInWorker(options: RunOptions): Promise<RunReport> {
   return await runner.run(options);
 }
 
-/** Calls the event that was told; its arguments are those the thread called it with. */
+/** Calls the event that was posted; its arguments are those the thread called it with. */
 function tell(
   events: RunEvents | undefined,
   { kind, args }: { kind: keyof RunEvents; args: unknown[] },

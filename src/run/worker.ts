@@ -10,7 +10,7 @@ const BYTES_EVERY_MS = 100;
 
 if (parentPort === null) throw new Error("this module is the program of a worker thread");
 const port = parentPort;
-const tell = (message: WorkerMessage): void => port.postMessage(message);
+const post = (message: WorkerMessage): void => port.postMessage(message);
 
 let abort = new AbortController();
 
@@ -24,7 +24,7 @@ async function work(input: RunInput): Promise<void> {
   let unreported = 0;
   let reportedAt = 0;
   const reportBytes = (): void => {
-    if (unreported > 0) tell({ kind: "onBytes", args: [unreported] });
+    if (unreported > 0) post({ kind: "onBytes", args: [unreported] });
     unreported = 0;
     reportedAt = performance.now();
   };
@@ -34,13 +34,13 @@ async function work(input: RunInput): Promise<void> {
     now: Date.now,
     random: Math.random,
     events: {
-      onWait: (...args) => tell({ kind: "onWait", args }),
-      onDatabases: (...args) => tell({ kind: "onDatabases", args }),
-      onPlan: (...args) => tell({ kind: "onPlan", args }),
-      onRetry: (...args) => tell({ kind: "onRetry", args }),
+      onWait: (...args) => post({ kind: "onWait", args }),
+      onDatabases: (...args) => post({ kind: "onDatabases", args }),
+      onPlan: (...args) => post({ kind: "onPlan", args }),
+      onRetry: (...args) => post({ kind: "onRetry", args }),
       onSession: (...args) => {
         reportBytes();
-        tell({ kind: "onSession", args });
+        post({ kind: "onSession", args });
       },
       onBytes: (bytes) => {
         unreported += bytes;
@@ -49,7 +49,7 @@ async function work(input: RunInput): Promise<void> {
     },
   }).then((report): WorkerMessage => ({ kind: "report", report }), failureMessage);
   reportBytes();
-  tell(outcome);
+  post(outcome);
 }
 
 function failureMessage(error: unknown): WorkerMessage {

@@ -14,7 +14,7 @@ const MAX_ATTEMPTS = 5;
 
 /** An exclusive lock on a file. It is released when this object is disposed, garbage, or gone with its thread. */
 export interface FileLock extends Disposable {
-  /** Whether the file at the path is still the one that is locked; false also where that cannot be told. */
+  /** Whether the file at the path is still the one that is locked; false also where that cannot be determined. */
   isInPlace(): Promise<boolean>;
 }
 
@@ -50,7 +50,7 @@ export async function tryLockFile(path: string): Promise<FileLock | null> {
 
 /**
  * Whether somebody has the lock on a file now, see {@link tryLockFile}. Makes nothing. Others may ask
- * in the same instant. False also where it cannot be told.
+ * in the same instant. False also where that cannot be determined.
  */
 export async function isFileLocked(path: string): Promise<boolean> {
   let db: DatabaseSync | undefined;
@@ -144,10 +144,10 @@ async function reasonOf(error: unknown, path: string): Promise<unknown> {
   } catch (reason) {
     if (errnoOf(reason) !== "ENOENT") return reason;
   }
-  const words = error instanceof Error ? error.message : String(error);
+  const cause = error instanceof Error ? error.message : String(error);
   return new InfluxionError(
     "NO_LOCK",
-    `${path} cannot be locked (${words}); see whether its file system has locks, and remove what begins with its name`,
+    `${path} cannot be locked (${cause}); see whether its file system has locks, and remove what begins with its name`,
     { cause: error },
   );
 }

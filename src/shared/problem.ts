@@ -69,7 +69,7 @@ export function describeReadFailure(error: unknown): Pick<Problem, "code" | "mes
     const message = `cannot be read (system error ${error.errno} in ${error.syscall})`;
     return { code: "UNREADABLE", message };
   }
-  // Without its words: those of a parser hold a piece of what it parsed.
+  // Without its message: that of a parser holds a piece of what it parsed.
   const name = error instanceof Error ? error.name : typeof error;
   const message = `cannot be read because of an unexpected ${[name, code].filter(Boolean).join(" ")}; please report it`;
   return { code: "UNEXPECTED", message };

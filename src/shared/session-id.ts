@@ -1,7 +1,7 @@
 /** Longest name of a file that OpenClaw gives to a session; with `.jsonl` behind the id it is 255 bytes. */
 const MAX_BYTES = 249;
 
-/** What nearly every id is made of: one look instead of two. */
+/** What nearly every id is made of: one test instead of two. */
 const PLAIN = /^[a-z0-9][a-z0-9_-]{0,127}$/i;
 
 /**

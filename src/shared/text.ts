@@ -37,7 +37,7 @@ export function count(n: number, noun: string): string {
 }
 
 /** The form that goes with `n`: `was` or `were`. */
-export function oneOr(n: number, one: string, many: string): string {
+export function plural(n: number, one: string, many: string): string {
   return n === 1 ? one : many;
 }
 

@@ -11,7 +11,7 @@ const NamedSchema = v.object({
 /**
  * Digest of one entry that is equal in every store. Hosts keep an imported entry's
  * type, id and timestamp, but neither its bytes nor, for media, its whole content.
- * An entry without id is told by its text.
+ * An entry without id is recognised by its text.
  *
  * @throws {SyntaxError} when `jsonText` is not JSON.
  */

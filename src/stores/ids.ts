@@ -1,7 +1,7 @@
 /** A topic of a chat has a file of its own: `<id>-topic-<topic>.jsonl`. Both may have this in them. */
 const TOPIC = "-topic-";
 
-/** A session that a compaction began anew: `<time>_<id>.jsonl`. */
+/** A successor that a compaction began: `<time>_<id>.jsonl`. */
 const SUCCESSOR = /^\d{4}-\d{2}-\d{2}T\d{2}-\d{2}-\d{2}-\d{3}Z_(.+)$/s;
 
 /** All that the session in `<stem>.jsonl` may have as its id; the first is the stem. */

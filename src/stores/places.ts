@@ -149,7 +149,7 @@ async function claimOf(agentsDir: string, name: string): Promise<Claim | null> {
 }
 
 async function isFolder(path: string): Promise<boolean> {
-  // What cannot be told here is told by whoever looks into it.
+  // What cannot be determined here is reported by whoever opens it.
   return lstat(path).then(
     (stats) => stats.isDirectory(),
     () => true,

@@ -36,7 +36,7 @@ async function missing(path: string): Promise<Reached> {
   return { kind: "missing" };
 }
 
-/** What tells a place from others, also when links, mounts or hard links lead there by several paths. */
+/** What distinguishes a place from others, also when links, mounts or hard links lead there by several paths. */
 export async function identityOf(path: string): Promise<string> {
   const stats = await stat(path, { bigint: true }).catch(() => null);
   // Some file systems number nothing.

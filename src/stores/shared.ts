@@ -17,7 +17,7 @@ export interface SharedSessions {
 }
 
 /**
- * Divides folders that several agents share. The host tells by the keys in its lists of
+ * Divides folders that several agents share. The host knows by the keys in its lists of
  * sessions which is whose (`agent:<agentId>:…`); a session that no list has is the default
  * agent's, unless a filter on agents would have to decide that.
  */
@@ -33,7 +33,7 @@ export async function findSharedSessions(shared: readonly SharedFolder[]): Promi
       const read = await readSessionIndex(path, owner);
       if (read.kind === "index") indexes.push(read.index);
       if (read.kind === "unreadable") {
-        const message = `whose the sessions in ${dir} are cannot be told: ${read.reason}; none of them is sent`;
+        const message = `whose the sessions in ${dir} are cannot be determined: ${read.reason}; none of them is sent`;
         failures.push({ code: "INDEX_UNREADABLE", agentId, message });
       }
     }
@@ -84,7 +84,7 @@ function factsFor(owner: string, stem: string, known: Known): FileFacts {
     ...namesOfKeys(keys, indexes),
   ];
   return {
-    // What a recording says is of an agent that is gone is told from it by the key.
+    // What a recording says is of an agent that is gone is distinguished from it by the key.
     isOurs: owner === (agents.find((one) => owners.has(one)) ?? agentId),
     names,
     namesUnknown: unreadable ?? (listed.length === 0 ? gap : undefined),

@@ -30,7 +30,7 @@ export interface SqliteStoreOptions extends Clock {
 
 /**
  * Whether the file at the place of an agent's database is one with transcripts; a problem
- * when that cannot be told. Older hosts use the name for something else.
+ * when that cannot be determined. Older hosts use the name for something else.
  */
 export async function probeDatabase(agentId: string, path: string): Promise<boolean | Problem> {
   let connection: Connection | undefined;
@@ -94,7 +94,7 @@ class SqliteStore implements Store {
 
   async #sourceOf({ sessionId }: Stream, signal?: AbortSignal): Promise<EventSource> {
     const { connection, shape } = await this.#connect();
-    // One look at both, so that a session on its way between them is not missed.
+    // One scan of both, so that a session on its way between them is not missed.
     const { live, numbers, cold } = connection.snapshot(() => ({
       numbers: connection.get<{ bad: number }>(BAD_SEQ_SQL, sessionId),
       live: connection.get(
@@ -117,7 +117,7 @@ class SqliteStore implements Store {
     throw new StoreError("SESSION_GONE", `session ${sessionId} is no longer in the database`);
   }
 
-  /** One connection for a run; a database that was replaced in the meantime is opened anew. */
+  /** One connection for a run; a database that was replaced in the meantime is opened again. */
   #connect(): Promise<OpenDatabase> {
     this.#open = this.#reopen(this.#open);
     return this.#open;

@@ -42,7 +42,7 @@ export interface Stream {
   readonly movedFrom?: string;
   /** When the stream last changed, in ms since the epoch. */
   readonly changedAt: number;
-  /** Equal between two looks only if the stream did not change in between. */
+  /** Equal between two scans only if the stream did not change in between. */
   readonly signature: string;
   /** What a user may call the session besides its id: its keys in the host, labels and display names. */
   readonly names: readonly string[];
@@ -62,12 +62,12 @@ export interface RelatedNames {
   unknown?: string;
 }
 
-/** The size in bytes of a stream that still has the signature of an earlier look, if it is known. */
+/** The size in bytes of a stream that still has the signature of an earlier scan, if it is known. */
 export type KnownBytes = (
   stream: Pick<Stream, "agentId" | "sessionId" | "source" | "signature">,
 ) => number | undefined;
 
-/** What one look at an agent found. */
+/** What one scan of an agent found. */
 export interface Listing {
   readonly streams: Stream[];
   /** What is left out, and why; each is shown to the user. */

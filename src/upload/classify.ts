@@ -21,10 +21,10 @@ export type Outcome =
   | { readonly kind: "unreachable"; readonly reason: string }
   /** The part is too large for the API: halve it. */
   | { readonly kind: "too-large"; readonly reason: string }
-  /** Nothing takes this session at this address: put it aside, unless it is so for every session. */
+  /** Nothing takes this session at this address: back off from it, unless it is so for every session. */
   | { readonly kind: "not-found"; readonly status: number; readonly reason: string }
-  /** This session will not be taken as it is: put it aside. */
-  | { readonly kind: "aside"; readonly status: number; readonly reason: string };
+  /** This session will not be taken as it is: back off from it. */
+  | { readonly kind: "backoff"; readonly status: number; readonly reason: string };
 
 export type Failure = Exclude<Outcome, { kind: "delivered" }>;
 
@@ -85,7 +85,7 @@ export function classifyAnswer(answer: Answer, sent: number, now: number): Outco
     status === 409
       ? "the API has other lines of this session than were sent from here, also after all of it was sent again; if another machine uses the same deploymentId, give each its own"
       : "the API does not take this session";
-  const kind = NOT_FOUND.has(status) ? "not-found" : "aside";
+  const kind = NOT_FOUND.has(status) ? "not-found" : "backoff";
   return { kind, status, reason: `answered ${status}: ${why}` };
 }
 

@@ -9,7 +9,7 @@ import { Agent, type buildConnector, request } from "./undici.ts";
 
 /**
  * What the kernel may hold of a body that was handed to it, in bytes (tcp(7), tcp_wmem).
- * Nothing tells when it leaves, so the idle limit grows with it, up to four times
+ * Nothing reports when it leaves, so the idle limit grows with it, up to four times
  * `upload.timeoutMs`: a slow uplink that makes progress is no failure.
  */
 const KERNEL_BYTES = 4 * 1024 * 1024;
@@ -41,7 +41,7 @@ export interface Attempt {
   readonly firstLine: number;
   readonly body: Body;
   readonly signal: AbortSignal;
-  /** Told how many compressed bytes were handed to the socket. */
+  /** Notified how many compressed bytes were handed to the socket. */
   readonly onBytes?: (bytes: number) => void;
 }
 
@@ -148,7 +148,7 @@ interface Exchange {
   readonly headers: Readonly<Record<string, string>>;
   readonly signal: AbortSignal;
   readonly body?: (idle: IdleWatch) => AsyncIterable<Buffer>;
-  /** Told when the answer begins. */
+  /** Notified when the answer begins. */
   readonly onAnswer?: () => void;
 }
 

@@ -46,7 +46,7 @@ export function fallingBack(codings: CodingChoice): Layer {
     const coding = codings.next;
     let outcome = await send(source, coding);
     const isRefused =
-      coding === "zstd" && (outcome.kind === "aside" || outcome.kind === "not-found");
+      coding === "zstd" && (outcome.kind === "backoff" || outcome.kind === "not-found");
     if (isRefused) outcome = await send(source, "gzip");
     if (outcome.kind === "delivered") codings.advertised(outcome.acceptEncoding);
     if (outcome.kind === "delivered" && isRefused) codings.refused();

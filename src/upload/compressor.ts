@@ -32,7 +32,7 @@ export class Compressor {
   #inFlight = 0;
   #wake: () => void = () => undefined;
 
-  /** @param onDone told of each block that is compressed, and may be written to again */
+  /** @param onDone notified of each block that is compressed, and may be written to again */
   constructor(coding: Coding, onDone: (block: Buffer) => void) {
     this.output = coding === "zstd" ? createZstdCompress(ZSTD) : createGzip(GZIP);
     this.#onDone = onDone;

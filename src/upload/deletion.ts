@@ -23,7 +23,7 @@ export type DeletionOutcome =
 export interface DeletionOptions extends RetryTimes, Clock {
   readonly client: Pick<Client, "delete">;
   readonly destination: Pick<Destination, "deploymentId" | "projectId">;
-  /** Told why an attempt failed and how long the next one waits, in ms. */
+  /** Notified why an attempt failed and how long the next one waits, in ms. */
   readonly onRetry?: ((reason: string, waitMs: number) => void) | undefined;
 }
 
@@ -63,7 +63,7 @@ export function classifyDeletion(answer: Answer, now: number): DeletionOutcome {
   const { status } = answer;
   const isSuccess = status >= 200 && status < 300;
   const receipt = answer.endless ? null : parseDeletionReceipt(answer.body);
-  // Nothing is there any more, in the words of one who knows what was asked for.
+  // Nothing is there any more, according to one that understands the request.
   const isGone = status === 404 || status === 410;
   if (receipt !== null && (isSuccess || isGone)) return { kind: "deleted", receipt };
   if (isSuccess) {
@@ -77,7 +77,7 @@ export function classifyDeletion(answer: Answer, now: number): DeletionOutcome {
   return ofAttempt(classifyAnswer(answer, 0, now), status);
 }
 
-/** What is told of a part in the words for a deletion. */
+/** What an outcome of a part means for a deletion. */
 function ofAttempt(outcome: Outcome, status?: number): DeletionOutcome {
   switch (outcome.kind) {
     case "retry":

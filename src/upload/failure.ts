@@ -85,13 +85,13 @@ function describeFailure(error: unknown): string {
   if (!(error instanceof Error)) return String(error);
   const inner = error.cause instanceof Error ? error.cause : error;
   const code = errnoOf(inner);
-  const words = [code, printable(inner.message)].filter((text) => text !== "").join(": ");
+  const detail = [code, printable(inner.message)].filter((text) => text !== "").join(": ");
   if (code === "ERR_ASSERTION" && inner.message.includes("statusCode >= 100")) {
     return `${NOT_HTTP} (its status is below 100)`;
   }
-  if (inner.name === "HTTPParserError" || code.startsWith("HPE_")) return `${NOT_HTTP} (${words})`;
+  if (inner.name === "HTTPParserError" || code.startsWith("HPE_")) return `${NOT_HTTP} (${detail})`;
   if (code === "UND_ERR_SOCKET" && /^bad (response|upgrade)$/.test(inner.message)) {
-    return `it answered what nobody had asked for, such as "100 Continue"; see what is on the way (${words})`;
+    return `it answered what nobody had asked for, such as "100 Continue"; see what is on the way (${detail})`;
   }
-  return words;
+  return detail;
 }

@@ -58,7 +58,7 @@ function assertRoots(pem: Buffer): void {
   try {
     if (pem.includes("-----BEGIN ")) return void new X509Certificate(pem);
   } catch {
-    // OpenSSL says it in its own words.
+    // OpenSSL reports it by a code of its own.
   }
   throw new InfluxionError("NO_CERTIFICATE", "it holds no certificate in PEM");
 }

@@ -28,7 +28,7 @@ export interface RetryTimes {
 }
 
 export interface RetryOptions extends RetryTimes {
-  /** Told why an attempt failed and how long the next one waits, in ms. */
+  /** Notified why an attempt failed and how long the next one waits, in ms. */
   readonly onRetry?: (source: PartSource, reason: string, waitMs: number) => void;
 }
 

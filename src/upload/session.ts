@@ -8,7 +8,7 @@ import { halvePart, type RefusedPart } from "../planning/halve.ts";
 import type { PlannedSession, PlannedStream } from "../planning/parts.ts";
 import type { Receipt } from "../protocol/wire.ts";
 import { describeReadFailure, SourceChangedError } from "../shared/problem.ts";
-import { isAtRest } from "../stores/at-rest.ts";
+import { isIdle } from "../stores/idle.ts";
 import { START } from "../stores/store.ts";
 import { MAX_WAIT_IN_RUN_MS } from "./retry.ts";
 import type { Delivered, PartOutcome } from "./send.ts";
@@ -33,17 +33,17 @@ export interface SessionTally {
   completed(session: SurveyedSession): void;
   /** The API has other lines of the session than the ledger; all of it is sent again. */
   restarted(session: SurveyedSession): void;
-  /** The API has a newer generation of the session than the ledger; all of it is sent again, if it begins anew. */
-  overtaken(session: SurveyedSession, beginsAnew: boolean): void;
+  /** The API has a newer generation of the session than the ledger; all of it is sent again, if it restarts. */
+  overtaken(session: SurveyedSession, restarts: boolean): void;
   failed(session: SurveyedSession, reason: string): void;
-  /** The retries of one session are spent. */
-  spent(session: SurveyedSession, reason: string): void;
+  /** The retries of one session are exhausted. */
+  retriesExhausted(session: SurveyedSession, reason: string): void;
   /** Nothing takes the session at this address. */
   notFound(
     session: SurveyedSession,
     answer: { readonly status: number; readonly reason: string },
   ): void;
-  /** It stays pending although it was its turn. */
+  /** It stays pending although this run tried it. */
   postponed(session: SurveyedSession, reason: string): void;
 }
 
@@ -56,7 +56,7 @@ export interface UploadContext {
   readonly send: SendPart;
 }
 
-/** `later`: it stays pending. `restart`: it begins anew, and has to be planned again. */
+/** `later`: it stays pending. `restart`: it begins a new generation, and has to be planned again. */
 export type SessionResult = "done" | "failed" | "later" | "restart";
 
 /**
@@ -88,7 +88,7 @@ export async function uploadSession(
     tally.failed(session, message);
     return "failed";
   }
-  target.clearAside(session.key);
+  target.clearBackoff(session.key);
   if (complete) tally.completed(session);
   return "done";
 }
@@ -107,7 +107,7 @@ async function uploadStream(
       const part = record.parts?.[0];
       const { position: start, generation } = record;
       if (part === undefined || start.offset >= until) {
-        if (whole && isAtRest(stream, context.now())) {
+        if (whole && isIdle(stream, context.now())) {
           context.target.setIdle(key, source, { signature, bytes });
         }
         return "done";
@@ -144,18 +144,18 @@ async function recordOutcome(
       return goOnAbove(outcome.receipt, session, context);
     case "too-large":
       if (await halvePart(ledger, target, sent)) return "continue";
-      return putAside(outcome.reason, sent, context);
-    case "aside":
+      return backOff(outcome.reason, sent, context);
+    case "backoff":
       if (outcome.status === CONFLICT && target.mayRestart(session.key, "restartedAt")) {
         target.restart(session.key, source, START);
         tally.restarted(session);
         return "restart";
       }
-      return putAside(outcome.reason, sent, context);
+      return backOff(outcome.reason, sent, context);
     case "not-found":
-      // It was told apart from the address before, when it was put aside.
+      // That it is not the address was found before, when the session was backed off from.
       if (target.session(session.key)?.aside !== undefined) {
-        return putAside(outcome.reason, sent, context);
+        return backOff(outcome.reason, sent, context);
       }
       tally.notFound(session, outcome);
       return "later";
@@ -163,7 +163,7 @@ async function recordOutcome(
       if (outcome.waitMs !== undefined) {
         target.setNotBefore(Math.max(target.notBefore ?? 0, now() + outcome.waitMs));
       }
-      tally.spent(session, outcome.reason);
+      tally.retriesExhausted(session, outcome.reason);
       if ((outcome.waitMs ?? 0) > MAX_WAIT_IN_RUN_MS) {
         tally.stop ??= { kind: "unreachable", reason: outcome.reason };
       }
@@ -174,12 +174,12 @@ async function recordOutcome(
   }
 }
 
-function putAside(
+function backOff(
   reason: string,
   { session }: SentPart,
   { target, tally }: UploadContext,
 ): "failed" {
-  target.putAside(session.key, reason);
+  target.backOff(session.key, reason);
   tally.failed(session, reason);
   return "failed";
 }
@@ -213,10 +213,10 @@ function goOnAbove(
   const { key } = session;
   const record = target.session(key);
   if (record === undefined || newestGeneration <= newestSent(record)) return "continue";
-  const beginsAnew = target.mayRestart(key, "overtakenAt");
-  tally.overtaken(session, beginsAnew);
-  if (!beginsAnew) return "continue";
+  const restarts = target.mayRestart(key, "overtakenAt");
+  tally.overtaken(session, restarts);
+  if (!restarts) return "continue";
   target.restartAbove(key, newestGeneration);
-  target.clearAside(key);
+  target.clearBackoff(key);
   return "restart";
 }

@@ -13,7 +13,7 @@ import { Lab } from "../support/lab.ts";
 import { header, message, session, write } from "../support/transcripts.ts";
 
 // `--all` waits no time for the host; what is idle is still told by the real time.
-vi.mock(import("../../src/stores/at-rest.ts"), async (load) => ({
+vi.mock(import("../../src/stores/idle.ts"), async (load) => ({
   ...(await load()),
   SETTLE_MS: 1 as never,
 }));

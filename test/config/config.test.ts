@@ -1,7 +1,7 @@
 import { readFileSync } from "node:fs";
 import { expect, test } from "vitest";
 import { manifestSchema } from "../../scripts/manifest.ts";
-import { formatConfigProblem, readConfig } from "../../src/config/config.ts";
+import { type Config, formatConfigProblem, readConfig } from "../../src/config/config.ts";
 import { parseInterval } from "../../src/config/interval.ts";
 
 const MINIMAL = { apiKey: "sk-1", deploymentId: "laptop", projectId: "p" };
@@ -10,6 +10,12 @@ const problems = (input: unknown): string[] => {
   const result = readConfig(input);
   return result.ok ? [] : result.problems.map(formatConfigProblem);
 };
+
+function configOf(input: unknown): Config {
+  const result = readConfig(input);
+  if (!result.ok) throw new Error(JSON.stringify(result.problems));
+  return result.config;
+}
 
 test("three lines are a whole config; everything else has its documented default", () => {
   expect(readConfig(MINIMAL)).toEqual({
@@ -20,6 +26,7 @@ test("three lines are a whole config; everything else has its documented default
       allowInsecureHttp: false,
       onDelete: "keep",
       everyMs: 900_000,
+      content: { level: "full", images: true },
       upload: {
         every: "15m",
         retryAttempts: 3,
@@ -30,7 +37,7 @@ test("three lines are a whole config; everything else has its documented default
         concurrency: 2,
       },
       filter: {
-        agents: { allow: [], deny: [] },
+        agents: { allow: [], deny: [], content: {} },
         sessions: { deny: [] },
         minMessages: 2,
         minBytes: 512,
@@ -67,11 +74,22 @@ test.for([
   ["apiKey", { source: "env" }, "apiKey"],
   ["allowInsecureHttp", "yes", "allowInsecureHttp"],
   ["onDelete", "delete", "onDelete"],
+  ["content", "ful", "content"],
+  ["content", null, "content"],
+  ["content", { level: "none" }, "content.level"],
+  ["content", { images: "no" }, "content.images"],
+  ["content", { image: false }, "content.image"],
+  ["filter", { agents: { content: "text" } }, "filter.agents.content"],
+  ["filter", { agents: { content: { ops: "txt" } } }, "filter.agents.content.ops"],
+  ["filter", { agents: { content: { ops: { level: "text" } } } }, "filter.agents.content.ops"],
+  ["filter", { agents: { content: { "@(a|b)": "text" } } }, "filter.agents.content.@(a|b)"],
   ["colour", "blue", "colour"],
 ] as const)("%s: %j is named as %s, with what to write instead", ([option, value, path]) => {
   const found = problems({ ...MINIMAL, [option]: value });
   expect(found).toHaveLength(1);
-  expect(found[0]).toMatch(new RegExp(`^found .+ at ${path.replaceAll(".", "\\.")}; expected .+`));
+  expect(found[0]).toMatch(
+    new RegExp(`^found .+ at ${path.replace(/[.()|]/g, "\\$&")}; expected .+`),
+  );
   expect(found[0]).not.toMatch(/Invalid (type|input|format)/);
 });
 
@@ -108,6 +126,11 @@ test.for([
 test("a list in place of an object is named as a list, and nothing else", () => {
   expect(problems([])).toEqual([
     "found a list at config; expected an object with the plugin's options",
+  ]);
+  const filter = { agents: { content: ["main"] } };
+  expect(problems({ ...MINIMAL, content: ["text"], filter })).toEqual([
+    expect.stringMatching(/^found a list at content; expected "full", .+ "metadata", or an object/),
+    expect.stringMatching(/^found a list at filter\.agents\.content; expected an object of agent/),
   ]);
   expect(problems({ ...MINIMAL, upload: [], filter: { agents: ["main"], sessions: [] } })).toEqual([
     "found a list at upload; expected an object with the upload options",
@@ -150,6 +173,45 @@ test.for(["[draft] plan", "chat (private)", "a|b", "#x", "a!b"])(
     expect(problems({ ...MINIMAL, filter: { sessions: { deny: [` ${pattern} `] } } })).toEqual([]);
   },
 );
+
+test.for([
+  ["text", { level: "text", images: true }],
+  [{}, { level: "full", images: true }],
+  [{ images: false }, { level: "full", images: false }],
+  [
+    { level: "no-tool-output", images: false },
+    { level: "no-tool-output", images: false },
+  ],
+] as const)("the content %j is %j", ([content, is]) => {
+  expect(readConfig({ ...MINIMAL, content })).toMatchObject({ ok: true, config: { content: is } });
+});
+
+test("levels of agents are kept in any number and under any name", () => {
+  const content = JSON.parse('{"__proto__": "text", "constructor": "metadata", " Ops ": "text"}');
+  const result = readConfig({ ...MINIMAL, filter: { agents: { content } } });
+  const kept = result.ok ? result.config.filter.agents.content : {};
+  expect(Object.entries(kept)).toEqual(Object.entries(content));
+  // On its way into the thread of a run.
+  expect(Object.entries(structuredClone(kept))).toEqual(Object.entries(content));
+});
+
+test("what was read of a config can be read again", () => {
+  const given = {
+    ...MINIMAL,
+    content: "text",
+    filter: { agents: { content: { ops: "metadata" } } },
+  };
+  const { everyMs, ...config } = configOf(given);
+  expect(configOf(config)).toEqual({ ...config, everyMs });
+});
+
+test("an agent that is to send more than content says is named, with what it can send", () => {
+  const filter = { agents: { content: { main: "full", ops: "text", dev: "metadata" } } };
+  expect(problems({ ...MINIMAL, content: "text", filter })).toEqual([
+    'found "full" at filter.agents.content.main; expected "text" or "metadata", since content is "text" and an agent can only be sent with less',
+  ]);
+  expect(problems({ ...MINIMAL, filter })).toEqual([]);
+});
 
 test("an interval is off or at least a second", () => {
   for (const every of ["0.001s", "0.5s", 0.01, "0.016"]) {
@@ -224,7 +286,7 @@ test("the manifest allows no unknown option anywhere, and requires none", () => 
     schema.properties === undefined
       ? []
       : [schema, ...Object.values(schema.properties).flatMap(objects)];
-  expect(objects(manifest.configSchema).length).toBe(5);
+  expect(objects(manifest.configSchema).length).toBe(6);
   for (const schema of objects(manifest.configSchema))
     expect(schema.additionalProperties).toBe(false);
   expect(JSON.stringify(manifest.configSchema)).not.toContain('"required"');

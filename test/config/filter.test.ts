@@ -210,6 +210,55 @@ test("P67: an agent is chosen by any of its names, as the host normalises them, 
   expect(isNamed(["my-agent"], "my")).toBe(false);
 });
 
+test("of the levels that match an agent the one that sends least counts", () => {
+  const filter = filterOf({
+    agents: { content: { "team-*": "text", "team-a": "metadata", "*": "no-tool-output" } },
+  });
+  const level = (...names: string[]) => filter.levelOf(names, { sessionId: "abc", names: [] });
+  expect(level("main")).toBe("no-tool-output");
+  expect(level("team-b")).toBe("text");
+  expect(level("team-a")).toBe("metadata");
+  expect(level("main", "TEAM-A")).toBe("metadata");
+  expect(filterOf({}).levelOf(["main"], { sessionId: "abc", names: [] })).toBe("full");
+});
+
+test.for([
+  ["My Agent", "my-agent"],
+  ["My Agent (old)*", "my-agent-old-2"],
+  ["Café*", "caf"],
+  ["constructor", "constructor"],
+])(
+  "the level of %j is that of the agent %j, which filter.agents.deny would keep here",
+  ([pattern, name]) => {
+    const filter = filterOf({ agents: { content: { [pattern as string]: "text" } } });
+    const session = { sessionId: "abc", names: [] };
+    expect(filter.levelOf([name as string], session)).toBe("text");
+    expect(filter.levelOf(["another"], session)).toBe("full");
+  },
+);
+
+test("a session has also the level of the agent that its key names, by all of its names", () => {
+  const filter = filterOf({ agents: { content: { Operations: "metadata" } } });
+  filter.byAgent(["ops", "Operations"]);
+  const session = { sessionId: "abc", names: ["agent:ops:main", "a label"] };
+  expect(filter.levelOf(["main"], session)).toBe("metadata");
+  expect(filter.levelOf(["main"], { sessionId: "abc", names: ["agent:dev:main"] })).toBe("full");
+});
+
+test("a session of which nobody says whose it is has the least of all levels", () => {
+  const session = { sessionId: "abc", names: [], agentUnknown: "nobody says whose it is" };
+  const filter = filterOf({ agents: { content: { ops: "metadata", dev: "text" } } });
+  expect(filter.levelOf(["main"], session)).toBe("metadata");
+  expect(filterOf({}).levelOf(["main"], session)).toBe("full");
+});
+
+test("levels ask for names, and those that matched no agent are known", () => {
+  const filter = filterOf({ agents: { content: { ops: "text", osp: "metadata" } } });
+  expect(filter.needsNames).toBe(true);
+  filter.byAgent(["ops"]);
+  expect(filter.unmatched()).toEqual([{ option: "filter.agents.content", pattern: "osp" }]);
+});
+
 test("minBytes is the least size that may go", () => {
   const filter = filterOf({ minBytes: 100 });
   expect(filter.bySize(99)).toBe("filter.minBytes");

@@ -9,7 +9,17 @@ const KEY = "sk-sentinel-9f8e7d6c5b4a39281706";
 const names = [
   ...Object.keys(ConfigSchema.entries),
   ...["every", "retryAttempts", "retryBackoffMs", "timeoutMs", "maxFilesPerRun", "maxBytesPerRun"],
-  ...["concurrency", "agents", "sessions", "allow", "deny", "minMessages", "minBytes"],
+  ...[
+    "concurrency",
+    "level",
+    "images",
+    "agents",
+    "sessions",
+    "allow",
+    "deny",
+    "minMessages",
+    "minBytes",
+  ],
   ...["source", "provider", "id", "apikey", "key", "__proto__", "constructor", ""],
 ];
 

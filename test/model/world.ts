@@ -116,7 +116,7 @@ export class World implements Disposable {
       apiKey: "key",
       trigger,
       ignoreHold: trigger === "command",
-      retryAside: trigger === "command",
+      retryBackedOff: trigger === "command",
       lockWaitMs: 0,
       signal: new AbortController().signal,
       now: this.now,

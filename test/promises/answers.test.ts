@@ -459,7 +459,7 @@ test("P41: a wait longer than a run may last ends the run, and holds the interva
   await server.close();
 });
 
-test("P43: when the retries are spent the session is pending, never dropped", async () => {
+test("P43: when the retries are exhausted the session is pending, never dropped", async () => {
   await using lab = await Lab.start();
   lab.session("main", "abc");
   const server = await startFaultServer({

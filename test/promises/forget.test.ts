@@ -254,7 +254,7 @@ test.for([
   [405, "{}"],
   [501, ""],
 ] as const)(
-  "P77: an API that answers %i %s does not know how to delete, and is said so",
+  "P77: an API that answers %i %s cannot delete, and is reported as such",
   async ([status, body]) => {
     const { overrides } = await api({ kind: "status", status, body });
     lab.session("main", "abc");

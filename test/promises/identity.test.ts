@@ -1,6 +1,6 @@
 import { readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { expect, test, vi } from "vitest";
-import { SETTLE_MS } from "../../src/stores/at-rest.ts";
+import { SETTLE_MS } from "../../src/stores/idle.ts";
 import { JsonlReader } from "../../src/stores/jsonl/reader.ts";
 import { startFaultServer } from "../support/fault-server.ts";
 import { Lab } from "../support/lab.ts";

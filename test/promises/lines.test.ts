@@ -1,7 +1,7 @@
 import { readFileSync, truncateSync } from "node:fs";
 import { expect, test } from "vitest";
 import { MAX_LINE_BYTES, MAX_PART_BYTES } from "../../src/protocol/limits.ts";
-import { SETTLE_MS } from "../../src/stores/at-rest.ts";
+import { SETTLE_MS } from "../../src/stores/idle.ts";
 import { MAX_SEARCH_BYTES } from "../../src/stores/jsonl/reader.ts";
 import { startFaultServer } from "../support/fault-server.ts";
 import { Lab } from "../support/lab.ts";

@@ -50,7 +50,7 @@ async function loop(trigger: "interval" | "command"): Promise<never> {
         apiKey: String(result.config.apiKey),
         trigger,
         ignoreHold: trigger === "command",
-        retryAside: trigger === "command",
+        retryBackedOff: trigger === "command",
         lockWaitMs: 0,
         signal: new AbortController().signal,
         now: Date.now,

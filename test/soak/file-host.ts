@@ -63,7 +63,7 @@ export interface FileHostOptions {
   /** How long a rewrite may take before the uploader may believe what is there in between, in ms. */
   readonly patienceMs: number;
   readonly hugeShare: number;
-  /** Told about each action, for the log of a run that is violated. */
+  /** Notified of each action, for the log of a run that is violated. */
   readonly onAction: (action: string, session: string) => void;
 }
 

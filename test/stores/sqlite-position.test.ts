@@ -1,7 +1,7 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
-import { SETTLE_MS } from "../../src/stores/at-rest.ts";
 import { entryDigest } from "../../src/stores/entry-digest.ts";
+import { SETTLE_MS } from "../../src/stores/idle.ts";
 import { type Position, type Reader, START } from "../../src/stores/store.ts";
 import { conversation, drain, openAgent, readerOf } from "../support/agent-db.ts";
 

@@ -29,7 +29,7 @@ async function uploadFrom(lab: Lab, store: MemoryStore): Promise<RunReport> {
     filter,
     ledger,
     target,
-    retryAside: true,
+    retryBackedOff: true,
     now,
     signal,
   };

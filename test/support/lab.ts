@@ -83,7 +83,7 @@ export class Lab implements AsyncDisposable {
       layout: readLayout(this.hostConfig),
       config,
       ignoreHold: options.trigger === "command",
-      retryAside: options.trigger === "command",
+      retryBackedOff: options.trigger === "command",
       apiKey: config.apiKey as string,
       trigger: "interval",
       lockWaitMs: 0,

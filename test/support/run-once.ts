@@ -24,7 +24,7 @@ const done = await runInWorker({
   config: result.config,
   apiKey,
   trigger: "command",
-  retryAside: true,
+  retryBackedOff: true,
   lockWaitMs: 0,
   signal: new AbortController().signal,
   now: Date.now,

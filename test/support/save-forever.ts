@@ -9,7 +9,7 @@ let round = 0;
 const ledger = await Ledger.open({ stateDir, now: () => round });
 const target = ledger.target({ apiUrl: "https://127.0.0.1", deploymentId: "d", projectId: "p" });
 for (; ; round++) {
-  for (let n = 0; n < 500; n++) target.takeTurn(`main/session-${n}`);
+  for (let n = 0; n < 500; n++) target.moveToBack(`main/session-${n}`);
   await ledger.save();
   if (round === 0) process.stdout.write("saving\n");
 }

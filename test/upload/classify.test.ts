@@ -14,7 +14,7 @@ const TABLE: readonly [from: number, to: number, kind: Outcome["kind"], others: 
   [
     400,
     499,
-    "aside",
+    "backoff",
     {
       refused: [401, 403],
       "not-found": [404, 405, 410],
@@ -79,5 +79,5 @@ test.for([
 
 test("P69: 400 of an API that quotes such words is about the session", () => {
   const body = '{"error":"line 3: The plain HTTP request was sent to HTTPS port"}';
-  expect(outcomeOf(400, { contentType: "application/json", body }).kind).toBe("aside");
+  expect(outcomeOf(400, { contentType: "application/json", body }).kind).toBe("backoff");
 });

@@ -54,7 +54,7 @@ export async function listFolder(options: FolderOptions): Promise<Listing> {
   return listing;
 }
 
-/** Equal between two looks only if {@link listFolder} would find the same. @throws {StoreError} */
+/** Equal between two scans only if {@link listFolder} would find the same. @throws {StoreError} */
 export async function markFolder(dir: string, signal?: AbortSignal): Promise<string> {
   const { names, broken } = await namesIn("", dir);
   const seen: string[] = [...broken];

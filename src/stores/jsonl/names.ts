@@ -32,10 +32,10 @@ const LOOKALIKES = [
   /^probe-.+-[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/is,
 ];
 
-/** What nearly every session is called, and nothing else: one look instead of six. */
+/** What nearly every session is called, and nothing else: one test instead of six. */
 const PLAIN = /^[A-Za-z0-9][A-Za-z0-9_-]*\.jsonl$/;
 
-/** Tells sessions from what only looks like them, by name alone. When in doubt: not a session. */
+/** Distinguishes sessions from what only looks like them, by name alone. When in doubt: not a session. */
 export function classifyName(name: string): NameKind {
   if (PLAIN.test(name) && !/^probe-/i.test(name)) {
     return { kind: "live", sessionId: name.slice(0, -".jsonl".length) };

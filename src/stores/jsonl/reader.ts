@@ -3,7 +3,7 @@ import type { FileHandle } from "node:fs/promises";
 import { MAX_LINE_BYTES, MAX_PART_BYTES } from "../../protocol/limits.ts";
 import { NotAFileError, type OpenFile, openRegular } from "../../shared/open-file.ts";
 import { errnoOf, NotASessionError, SourceChangedError, StoreError } from "../../shared/problem.ts";
-import { isAtRest } from "../at-rest.ts";
+import { isIdle } from "../idle.ts";
 import type { Cut, CutOptions, Position, Reader, Searched, Stream, Verdict } from "../store.ts";
 import { isJsonObject, isSeparatedByReturns, looksLikeSession } from "./content.ts";
 import { LIVE_RANK } from "./list.ts";
@@ -52,7 +52,7 @@ export async function openJsonl(
     }
     // Nobody writes to what a reset set aside.
     const isArchive = stream.rank !== LIVE_RANK;
-    const atRest = isArchive || isAtRest({ changedAt: mtimeMs }, now());
+    const atRest = isArchive || isIdle({ changedAt: mtimeMs }, now());
     const reader = new JsonlReader(file, { size, atRest, isArchive, signal });
     if (size > 0) await assertSession(reader, stream.source, { size, atRest });
     return reader;

@@ -183,5 +183,5 @@ function sessionsOf(entry: Record<string, unknown>): ListedSession[] {
 const named = (value: unknown): string | undefined =>
   isText(value) && value !== "" ? value : undefined;
 
-/** The file system may not tell them apart. */
+/** The file system may not distinguish them. */
 const fold = (id: string): string => id.normalize("NFC").toLowerCase();

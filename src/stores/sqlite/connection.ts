@@ -128,7 +128,7 @@ export class Connection {
     }
   }
 
-  /** A look that found the file replaced closes the connection under readers that were opened before. */
+  /** A scan that found the file replaced closes the connection under readers that were opened before. */
   #assertOpen(): void {
     if (this.#db.isOpen) return;
     throw new SourceChangedError(`${this.label} was replaced or closed while it was read`);
@@ -158,7 +158,7 @@ async function statsOf(path: string, label: string): Promise<BigIntStats | null>
   }
 }
 
-/** What tells one file from another of the same name. */
+/** What distinguishes one file from another of the same name. */
 function identityOf({ dev, ino }: BigIntStats): string {
   return `${dev}:${ino}`;
 }

@@ -22,7 +22,7 @@ export interface EventRow {
 /** Up to here decompressing takes less time than a trip to the thread pool. */
 const SYNC_BYTES = 64 * 1024;
 
-/** Longer events are told apart by their length alone. */
+/** Longer events are distinguished by their length alone. */
 export const DIGESTED_BYTES = 1024 * 1024;
 
 /** Least that zlib takes, `zlib.constants.Z_MIN_CHUNK`. */

@@ -30,7 +30,7 @@ export function parseFingerprint(text: string): Fingerprint | null {
   return { generation: generation ?? "", before, first, last };
 }
 
-export function generationMark(generation: string | null): string {
+export function generationToken(generation: string | null): string {
   return generation === null ? NO_GENERATION : digestOf(Buffer.from(generation), generation.length);
 }
 

@@ -1,13 +1,13 @@
 import { MAX_LINE_BYTES, MAX_PART_BYTES } from "../../protocol/limits.ts";
 import { type InfluxionError, SourceChangedError } from "../../shared/problem.ts";
-import { isAtRest } from "../at-rest.ts";
 import { entryDigest } from "../entry-digest.ts";
+import { isIdle } from "../idle.ts";
 import type { Cut, CutOptions, Position, Reader, Stream, Verdict } from "../store.ts";
 import { linesOf, notJson, unknownEncoding } from "./event.ts";
 import {
   firstDigest,
   formatFingerprint,
-  generationMark,
+  generationToken,
   NO_GENERATION,
   parseFingerprint,
 } from "./fingerprint.ts";
@@ -18,7 +18,7 @@ export class SqliteReader implements Reader {
   readonly #source: EventSource;
   readonly #stream: Stream;
   readonly #now: () => number;
-  /** What lies before offsets that were looked at, so that the next look starts at the nearest. */
+  /** What lies before offsets that were looked at, so that the next one starts at the nearest. */
   readonly #known = new Map<number, Totals>();
   /** The last range that was cut, which {@link read} compares with what it finds. */
   #range: { readonly start: number; readonly end: number; readonly totals: Totals } | undefined;
@@ -32,9 +32,9 @@ export class SqliteReader implements Reader {
   async verify({ offset, fingerprint }: Position): Promise<Verdict> {
     if (offset === 0) return "same";
     const { generation, changedAt } = await this.#source.state();
-    if (await this.#holds(offset, fingerprint, generationMark(generation))) return "same";
+    if (await this.#holds(offset, fingerprint, generationToken(generation))) return "same";
     const touched = { changedAt: Math.max(changedAt, this.#stream.changedAt) };
-    return isAtRest(touched, this.#now()) ? "changed" : "unsettled";
+    return isIdle(touched, this.#now()) ? "changed" : "unsettled";
   }
 
   async bytesAfter(offset: number): Promise<number> {
@@ -137,14 +137,14 @@ export class SqliteReader implements Reader {
     const { generation } = await this.#source.state();
     const [first, last] = [await firstDigest(this.#source), await this.#source.digest(offset - 1)];
     if (first === null || last === null) throw this.#changed();
-    return formatFingerprint({ generation: generationMark(generation), before, first, last });
+    return formatFingerprint({ generation: generationToken(generation), before, first, last });
   }
 
   #entryDigest(seq: number, text: Buffer): string {
     try {
       return entryDigest(text.toString("utf8"));
     } catch {
-      // Without the cause, whose words hold a piece of the text.
+      // Without the cause, whose message holds a piece of the text.
       throw notJson(this.#stream.sessionId, seq);
     }
   }

@@ -9,7 +9,7 @@ export interface Shape {
   readonly watermarks: boolean;
   /** Sessions may have moved to cold storage (since agent schema 20). */
   readonly cold: boolean;
-  /** What became of sessions that were deleted can be told. */
+  /** The host records which sessions it has deleted. */
   readonly archives: boolean;
   /** Columns of `session_nodes` that say what a session is called, besides its key and entry; null without these. */
   readonly nodeNames: readonly string[] | null;

@@ -8,7 +8,7 @@ export const SETTLE_MS = 10_000;
  * means equal content. Clocks of files tick in milliseconds: what was touched
  * moments ago may change once more without a trace.
  */
-export function isAtRest({ changedAt }: Pick<Stream, "changedAt">, now: number): boolean {
+export function isIdle({ changedAt }: Pick<Stream, "changedAt">, now: number): boolean {
   // A clock that was set back must not make a stream "fresh" for ever.
   return Math.abs(now - changedAt) >= SETTLE_MS;
 }

@@ -1,0 +1,87 @@
+import { isSafePattern } from "redos-detector";
+
+/** A pattern of the user's own, as it is written in the config. */
+export interface PatternOption {
+  /** Also what stands in the place of what it matches, as `[redacted:id]`. */
+  readonly id: string;
+  /** Source of a regular expression, with the flag `u`. */
+  readonly pattern: string;
+}
+
+/** The same, checked. */
+export interface UserPattern {
+  readonly id: string;
+  readonly expression: RegExp;
+}
+
+/** Why a pattern is refused, as what was expected instead. */
+export interface PatternProblem {
+  readonly index: number;
+  readonly expected: string;
+}
+
+export const MAX_PATTERNS = 20;
+export const MAX_PATTERN_LENGTH = 500;
+
+/** What checking one pattern may take. */
+const CHECK_MS = 1000;
+const CHECK_STEPS = 20_000;
+
+/** Ways in which an expression may match the same text, as far as that can be called linear. */
+const MAX_SCORE = 200;
+
+const ID = /^[a-z0-9][a-z0-9-]{0,39}$/;
+const ID_FORM = "an id of small letters, digits and dashes, at most 40 characters";
+
+/** Compiles patterns, or says what is wrong with them. @param taken ids of other rules */
+export function compilePatterns(
+  options: readonly PatternOption[],
+  taken: ReadonlySet<string>,
+): { patterns: UserPattern[]; problems: PatternProblem[] } {
+  const patterns: UserPattern[] = [];
+  const problems: PatternProblem[] = [];
+  const ids = new Set(taken);
+  for (const [index, option] of options.entries()) {
+    const expected =
+      index >= MAX_PATTERNS ? `at most ${MAX_PATTERNS} patterns` : refusal(option, ids);
+    ids.add(option.id);
+    if (expected === null)
+      patterns.push({ id: option.id, expression: new RegExp(option.pattern, "gu") });
+    else problems.push({ index, expected });
+  }
+  return { patterns, problems };
+}
+
+function refusal({ id, pattern }: PatternOption, ids: ReadonlySet<string>): string | null {
+  if (!ID.test(id)) return ID_FORM;
+  if (ids.has(id)) return "an id that no other rule has";
+  if (pattern.length > MAX_PATTERN_LENGTH)
+    return `a pattern of at most ${MAX_PATTERN_LENGTH} characters`;
+  return formRefusal(pattern) ?? speedRefusal(pattern);
+}
+
+function formRefusal(pattern: string): string | null {
+  try {
+    if (new RegExp(pattern, "u").test("")) return "a pattern that does not match nothing";
+    return null;
+  } catch {
+    return "a regular expression of JavaScript";
+  }
+}
+
+function speedRefusal(pattern: string): string | null {
+  const expected =
+    "a pattern whose time grows with the text and no faster: no two repetitions beside or in each other that match the same";
+  try {
+    const { safe } = isSafePattern(pattern, {
+      unicode: true,
+      maxScore: MAX_SCORE,
+      maxSteps: CHECK_STEPS,
+      timeout: CHECK_MS,
+      downgradePattern: true,
+    });
+    return safe ? null : expected;
+  } catch {
+    return `${expected}, and without what cannot be checked`;
+  }
+}

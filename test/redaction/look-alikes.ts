@@ -1,0 +1,127 @@
+import { Random } from "../../bench/lib/random.ts";
+import { base64, hex, uuid } from "../../bench/lib/text.ts";
+import { draw, fill } from "./secrets.ts";
+
+/** What documents write behind the beginning of a token. */
+export const PLACEHOLDERS = [
+  "...",
+  "…",
+  "xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx",
+  "XXXXXXXXXXXXXXXXXXXXXXXXXXXXXXXXXXXXXXXXXXXXXXXX",
+  "<your-token>",
+  "$" + "{TOKEN}",
+  "********************************",
+  "YOUR_TOKEN_HERE",
+  " and what follows",
+  "",
+];
+
+/** What each of the rules without a fixed beginning might be taken in by. */
+export const LOOK_ALIKES: Readonly<Record<string, readonly string[]>> = {
+  jwt: ["eyJhbGciOi...", "eyJhbGciOiJIUzI1NiJ9.<payload>.<signature>", "a.eyJ.b"],
+  "url-password": [
+    "https://user:password@example.com",
+    "postgres://user:$" + "{PASS}@host/db",
+    "http://localhost:8080/@scope/pkg",
+    "https://example.com/path:with@at",
+    "mailto:bob@example.com",
+    "git@github.com:a/b.git",
+    "ssh://git@example.com/a.git",
+    "import x from 'npm:@a/b'",
+    "https://<user>:<password>@host",
+  ],
+  authorization: [
+    "Authorization: Bearer $" + "{TOKEN}",
+    "Authorization: Bearer <your-token-here>",
+    "Authorization: Bearer $OPENAI_API_KEY",
+    "the bearer of this letter: basic information about passwords",
+    "basic authentication with client credentials",
+    "tokenType: Bearer",
+    "authorization: required",
+    "`Bearer ` + accessToken",
+    "Proxy-Authorization: Basic <base64>",
+  ],
+  cookie: [
+    "cookieJar: new CookieJar()",
+    "Set-Cookie: theme=dark; Path=/; HttpOnly",
+    "cookie: connect.sid=<session>",
+    "cookies = parseCookies(request)",
+  ],
+  "private-key": [
+    "-----BEGIN PUBLIC KEY-----\nMIIB...\n-----END PUBLIC KEY-----",
+    'const begin = "-----BEGIN PRIVATE KEY-----"; const end = "-----END PRIVATE KEY-----";',
+    "-----BEGIN RSA PRIVATE KEY-----\n...\n-----END RSA PRIVATE KEY-----",
+    "grep -r 'BEGIN OPENSSH PRIVATE KEY' ~/.ssh",
+  ],
+  "putty-private-key": ["Private-Lines: 8", "Private-MAC: 0000"],
+  password: [
+    "password = getPassword()",
+    "const password = req.body.password;",
+    "password: string;",
+    "password: z.string().min(8)",
+    "passphrase: z.ZodOptional<z.ZodString>",
+    "password=$DB_PASSWORD",
+    "password: {{ vault_password }}",
+    "PASSWORD=<password>",
+    "DB_PASSWORD=$" + "{DB_PASSWORD:-}",
+    "s.password_hash = bcrypt.hash(password, 10)",
+    "password=[redacted:password]",
+    "docker login -u bob --password-stdin",
+    '"password": "Password"',
+    "# pass 12\n# fail 0",
+    "pass: true",
+    "PWD=/home/user/project",
+    "Enter your password: ",
+    "password: required",
+    "the password is wrong",
+    "bypass=something1",
+    "pass:`Réussies`",
+  ],
+  "named-secret": [
+    "YOUR_API_KEY",
+    "api_key=YOUR_API_KEY_GOES_HERE1",
+    "token: $" + "{TOKEN}",
+    "apiKey: process.env.OPENAI_API_KEY",
+    "apiKey: config.providers.openai2.apiKey",
+    "if (!token) throw new Error('token: missing')",
+    "tokens: 123456789012345678",
+    "maxTokens=4096, totalTokens: 1200",
+    "cache-key: node-modules-v2-linux-x64-22",
+    "primaryKey: users_by_email_index_2",
+    "nextPageToken: CAUQAAabcdef1234567890",
+    "token = jwt.sign({ id: user.id }, secretKey, { expiresIn: '15m' })",
+    "token: literal_string_value_here",
+    "_authToken=$" + "{NPM_TOKEN}",
+    '"idempotencyKey": "3f2504e0-4f89-41d3-9a0c-0305e82c3301"',
+    "sessionKey: agent:main:main",
+    "secret: op://vault/item/field",
+    "token: ScopedClaimTokenField$1",
+    "secret_key_base",
+    "public_key: 04a1b2c3d4e5f60718293a4b5c6d7e8f90",
+    "credentials: 'include'",
+  ],
+};
+
+/** Texts in which nothing is secret, of the kinds that look most like it. */
+export function cleanTexts(seed: number): string[] {
+  const random = new Random(seed);
+  return [
+    `commit ${hex(random, 40)}`,
+    uuid(random),
+    `"integrity": "sha512-${base64(random, 86)}=="`,
+    `"resolved": "https://example.com/a/-/a-1.0.0.tgz#${hex(random, 40)}"`,
+    `data:image/png;base64,iVBORw0KGgo${base64(random, 4000)}`,
+    `sha256:${hex(random, 64)}`,
+    `"thinkingSignature": "${base64(random, 700)}"`,
+    `toolu_${hex(random, 24)}`,
+    `index ${hex(random, 7)}..${hex(random, 7)} 100644`,
+    `-----BEGIN CERTIFICATE-----\n${base64(random, 64)}\n-----END CERTIFICATE-----`,
+    `task-${hex(random, 32)} risk-${hex(random, 32)}`,
+    `ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAI${base64(random, 43)} bob@host`,
+    `2026-01-02T03:04:05.${draw(random, "0123456789", 3)}Z 00:AA:BB:CC:DD:EE:FF 10:AA:11:22`,
+    fill(random, "chunk-{UP:8}.js assets/index-{url:8}.css"),
+    `AKIA${"IOSFODNN7EXAMPLE"}`,
+    "[redacted:github-token]",
+    "sk-abc…wxyz and ghp_AbCd...WxYz",
+  ];
+}
