@@ -2,6 +2,7 @@ import type { Filter, FilterName, NameVerdict, SessionNames } from "../config/fi
 import { MAX_SESSION_BACKOFF_MS } from "../ledger/backoff.ts";
 import { sessionKey } from "../ledger/ledger.ts";
 import type { SessionRecord } from "../ledger/records.ts";
+import type { TargetRecords } from "../ledger/target.ts";
 import { isAhead } from "../shared/clock.ts";
 import {
   describeReadFailure,
@@ -157,7 +158,9 @@ function stateBeforeReading(
   { key, agent, sessionId, streams }: Candidate,
 ): SessionState | null {
   target.found(key);
-  if (target.session(key)?.forgottenAt !== undefined) return { kind: "skipped", filter: "forget" };
+  if (isForgotten(target, { key, sessionId, streams })) {
+    return { kind: "skipped", filter: "forget" };
+  }
   const byName = stateByName(filter.byName(agent.names, namesOf(sessionId, streams)));
   if (byName !== null) return byName;
   const known = target.session(key);
@@ -179,6 +182,15 @@ function stateBeforeReading(
   }
   const bySize = hasDelivered(known) ? null : filter.bySize(sizeOf(streams));
   return bySize === null ? null : { kind: "skipped", filter: bySize };
+}
+
+/** One that may be another agent's is forgotten with it: in a folder that agents share, lists change. */
+function isForgotten(
+  target: TargetRecords,
+  { key, sessionId, streams }: Pick<Candidate, "key" | "sessionId" | "streams">,
+): boolean {
+  const isDoubtful = streams.some(({ stream }) => stream.agentUnknown !== undefined);
+  return target.isForgotten(key) || (isDoubtful && target.isForgottenId(sessionId));
 }
 
 export function hasDelivered(record: SessionRecord | undefined): boolean {

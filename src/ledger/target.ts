@@ -47,6 +47,8 @@ export interface Confirmation {
 export class TargetRecords {
   readonly #data: TargetData;
   readonly #now: () => number;
+  /** Made when it is asked for. */
+  #forgottenIds: ReadonlySet<string> | undefined;
 
   /** @param now wall clock, in ms since the epoch */
   constructor(data: TargetData, now: () => number) {
@@ -83,6 +85,21 @@ export class TargetRecords {
     return this.#data.partLimit;
   }
 
+  /** Whether the session with this key is forgotten. */
+  isForgotten(key: string): boolean {
+    return this.#data.sessions[key]?.forgottenAt !== undefined;
+  }
+
+  /** Whether a session with this id is forgotten, whosever it is. */
+  isForgottenId(sessionId: string): boolean {
+    this.#forgottenIds ??= new Set(
+      Object.keys(this.#data.sessions)
+        .filter((key) => this.isForgotten(key))
+        .map((key) => key.slice(key.indexOf("/") + 1)),
+    );
+    return this.#forgottenIds.has(sessionId);
+  }
+
   /** What the API has not confirmed yet. */
   get deletions(): readonly Deletion[] {
     return this.#data.deletions ?? [];
@@ -107,6 +124,7 @@ export class TargetRecords {
   }
 
   drop(key: string): void {
+    this.#forgottenIds = undefined;
     delete this.#data.sessions[key];
   }
 
@@ -117,6 +135,7 @@ export class TargetRecords {
    * @param deleted the host has deleted it
    */
   forget(key: string, deleted = false): void {
+    this.#forgottenIds = undefined;
     const forgottenAt = Math.floor(this.#now());
     const through = Math.max(forgottenAt, newestGiven(this.#session(key)));
     const streams = {};
@@ -126,6 +145,7 @@ export class TargetRecords {
 
   /** The session goes again, all of it, as a new generation. */
   remember(key: string): void {
+    this.#forgottenIds = undefined;
     delete this.#data.sessions[key]?.forgottenAt;
     delete this.#data.sessions[key]?.deleted;
   }

@@ -140,7 +140,7 @@ async function select(options: ForgetOptions, target: TargetRecords): Promise<Se
   const look = { ...options, filter, countExcluded: true, knownBytes: () => 0 };
   await using found = await findAgents(look);
   const { sessions: all, failures } = await listKnown(found.agents, target, signal);
-  const sessions = request.undo ? all.filter((one) => isForgotten(target, one)) : all;
+  const sessions = request.undo ? all.filter(({ key }) => target.isForgotten(key)) : all;
   const agentId = agentOf(request, found.agents, all);
   const ofAgent = sessions.filter((one) => agentId === undefined || one.agentId === agentId);
   if (request.sessions !== undefined) {
@@ -154,9 +154,6 @@ async function select(options: ForgetOptions, target: TargetRecords): Promise<Se
   );
   return { scopes: [scope], sessions: ofAgent, failures: request.undo ? [] : missed };
 }
-
-const isForgotten = (target: TargetRecords, { key }: KnownSession): boolean =>
-  target.session(key)?.forgottenAt !== undefined;
 
 const scopeOf = ({ agentId, sessionId }: KnownSession): DeletionScope => ({ agentId, sessionId });
 

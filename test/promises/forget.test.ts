@@ -1,4 +1,5 @@
 import { renameSync, rmSync } from "node:fs";
+import { join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { knownBytes, Ledger } from "../../src/ledger/ledger.ts";
 import { MISSING_EVERY_MS, MISSING_TIMES } from "../../src/ledger/target.ts";
@@ -88,6 +89,28 @@ test("P75: a session is still forgotten when it was missing for as long as other
   await lab.run();
   expect(lab.receiver.stats().parts).toBe(2);
   expect(await skipped()).toEqual({ forget: 1 });
+});
+
+test("P75: a forgotten session in a folder that agents share is not sent as another agent's when no list has it any more", async () => {
+  const dir = join(lab.dir, "shared");
+  lab.hostConfig = {
+    session: { store: join(dir, "sessions.json") },
+    agents: { list: [{ id: "main", default: true }, { id: "ops" }] },
+  };
+  write(join(dir, "abc.jsonl"), lines(session("abc")));
+  const list = (sessionId: string): unknown =>
+    write(join(dir, "sessions.json"), JSON.stringify({ "agent:ops:main": { sessionId } }));
+  list("abc");
+  expect((await lab.forget({ session: ["ops/abc"] })).code).toBe(0);
+  list("later");
+  await lab.run();
+  expect(lab.receivedSessions()).toEqual([]);
+  expect(await skipped()).toEqual({ forget: 1 });
+  list("abc");
+  await lab.forget({ session: ["ops/abc"], undo: true });
+  list("later");
+  await lab.run();
+  expect(lab.receivedSessions()).toEqual(["main/abc"]);
 });
 
 test("P75: what was planned and not confirmed of a forgotten session is not sent any more", async () => {
