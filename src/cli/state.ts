@@ -120,7 +120,7 @@ export async function readState(
     unmatched: unmatchedPatterns(filter, found),
     rejectedLines: sum("rejected"),
     omittedLines: sum("omitted"),
-    deletions: target.deletions,
+    deletions: target.deletions.pending,
     refused: target.refused ?? null,
     notBefore: target.notBefore ?? null,
     lastRun: await readLastRun(stateDir),

@@ -1,5 +1,6 @@
+import { newestSent } from "../ledger/generations.ts";
 import type { SessionRecord } from "../ledger/records.ts";
-import { newestSent, type TargetRecords } from "../ledger/target.ts";
+import type { TargetRecords } from "../ledger/target.ts";
 import type { Agent } from "../stores/agents.ts";
 import { type KnownSession, recordedSession } from "./select.ts";
 import type { Survey } from "./survey.ts";

@@ -1,6 +1,7 @@
 import type { Position, Searched } from "../stores/store.ts";
 import { retryTime } from "./backoff.ts";
-import { addDeletion, isWithin, putOff, withoutDeletions } from "./deletions.ts";
+import { Deletions } from "./deletions.ts";
+import { newestGiven } from "./generations.ts";
 import type {
   Counted,
   Idle,
@@ -11,7 +12,7 @@ import type {
   StreamData,
   StreamRecord,
 } from "./records.ts";
-import type { Deletion, DeletionData, DeletionScope, Target, TargetData } from "./schema.ts";
+import type { Target, TargetData } from "./schema.ts";
 
 /**
  * A session is forgotten when it was found missing this often, at times at least so far
@@ -45,6 +46,8 @@ export interface Confirmation {
  * methods here are called; nobody else changes them.
  */
 export class TargetRecords {
+  /** What the API is to delete, and has not confirmed. */
+  readonly deletions: Deletions;
   readonly #data: TargetData;
   readonly #now: () => number;
   /** Made when it is asked for. */
@@ -54,6 +57,7 @@ export class TargetRecords {
   constructor(data: TargetData, now: () => number) {
     this.#data = data;
     this.#now = now;
+    this.deletions = new Deletions(data, now);
   }
 
   get sessions(): Target["sessions"] {
@@ -100,11 +104,6 @@ export class TargetRecords {
     return this.#forgottenIds.has(sessionId);
   }
 
-  /** What the API has not confirmed yet. */
-  get deletions(): readonly Deletion[] {
-    return this.#data.deletions ?? [];
-  }
-
   /** The session is there. */
   found(key: string): void {
     delete this.#data.sessions[key]?.missing;
@@ -123,6 +122,7 @@ export class TargetRecords {
     else session.missing = { times: times + 1, at: now };
   }
 
+  /** Nothing is known of the session any more. */
   drop(key: string): void {
     this.#forgottenIds = undefined;
     delete this.#data.sessions[key];
@@ -148,39 +148,6 @@ export class TargetRecords {
     this.#forgottenIds = undefined;
     delete this.#data.sessions[key]?.forgottenAt;
     delete this.#data.sessions[key]?.deleted;
-  }
-
-  /** Writes down that the API is to delete what it holds, up to what may have been sent by now. */
-  planDeletion(scope: DeletionScope): void {
-    const { sessions } = this.#data;
-    let through = Math.floor(this.#now());
-    for (const key in sessions) {
-      const session = isWithin(key, scope) ? sessions[key] : undefined;
-      if (session !== undefined) through = Math.max(through, newestGiven(session));
-    }
-    this.#setDeletions(addDeletion(this.deletions, { ...scope, through }));
-    // Sessions that are not known yet must not begin with what a server takes for deleted.
-    if (scope.sessionId === undefined) {
-      this.#data.leastGeneration = Math.max(this.#data.leastGeneration ?? 0, through + 1);
-    }
-  }
-
-  /** Nobody wants any more what is within the scope. */
-  cancelDeletions(scope: DeletionScope): void {
-    this.#setDeletions(withoutDeletions(this.deletions, scope));
-  }
-
-  /** The API has confirmed it. */
-  confirmDeletion(deletion: Deletion): void {
-    this.#setDeletions(this.deletions.filter((one) => one !== deletion));
-  }
-
-  /** Leaves the deletion alone for a while: each time it fails again, for twice as long. */
-  putOffDeletion(deletion: Deletion, reason: string): void {
-    const now = this.#now();
-    this.#setDeletions(
-      this.deletions.map((one) => (one === deletion ? putOff(one, reason, now) : one)),
-    );
   }
 
   /** Starts a stream of a session from line 0, as a generation of its own. */
@@ -357,11 +324,6 @@ export class TargetRecords {
     this.#data.partLimit = bytes;
   }
 
-  #setDeletions(deletions: readonly Deletion[]): void {
-    if (deletions.length === 0) delete this.#data.deletions;
-    else this.#data.deletions = deletions as DeletionData[];
-  }
-
   #session(key: string): SessionData {
     this.#data.sessions[key] ??= { generations: 0, streams: {} };
     return this.#data.sessions[key];
@@ -372,11 +334,6 @@ export class TargetRecords {
     if (record === undefined) throw new Error(`the ledger has no record of ${source}`);
     return record;
   }
-}
-
-/** The highest generation that was given out to a session, or that a receipt named; -1 when there was none. */
-function newestGiven(session: SessionData): number {
-  return Math.max(session.generations - 1, newestSent(session));
 }
 
 /** What a user has forgotten may come back, from a backup, after any time. */
@@ -410,14 +367,4 @@ function isWorthKeeping({ streams, servedAt, sent, aside }: SessionData): boolea
         searched !== undefined,
     )
   );
-}
-
-/** The newest generation of a session that a server can hold; -1 when nothing was planned. */
-export function newestSent({ sent, streams }: SessionRecord): number {
-  if (sent !== undefined) return sent;
-  // Ledgers of 2.0.0 do not say: it was the highest one.
-  const begun = Object.values(streams).filter(
-    ({ position, parts }) => position.lines > 0 || parts !== undefined,
-  );
-  return Math.max(-1, ...begun.map(({ generation }) => generation));
 }

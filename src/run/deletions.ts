@@ -59,7 +59,7 @@ export async function withoutDeleted(
   for (const { key, agentId, sessionId } of await findDeleted(agents, found, target)) {
     deleted.add(key);
     target.forget(key, true);
-    target.planDeletion({ agentId, sessionId });
+    target.deletions.plan({ agentId, sessionId });
   }
   const sessions = found.sessions.map((one) => (deleted.has(one.key) ? forgotten(one) : one));
   return { ...found, sessions };
@@ -78,7 +78,7 @@ type Failure = Exclude<DeletionOutcome, { kind: "deleted" }>;
  */
 export async function sendDeletions(options: DeletionRunOptions): Promise<DeletionReport> {
   const { target, ledger, signal } = options;
-  const due = target.deletions.filter((deletion) => isDue(deletion, options));
+  const due = target.deletions.pending.filter((deletion) => isDue(deletion, options));
   const receipts: DeletionReceipt[] = [];
   let last: Failure | undefined;
   if (due.length > 0) {
@@ -93,7 +93,7 @@ export async function sendDeletions(options: DeletionRunOptions): Promise<Deleti
     done: receipts.length,
     deleted: receipts.reduce((sum, { deleted }) => sum + deleted, 0),
     left: receipts.reduce((sum, { left = 0 }) => sum + left, 0),
-    pending: target.deletions.length,
+    pending: target.deletions.pending.length,
     ...(last === undefined ? {} : { reason: last.reason }),
   };
 }
@@ -140,7 +140,7 @@ async function sendWith(
     const how = { ...options, ...config.upload, client, destination: config };
     const outcome = await requestDeletion(deletion, how);
     if (outcome.kind === "deleted") {
-      target.confirmDeletion(deletion);
+      target.deletions.confirm(deletion);
       receipts.push(outcome.receipt);
       await ledger.saveSoon();
     } else if (outcome.kind === "rejected") {
@@ -160,7 +160,7 @@ function putOff(
   if (failure.kind === "retry" && failure.waitMs !== undefined) {
     target.setNotBefore(Math.max(target.notBefore ?? 0, now() + failure.waitMs));
   }
-  for (const one of failed) target.putOffDeletion(one, failure.reason);
+  for (const one of failed) target.deletions.putOff(one, failure.reason);
   return failure;
 }
 

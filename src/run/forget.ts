@@ -102,11 +102,11 @@ export async function forget(options: ForgetRun, preview: Selection): Promise<Fo
   const isNamedOnly = request.sessions !== undefined;
   const selection = isNamedOnly ? preview : await select(options, target);
   signal.throwIfAborted();
-  const before = target.deletions.length;
+  const before = target.deletions.pending.length;
   if (request.undo) takeBack(target, selection);
   else writeDown(ledger, target, selection, request.remote);
   await ledger.save();
-  const calledOff = request.undo ? before - target.deletions.length : 0;
+  const calledOff = request.undo ? before - target.deletions.pending.length : 0;
   const asks = request.remote && !request.undo;
   const remote = asks
     ? await sendDeletions({ ...options, ledger, target, retryBackedOff: true })
@@ -124,12 +124,12 @@ function writeDown(
     target.forget(key);
     for (const source of sources) ledger.forgetLegacy(agentId, source);
   }
-  for (const scope of remote ? scopes : []) target.planDeletion(scope);
+  for (const scope of remote ? scopes : []) target.deletions.plan(scope);
 }
 
 function takeBack(target: TargetRecords, { scopes, sessions }: Selection): void {
   for (const { key } of sessions) target.remember(key);
-  for (const scope of scopes) target.cancelDeletions(scope);
+  for (const scope of scopes) target.deletions.cancel(scope);
 }
 
 async function select(options: ForgetOptions, target: TargetRecords): Promise<Selection> {

@@ -85,7 +85,7 @@ async function deletePending(options: UploaderOptions): Promise<void> {
   const report = await sendDeletions({ ...options, onRetry: undefined });
   options.tally.deletions = report;
   if (report.pending === 0) return;
-  const reason = report.reason ?? options.target.deletions[0]?.failed?.reason;
+  const reason = report.reason ?? options.target.deletions.pending[0]?.failed?.reason;
   options.tally.problems.push({
     code: "DELETION_PENDING",
     message: describePending(report.pending, reason),
@@ -154,7 +154,7 @@ export async function dryRun(
   const problems = [...ledger.problems, ...found.problems];
   // Among the sessions of one agent, many a pattern matches nothing.
   const unmatched = options.agentId === undefined ? unmatchedPatterns(filter, found) : [];
-  const { deletions } = target;
+  const deletions = target.deletions.pending;
   return { plan, survey: found, ...foundIn(agents, found), deletions, problems, unmatched };
 }
 
@@ -172,7 +172,7 @@ function isSettled(
     }) &&
     // One that vanished is dropped in the end.
     Object.values(target.sessions).every(({ missing }) => missing === undefined) &&
-    target.deletions.length === 0
+    target.deletions.pending.length === 0
   );
 }
 

@@ -1,26 +1,11 @@
 import type { Dispatcher } from "undici";
 import { FIRST_LINE_HEADER, GENERATION_HEADER, INGEST_PATH } from "../protocol/wire.ts";
-import { InfluxionError } from "../shared/problem.ts";
 import { type Answer, readAnswer } from "./answer.ts";
 import type { Body } from "./body.ts";
+import { IdleWatch } from "./idle-watch.ts";
 import { chooseProxy, type HostProxy, type HttpProxy, readRoots } from "./proxy.ts";
 import type { ConnectOptions } from "./tunnel.ts";
 import { Agent, type buildConnector, request } from "./undici.ts";
-
-/**
- * What the kernel may hold of a body that was handed to it, in bytes (tcp(7), tcp_wmem).
- * Nothing reports when it leaves, so the idle limit grows with it, up to four times
- * `upload.timeoutMs`: a slow uplink that makes progress is no failure.
- */
-const KERNEL_BYTES = 4 * 1024 * 1024;
-const MOST_PATIENCE = 4;
-
-/** No byte moved and no answer came for `upload.timeoutMs`, or longer while some may still have been on their way. */
-export class IdleTimeoutError extends InfluxionError {
-  constructor(ms: number, during: string) {
-    super("IDLE_TIMEOUT", `nothing moved for ${ms} ms while ${during}`);
-  }
-}
 
 export interface ClientOptions {
   readonly apiUrl: string;
@@ -55,13 +40,13 @@ export interface AttemptResult {
 export interface Client {
   /**
    * One attempt at one part.
-   * @throws what the transport or the body's source threw, {@link IdleTimeoutError}, or the signal's reason
+   * @throws what the transport or the body's source threw, `IDLE_TIMEOUT`, or the signal's reason
    */
   send(attempt: Attempt): Promise<AttemptResult>;
   /**
    * Asks once for a deletion.
    * @param query what is to be deleted, see docs/wire.md
-   * @throws what the transport threw, {@link IdleTimeoutError}, or the signal's reason
+   * @throws what the transport threw, `IDLE_TIMEOUT`, or the signal's reason
    */
   delete(query: URLSearchParams, signal: AbortSignal): Promise<Answer>;
   /** Whether an earlier request on this client was answered, so that a connection may be a reused one. */
@@ -88,7 +73,9 @@ export async function createClient(options: ClientOptions): Promise<Client> {
   const connecting = `connecting${proxy === null ? "" : ` through the proxy set by ${proxy.source}`}`;
   let hasConnected = false;
   const ask = async (exchange: Exchange): Promise<Answer> => {
-    const answer = await answerTo(route, exchange, new IdleWatch(timeoutMs, connecting));
+    // Without a body nothing shows when the connection is there.
+    const during = exchange.body ? connecting : `${connecting} or waiting for the answer`;
+    const answer = await answerTo(route, exchange, new IdleWatch(timeoutMs, during));
     hasConnected = true;
     return answer;
   };
@@ -255,51 +242,4 @@ async function* watched(
   }
   onEnd();
   idle.moved("waiting for the answer");
-}
-
-/** Aborts its signal when nothing moved for `ms`, or longer while what was handed over may still be moving. */
-class IdleWatch {
-  readonly #abort = new AbortController();
-  readonly #ms: number;
-  #timer: NodeJS.Timeout;
-  #limit: number;
-  #handed = 0;
-  #during: string;
-
-  constructor(ms: number, during: string) {
-    this.#during = during;
-    this.#ms = ms;
-    this.#limit = ms;
-    this.#timer = this.#start();
-  }
-
-  get signal(): AbortSignal {
-    return this.#abort.signal;
-  }
-
-  moved(during: string): void {
-    this.#during = during;
-    this.#timer.refresh();
-  }
-
-  /** So many more bytes are with the kernel. */
-  handed(bytes: number): void {
-    this.#during = "sending the part";
-    this.#handed += bytes;
-    const share = Math.min(1, this.#handed / KERNEL_BYTES);
-    this.#limit = Math.round(this.#ms * (1 + (MOST_PATIENCE - 1) * share));
-    clearTimeout(this.#timer);
-    this.#timer = this.#start();
-  }
-
-  #start(): NodeJS.Timeout {
-    return setTimeout(() => {
-      this.#abort.abort(new IdleTimeoutError(this.#limit, this.#during));
-    }, this.#limit);
-  }
-
-  /** After this the signal never fires. */
-  stop(): void {
-    clearTimeout(this.#timer);
-  }
 }
