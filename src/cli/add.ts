@@ -119,21 +119,20 @@ Examples:
 ${EXIT_CODES}`,
     )
     .action(async (flags: SyncFlags) => {
-      const [{ sync }, { WorkerRunner }, { resolveApiKey, hostProxyOf }, setup] = await Promise.all(
-        [
+      const [{ sync }, { WorkerRunner }, { resolveSecrets, hostProxyOf }, setup] =
+        await Promise.all([
           import("./sync.ts"),
           import("../run/worker-runner.ts"),
           import("../openclaw/host.ts"),
           setupOf(context),
-        ],
-      );
+        ]);
       await interruptible(async (signal) => {
         await using runner = new WorkerRunner();
         process.exitCode = await sync({
           setup,
           flags,
           context: { signal, now: Date.now, random: Math.random },
-          apiKey: (key) => resolveApiKey(key, context.hostConfig),
+          secrets: (config) => resolveSecrets(config, context.hostConfig),
           proxy: hostProxyOf(context.hostConfig),
           run: (options) => runner.run(options),
           terminal: TERMINAL,

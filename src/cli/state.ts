@@ -59,6 +59,8 @@ export interface UploadState {
   readonly omittedLines: number;
   /** What the API was to delete, and has not confirmed. */
   readonly deletions: readonly Deletion[];
+  /** Whether the destination has taken anything yet. */
+  readonly hasTaken: boolean;
   readonly refused: { readonly reason: string; readonly at: number } | null;
   /** ms since the epoch */
   readonly notBefore: number | null;
@@ -74,7 +76,7 @@ export async function readState(
 ): Promise<UploadState> {
   const ledger = await Ledger.open({ stateDir, now, readOnly: true });
   const target = ledger.target(config);
-  const filter = createFilter(config.filter);
+  const filter = createFilter(config.filter, ledger.firstRunAt ?? now());
   await using agents = await findAgents({
     stateDir,
     layout,
@@ -121,6 +123,7 @@ export async function readState(
     rejectedLines: sum("rejected"),
     omittedLines: sum("omitted"),
     deletions: target.deletions.pending,
+    hasTaken: target.hasTaken,
     refused: target.refused ?? null,
     notBefore: target.notBefore ?? null,
     lastRun: await readLastRun(stateDir),

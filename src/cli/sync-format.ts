@@ -1,5 +1,6 @@
 import type { UnmatchedPattern } from "../config/filter.ts";
 import { describeOwner, type LockOwner } from "../ledger/lock.ts";
+import { describeFirstContact } from "../run/first-contact.ts";
 import type { RunEvents } from "../run/options.ts";
 import { formatNote, type RunReport } from "../run/report.ts";
 import type { Problem } from "../shared/problem.ts";
@@ -36,6 +37,7 @@ export class Progress {
     };
     this.events = {
       onWait: (owner) => say(describeWait(owner)),
+      onFirstContact: (contact) => say(`Note: ${plain(describeFirstContact(contact))}.`),
       onPlan: (plan) => {
         planned += plan.length;
       },
@@ -99,7 +101,20 @@ export function summary(
           : "Nothing could be uploaded now.",
     );
   }
-  const { raw, omitted, invalidUtf8, rejected } = report.lines;
+  const found = Object.values(report.redactions).reduce((sum, one) => sum + one, 0);
+  if (found > 0) {
+    const rules = Object.entries(report.redactions).map(([rule, n]) => `${rule} ${n}`);
+    lines.push(
+      `${count(found, "credential")} ${plural(found, "was", "were")} redacted: ${rules.join(", ")}.`,
+    );
+  }
+  const { raw, omitted, invalidUtf8, rejected, withheld } = report.lines;
+  if (withheld > 0) {
+    const that = plural(withheld, "line that", "lines that");
+    lines.push(
+      `Of ${withheld} ${that} could not be searched for credentials, only the length was sent.`,
+    );
+  }
   if (raw > 0) {
     const that = plural(raw, "that was not a JSON object", "that were not JSON objects");
     lines.push(`${count(raw, "line")} ${that} went as raw text.`);
@@ -157,7 +172,7 @@ export function describeProblem({ agentId = "", sessionId = "", message }: Probl
 
 /** A pattern of a filter that has no effect, most often because of a typing error. */
 export function describeUnmatched({ option, pattern }: UnmatchedPattern): string {
-  const what = option === "filter.sessions.deny" ? "session" : "agent";
+  const what = option.startsWith("filter.sessions.") ? "session" : "agent";
   return plain(`${option}: ${JSON.stringify(pattern)} matches no ${what}`);
 }
 

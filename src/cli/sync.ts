@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Config } from "../config/config.ts";
 import { createFilter, isNamed } from "../config/filter.ts";
+import type { Secrets } from "../openclaw/host.ts";
 import { noteRun } from "../run/last-run.ts";
 import type { RunContext, RunOptions } from "../run/options.ts";
 import type { RunReport } from "../run/report.ts";
@@ -33,8 +34,8 @@ export interface SyncOptions {
   readonly setup: Setup;
   readonly flags: SyncFlags;
   readonly context: Omit<RunContext, "events">;
-  /** Turns the config's key into the key itself. */
-  readonly apiKey: (key: Config["apiKey"]) => Promise<string>;
+  /** Finds what the config only refers to. */
+  readonly secrets: (config: Config) => Promise<Secrets>;
   readonly proxy?: HostProxy | undefined;
   /** Does one run; on a thread of its own, if that matters. */
   readonly run: (options: RunOptions) => Promise<RunReport>;
@@ -96,7 +97,7 @@ async function checkAgent(
   config: Config,
   name: string,
 ): Promise<void> {
-  const filter = createFilter(config.filter);
+  const filter = createFilter(config.filter, now());
   const knownBytes = () => undefined;
   await using found = await findAgents({ stateDir, layout, filter, now, knownBytes });
   if (found.agents.some(({ names }) => isNamed(names, name))) return;
@@ -113,14 +114,14 @@ async function upload(options: SyncOptions, config: Config, reports: RunReport[]
   const { setup, flags, context, terminal } = options;
   const { json = false, all = false } = flags;
   const { stateDir } = setup;
-  const apiKey = options.apiKey(config.apiKey);
+  const secrets = options.secrets(config);
   for (;;) {
     // Once: each further try would double a session's back-off.
     const retryBackedOff = reports.length === 0;
     const report = await oneRun(
       options,
       { ...runOptions(options, config), retryBackedOff },
-      apiKey,
+      secrets,
     );
     if (!json) terminal.out.write(summary(report, terminal, { all, stateDir, before: reports }));
     reports.push(report);
@@ -138,7 +139,7 @@ async function upload(options: SyncOptions, config: Config, reports: RunReport[]
 async function oneRun(
   options: SyncOptions,
   runOptions: Omit<RunOptions, "apiKey" | "events">,
-  apiKey: Promise<string>,
+  secrets: Promise<Secrets>,
 ): Promise<RunReport> {
   const { now, signal } = options.context;
   const progress = new Progress(options.terminal, now());
@@ -147,7 +148,7 @@ async function oneRun(
   try {
     const report = await options.run({
       ...runOptions,
-      apiKey: await apiKey,
+      ...(await secrets),
       events: progress.events,
     });
     await note(report, null);

@@ -1,20 +1,18 @@
 import * as v from "valibot";
 import { isObject } from "../shared/json.ts";
+import { SESSION_KINDS } from "../shared/session-kind.ts";
 import type { ContentOptions } from "./content.ts";
 import { agentLevelsOption, contentOption, levelProblems } from "./content-option.ts";
 import { parseInterval } from "./interval.ts";
 import { noList, options } from "./object-option.ts";
 import { GLOB_FORM, globs } from "./pattern-option.ts";
 import { type ConfigProblem, describeUrl, toProblem } from "./problem.ts";
+import { redactOption } from "./redact-option.ts";
+import { type SecretRef, secretRef } from "./secret-option.ts";
+import { isSince } from "./since.ts";
 
 export { type ConfigProblem, formatConfigProblem } from "./problem.ts";
-
-/** A secret the host resolves: from the environment, a file, a command or its own store. */
-export interface SecretRef {
-  readonly source: "env" | "file" | "exec" | "store";
-  readonly provider?: string;
-  readonly id: string;
-}
+export type { SecretRef } from "./secret-option.ts";
 
 const LOOPBACK = /^(localhost|127(?:\.\d{1,3}){3}|\[::1\])$/i;
 
@@ -29,6 +27,11 @@ const whole = (min: number, max: number, expected: string) =>
   );
 
 const ROOT_FORM = "an object with the plugin's options";
+
+const SINCE_FORM =
+  'a date such as "2026-11-27" or "2026-11-27T09:00:00Z", or "install" for what begins after the plugin first ran';
+
+const KINDS_FORM = `a list of kinds of session to leave out, e.g. ["cron"]: ${SESSION_KINDS.map((kind) => JSON.stringify(kind)).join(", ")}`;
 
 const KEY_FORM =
   'your API key as one string without spaces, or {"source": "env", "provider": "default", "id": "INFLUXION_API_KEY"}';
@@ -77,10 +80,7 @@ export const ConfigSchema = v.strictObject({
         // Every check has a message of its own: valibot's would quote the key. One that the host has
         // resolved may end in the line break of a file.
         v.pipe(v.string(KEY_FORM), v.trim(), v.check(isSendableKey, KEY_FORM)),
-        v.looseObject({
-          source: v.picklist(["env", "file", "exec", "store"], KEY_FORM),
-          id: v.pipe(v.string(KEY_FORM), v.nonEmpty(KEY_FORM)),
-        }),
+        secretRef(KEY_FORM),
       ],
       KEY_FORM,
     ),
@@ -94,6 +94,7 @@ export const ConfigSchema = v.strictObject({
   allowInsecureHttp: v.optional(v.boolean("true or false"), false),
   onDelete: v.optional(v.picklist(["keep", "forget"], '"keep" or "forget"'), "keep"),
   content: contentOption,
+  redact: redactOption,
   upload: v.optional(
     options(
       {
@@ -143,14 +144,19 @@ export const ConfigSchema = v.strictObject({
         sessions: v.optional(
           options(
             {
+              allow: globs(
+                `a list of globs on session ids, keys and labels, e.g. ["work-*"], ${GLOB_FORM}; empty means all`,
+              ),
               deny: globs(
                 `a list of globs on session ids, keys and labels, e.g. ["tmp-*"], ${GLOB_FORM}`,
               ),
             },
-            'an object such as {"deny": ["tmp-*"]}',
+            'an object such as {"allow": [], "deny": ["tmp-*"]}',
           ),
           {},
         ),
+        since: v.optional(v.pipe(v.string(SINCE_FORM), v.trim(), v.check(isSince, SINCE_FORM))),
+        kinds: v.optional(v.array(v.picklist(SESSION_KINDS, KINDS_FORM), KINDS_FORM), []),
         minMessages: v.optional(
           whole(0, MAX_COUNT, `messages, a whole number from 0 to ${MAX_COUNT}`),
           2,
@@ -167,6 +173,7 @@ export const ConfigSchema = v.strictObject({
 });
 
 export type UploadOptions = v.InferOutput<typeof ConfigSchema>["upload"];
+export type RedactOptions = v.InferOutput<typeof ConfigSchema>["redact"];
 export type FilterOptions = v.InferOutput<typeof ConfigSchema>["filter"];
 
 /** A config that uploads can start from. */
@@ -181,6 +188,8 @@ export interface Config {
   readonly onDelete: "keep" | "forget";
   /** How much of a session is sent, unless its agent is sent with less. */
   readonly content: ContentOptions;
+  /** What never leaves, at every level. */
+  readonly redact: RedactOptions;
   readonly upload: UploadOptions;
   readonly filter: FilterOptions;
   /** `upload.every` in ms; 0 is off. */

@@ -28,12 +28,15 @@ export function toProblem(issue: v.BaseIssue<unknown>): ConfigProblem {
       expected: "nothing here; check the spelling or remove it",
     };
   }
-  const found = path.startsWith("apiKey")
-    ? describeSecret(issue.input)
-    : path === "apiUrl"
-      ? describeUrl(issue.input)
-      : describe(issue.input);
-  return { path, found, expected: issue.message };
+  return { path, found: describeAt(path, issue.input), expected: issue.message };
+}
+
+function describeAt(path: string, value: unknown): string {
+  if (path.startsWith("apiKey")) return describeSecret(value);
+  if (path === "apiUrl") return describeUrl(value);
+  // Somebody may have put the value itself there.
+  const isSecret = path.startsWith("redact.values") && typeof value === "string";
+  return isSecret ? "a string that is no such name" : describe(value);
 }
 
 /** Where a URL leads, and nothing else of it: a key may have been put there, or into another place of it. */

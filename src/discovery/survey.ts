@@ -28,7 +28,7 @@ export interface SurveyOptions extends ExamineOptions {
 
 /**
  * Finds every session and decides its state. Unchanged sessions cost a `stat` and
- * a comparison; nothing is sent. Records of the ledger are brought up to date in
+ * a comparison, and a look at their head where it matters when they began; nothing is sent. Records of the ledger are brought up to date in
  * memory, which is harmless for a caller that never saves. What goes wrong with one
  * agent or one session is the failure of that one alone.
  *

@@ -1,4 +1,4 @@
-import { createHash } from "node:crypto";
+import { createHash, randomBytes } from "node:crypto";
 import type { Clock } from "../shared/clock.ts";
 import type { Problem } from "../shared/problem.ts";
 import type { KnownBytes } from "../stores/store.ts";
@@ -110,6 +110,22 @@ export class Ledger {
     return records;
   }
 
+  /** When the plugin first ran with this state directory, in ms since the epoch; undefined before that. */
+  get firstRunAt(): number | undefined {
+    return this.#data.firstRunAt;
+  }
+
+  /** A run began: the first one is remembered. */
+  noteRun(at: number): void {
+    this.#data.firstRunAt ??= Math.max(0, Math.floor(at));
+  }
+
+  /** Random bytes, made once and kept: what is hashed with them cannot be guessed by others. */
+  get secret(): Buffer {
+    this.#data.secret ??= randomBytes(32).toString("hex");
+    return Buffer.from(this.#data.secret, "hex");
+  }
+
   /** What version 1 remembered of `agents/<agentId>/sessions/<file>`. */
   legacy(agentId: string, file: string): LegacyRecord | undefined {
     return this.#data.legacy?.[legacyKey(agentId, file)];
@@ -214,13 +230,14 @@ function legacyKey(agentId: string, file: string): string {
 }
 
 /** All that a ledger holds, without its revision. */
-function contentOf({ targets, legacy }: LedgerData): string {
+function contentOf({ targets, firstRunAt, legacy, secret }: LedgerData): string {
   const kept = Object.entries(targets).flatMap(([id, target]) => {
     const begun = withoutUnbegun(target);
     return isEmpty(begun) ? [] : [[id, begun] as const];
   });
   // Without its brace: the revision comes first.
-  return JSON.stringify({ targets: Object.fromEntries(kept), legacy }).slice(1);
+  const rest = { firstRunAt, legacy, secret };
+  return JSON.stringify({ targets: Object.fromEntries(kept), ...rest }).slice(1);
 }
 
 /** A target is its address until something is known of it. */

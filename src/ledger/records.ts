@@ -19,6 +19,8 @@ export interface PartData {
   capturedAt: string;
   /** The range is one line, of which only this is sent: its length in bytes, without the newline. */
   omitted?: number;
+  /** What the lines go through before they leave, as a version; absent where they go as they are. */
+  transform?: string;
 }
 export type PlannedPart = DeepReadonly<PartData>;
 
@@ -182,7 +184,8 @@ function isPart(value: unknown): value is PartData {
     isString(value.fingerprint) &&
     isString(value.idempotencyKey) &&
     isString(value.capturedAt) &&
-    isOptional(value.omitted, isCount)
+    isOptional(value.omitted, isCount) &&
+    isOptional(value.transform, isString)
   );
 }
 

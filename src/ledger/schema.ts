@@ -59,8 +59,15 @@ export const LedgerSchema = v.object({
   schemaVersion: v.literal(SCHEMA_VERSION),
   /** Grows with every write; shows the newer of two copies. */
   revision: Count,
+  /** Random hexadecimal digits of this ledger, which never leave this machine; see `Ledger.secret`. */
+  secret: v.exactOptional(v.pipe(v.string(), v.regex(/^[0-9a-f]{64}$/))),
   /** One record per place that sessions are sent to, so that a new one gets them all. */
   targets: dictionary(TargetSchema),
+  /**
+   * When the plugin first ran with this state directory, in ms since the epoch: what `filter.since` may
+   * name. Not known to ledgers of 2.0.0, nor when all of them were lost: then it is the next run.
+   */
+  firstRunAt: v.exactOptional(Count),
   /** Records of the earlier plugin that no session was found for yet, by relative path. */
   legacy: v.exactOptional(dictionary(LegacyRecordSchema)),
 });

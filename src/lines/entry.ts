@@ -18,6 +18,10 @@ export interface LineCounts {
   untyped: number;
   /** Lines whose bytes were not UTF-8 and were repaired. */
   invalidUtf8: number;
+  /** Lines of which credentials were redacted before they were sent. */
+  redacted: number;
+  /** Lines that could not be searched for credentials, sent as `{"omitted": …}`. */
+  withheld: number;
 }
 
 export const noLines = (): LineCounts => ({
@@ -28,6 +32,8 @@ export const noLines = (): LineCounts => ({
   messages: 0,
   untyped: 0,
   invalidUtf8: 0,
+  redacted: 0,
+  withheld: 0,
 });
 
 /** Lines that were sent: those with a `lineIndex`. */

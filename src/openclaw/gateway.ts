@@ -1,12 +1,13 @@
 import { setImmediate } from "node:timers/promises";
 import { formatConfigProblem, MINIMAL_CONFIG, readConfig } from "../config/config.ts";
+import { describeFirstContact } from "../run/first-contact.ts";
 import type { IdleCache } from "../run/idle-cache.ts";
 import { noteRun } from "../run/last-run.ts";
 import { formatNote, isLogged, type RunReport, troubleKey } from "../run/report.ts";
 import { LockedError, type Problem } from "../shared/problem.ts";
 import { plain } from "../shared/text.ts";
 import { readLayout } from "../stores/layout.ts";
-import { type HostConfig, hostProxyOf, resolveApiKey } from "./host.ts";
+import { type HostConfig, hostProxyOf, resolveSecrets } from "./host.ts";
 import { describeRun } from "./log-line.ts";
 import { createScheduler, type Scheduler } from "./scheduler.ts";
 
@@ -44,6 +45,7 @@ export function startUploads(context: GatewayContext, pluginConfig: unknown): Sc
   }
   let runs: IdleCache | undefined;
   const reported = new Reported();
+  let isIntroduced = false;
   return createScheduler({
     everyMs: config.everyMs,
     now: Date.now,
@@ -59,13 +61,19 @@ export function startUploads(context: GatewayContext, pluginConfig: unknown): Sc
           stateDir,
           layout: readLayout(context.config),
           config,
-          apiKey: await resolveApiKey(config.apiKey, context.config),
+          ...(await resolveSecrets(config, context.config)),
           proxy: hostProxyOf(context.config),
           trigger: "interval",
           lockWaitMs: 0,
           signal,
           now: Date.now,
           random: Math.random,
+          events: {
+            onFirstContact(contact) {
+              if (!isIntroduced) logger.info(`influxion: ${plain(describeFirstContact(contact))}`);
+              isIntroduced = true;
+            },
+          },
         });
         tell(context, note.report, reported);
       } catch (error) {

@@ -1,5 +1,10 @@
 import type { OpenClawPluginApi } from "openclaw/plugin-sdk/plugin-entry";
-import { isSendableKey, type SecretRef } from "../config/config.ts";
+import {
+  type Config,
+  isSendableKey,
+  type RedactOptions,
+  type SecretRef,
+} from "../config/config.ts";
 import { InfluxionError } from "../shared/problem.ts";
 import type { HostProxy } from "../upload/proxy.ts";
 
@@ -19,6 +24,21 @@ interface SecretRuntime {
   }): Promise<{ value?: string; unresolvedRefReason?: string }>;
 }
 
+/** What the config only refers to. */
+export interface Secrets {
+  readonly apiKey: string;
+  /** What `redact.values` leads to. */
+  readonly redactValues: readonly string[];
+}
+
+/** @throws what {@link resolveApiKey} and {@link resolveRedactValues} throw */
+export async function resolveSecrets(config: Config, hostConfig: HostConfig): Promise<Secrets> {
+  return {
+    apiKey: await resolveApiKey(config.apiKey, hostConfig),
+    redactValues: await resolveRedactValues(config.redact.values, hostConfig),
+  };
+}
+
 /**
  * The API key itself. In the Gateway the host has resolved it already; a command
  * is given the reference and asks the host.
@@ -32,7 +52,7 @@ export async function resolveApiKey(
 ): Promise<string> {
   if (typeof apiKey === "string") return apiKey;
   const reference = `apiKey is a secret reference (${apiKey.source}:${apiKey.id})`;
-  const { value = "", unresolvedRefReason } = await resolveReference(apiKey, config);
+  const { value = "", unresolvedRefReason } = await resolveReference(apiKey, config, "apiKey");
   // Files and commands end in a line break.
   const key = value.trim();
   if (key === "") {
@@ -49,15 +69,43 @@ export async function resolveApiKey(
   );
 }
 
+/**
+ * What `redact.values` leads to.
+ *
+ * @throws {InfluxionError} `REDACT_VALUE_UNRESOLVED`: what is not known cannot be kept from leaving
+ */
+export async function resolveRedactValues(
+  values: RedactOptions["values"],
+  config: HostConfig,
+  env: NodeJS.ProcessEnv = process.env,
+): Promise<string[]> {
+  return await Promise.all(
+    values.map(async (value, index) => {
+      const found =
+        typeof value === "string"
+          ? { value: env[value], unresolvedRefReason: "it is not set here" }
+          : await resolveReference(value, config, `redact.values[${index}]`);
+      if (found.value !== undefined && found.value.trim() !== "") return found.value;
+      // Not its name either: somebody may have put the value itself there.
+      const what = typeof value === "string" ? "the name of a variable" : "a secret reference";
+      throw new InfluxionError(
+        "REDACT_VALUE_UNRESOLVED",
+        `redact.values[${index}] is ${what} that leads to nothing: ${found.unresolvedRefReason ?? "it is empty"}; nothing is sent before it can be kept from leaving`,
+      );
+    }),
+  );
+}
+
 async function resolveReference(
   value: SecretRef,
   config: HostConfig,
+  option: string,
 ): Promise<{ value?: string; unresolvedRefReason?: string }> {
   try {
     // Not every supported host has this module, so it can neither be imported statically nor typed by one of them.
     const specifier = "openclaw/plugin-sdk/secret-input-runtime";
     const runtime = (await import(specifier)) as SecretRuntime;
-    const path = `${CONFIG_PATH}.apiKey`;
+    const path = `${CONFIG_PATH}.${option}`;
     return await runtime.resolveConfiguredSecretInputString({
       config,
       env: process.env,

@@ -55,6 +55,8 @@ export interface PlanOptions {
   readonly capturedAt: string;
   /** ms since the epoch */
   readonly now: number;
+  /** Version of what a session's lines go through before they leave. */
+  readonly transformOf: (session: SurveyedSession) => string;
   /** Plan again, from the start, what an earlier run had planned and not confirmed: for a dry run. */
   readonly replan?: boolean | undefined;
   readonly signal: AbortSignal;
@@ -108,7 +110,7 @@ async function planSession(
   budget: number,
 ): Promise<PlannedSession | number> {
   if (!options.replan && session.pending.some(({ record }) => record.parts !== undefined)) {
-    return planAgain(session, budget);
+    return planAgain(options, session, budget);
   }
   let bytes = 0;
   const streams: PlannedStream[] = [];
@@ -130,12 +132,18 @@ async function planSession(
   return planned(true);
 }
 
-/** As many of the parts of an earlier plan, as they are, as fit into `budget`; or the size of the first one. */
-function planAgain(session: SurveyedSession, budget: number): PlannedSession | number {
+/** As many of the parts of an earlier plan as fit into `budget`; or the size of the first one. */
+function planAgain(
+  { transformOf }: PlanOptions,
+  session: SurveyedSession,
+  budget: number,
+): PlannedSession | number {
+  const transform = transformOf(session);
   const streams: PlannedStream[] = [];
   let bytes = 0;
   for (const { store, stream, record } of session.pending) {
-    const { parts, position: start } = record;
+    const { position: start } = record;
+    const parts = record.parts?.map((part) => withTransform(part, transform));
     if (parts === undefined) continue;
     let until = start.offset;
     for (const part of parts) {
@@ -151,6 +159,17 @@ function planAgain(session: SurveyedSession, budget: number): PlannedSession | n
     if (until !== parts.at(-1)?.end) break;
   }
   return { session, streams, bytes, complete: false };
+}
+
+/**
+ * A part as it is, unless its lines go through something else now: then its bytes differ, and a
+ * key that was used for others must not stand for them. What had arrived under the old key is
+ * answered with 409, and the session begins a new generation.
+ */
+function withTransform(part: PlannedPart, transform: string): PlannedPart {
+  if (part.transform === transform) return part;
+  const idempotencyKey = digest([part.idempotencyKey, part.transform, transform]);
+  return { ...part, idempotencyKey, transform };
 }
 
 interface CutStream {
@@ -189,7 +208,7 @@ async function cutStream(
 
 /** Adds part after part to `found`; returns its new end, or the size of the first part when that is too large. */
 async function cutParts(
-  { limits, destination, capturedAt, signal }: PlanOptions,
+  { limits, destination, capturedAt, transformOf, signal }: PlanOptions,
   session: SurveyedSession,
   record: StreamRecord,
   reader: Reader,
@@ -197,6 +216,7 @@ async function cutParts(
   found: CutStream,
 ): Promise<CutStream["end"] | number> {
   const { parts } = found;
+  const transform = transformOf(session);
   for (let from = found.start.offset; ; ) {
     signal.throwIfAborted();
     const left = budget - found.bytes;
@@ -222,9 +242,10 @@ async function cutParts(
         end: cut.end,
         bytes,
         fingerprint: cut.fingerprint,
-        idempotencyKey: digest([...destination, ...name, capturedAt, cut.omitted]),
+        idempotencyKey: digest([...destination, ...name, capturedAt, cut.omitted, transform]),
         capturedAt,
         ...(cut.omitted ? { omitted: cut.bytes - 1 } : {}),
+        transform,
       });
       found.bytes += bytes;
     }

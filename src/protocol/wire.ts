@@ -12,6 +12,13 @@ export const INGEST_PATH = "/v1/openclaw/ingest/sessions";
 export const GENERATION_HEADER = "influxion-generation";
 export const FIRST_LINE_HEADER = "influxion-first-line";
 
+/**
+ * Headers that say what the lines went through before they were sent: the content level, and an
+ * opaque name of what credentials are found by. Equal on every attempt at a part.
+ */
+export const CONTENT_HEADER = "influxion-content";
+export const REDACTION_HEADER = "influxion-redaction";
+
 /** Content codings of a body, `Content-Encoding`. Every API takes gzip. */
 export type Coding = "zstd" | "gzip";
 

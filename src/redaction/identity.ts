@@ -1,6 +1,6 @@
 import { createHash, createHmac } from "node:crypto";
 import type { PatternOption } from "./patterns.ts";
-import { RULES } from "./rules/index.ts";
+import { RULES } from "./rules/all.ts";
 import { usable } from "./values.ts";
 
 /**
@@ -29,7 +29,7 @@ export function identityOf({ disable, patterns, values, secret }: IdentityOption
   const hash = createHash("sha256");
   const add = (part: unknown): unknown => hash.update(`${JSON.stringify(part)}\n`);
   add(ENGINE);
-  add(RULES.map(({ id, needles, reach }) => [id, needles.map(({ text }) => text), reach]));
+  add(RULES.map(({ id, needles, form }) => [id, needles.map(({ text }) => text), form]));
   add([...new Set(disable)].sort());
   add(patterns.map(({ id, pattern }) => [id, pattern]));
   add(digestOf(usable(values), secret));

@@ -45,7 +45,7 @@ function changes(text: string, pair: RegExp): number {
 }
 
 /** Between letters and digits: in names there are few, in random texts a third. */
-const isMixed = (text: string): boolean => changes(text, /[A-Za-z][0-9]|[0-9][A-Za-z]/) >= 1 / 6;
+const isMixed = (text: string): boolean => changes(text, /[A-Za-z][0-9]|[0-9][A-Za-z]/) >= 1 / 5;
 
 /** Between capitals and small letters: in names in camel case a third, in random letters a half. */
 const hasRandomCase = (text: string): boolean => changes(text, /[a-z][A-Z]|[A-Z][a-z]/) >= 0.38;

@@ -1,7 +1,7 @@
 import { type Literal, nextLiteral } from "./literals.ts";
 import type { UserPattern } from "./patterns.ts";
-import type { Rule, Span, Subject } from "./rule.ts";
-import { ruleOfValue } from "./rules/named.ts";
+import { MORE, type Rule, type Span, type Subject } from "./rule.ts";
+import { ruleOfMember } from "./rules/named.ts";
 import type { Scanner } from "./scanner.ts";
 import { merge, TOO_MANY } from "./spans.ts";
 import { boundary, type View, viewsOf } from "./view.ts";
@@ -21,6 +21,9 @@ const BEHIND = 700;
 
 /** The same for a rule that has to see more: as much as it asks for, and what escapes add. */
 const STRETCH = 1.5;
+
+/** What a rule is shown besides that wants to see more than it asked for. */
+const MORE_CHARACTERS = 4096;
 
 /** Bytes of a string that are decoded at a time. */
 const CHUNK = 8 * 1024;
@@ -109,7 +112,7 @@ class LiteralSearch {
     if (close - open > CHUNK) return;
     this.#countLook();
     const value = viewsOf(this.#line, open + 1, close)[0]?.text ?? "";
-    const rule = ruleOfValue(key, value);
+    const rule = ruleOfMember(key, value);
     if (rule === null || !this.#detection.isEnabled(rule)) return;
     this.#found.push({ start: open + 1, end: close, rule: rule.id });
   }
@@ -164,7 +167,8 @@ class LiteralSearch {
       this.#detection.scanner.scan(view.bytes, 0, view.bytes.length, (at, { rule }) => {
         if ((view.map[at] as number) > to + SLACK) return;
         missing = Math.max(missing, at + rule.reach - view.text.length);
-        if (isLast || missing <= 0) this.#find(rule, subject, at, found);
+        if (!isLast && missing > 0) return;
+        missing = Math.max(missing, this.#find(rule, subject, at, found));
       });
     }
     if (missing > 0 && !isLast) return missing;
@@ -172,10 +176,13 @@ class LiteralSearch {
     return 0;
   }
 
-  #find(rule: Rule, subject: Subject, at: number, found: Span[]): void {
-    if (this.#tooMany) return;
+  /** @returns how many characters it has to see besides */
+  #find(rule: Rule, subject: Subject, at: number, found: Span[]): number {
+    if (this.#tooMany) return 0;
     this.#countLook();
-    for (const span of rule.find(subject, at)) found.push(this.#inLine(span, subject));
+    const spans = rule.find(subject, at);
+    for (const span of spans) found.push(this.#inLine(span, subject));
+    return spans === MORE ? MORE_CHARACTERS : 0;
   }
 
   #match(view: View): void {

@@ -13,6 +13,9 @@ export interface View {
 /** Stands for characters that no rule asks for. */
 const OTHER = 0x80;
 
+/** How the scanner sees a character of a view. */
+export const byteOf = (unit: number): number => (unit > 0xff ? OTHER : unit);
+
 const BACKSLASH = 0x5c;
 const PERCENT = 0x25;
 
@@ -37,7 +40,7 @@ class Builder {
   add(unit: number, from: number): void {
     const at = this.#length++;
     this.#units[at] = unit;
-    this.#bytes[at] = unit > 0xff ? OTHER : unit;
+    this.#bytes[at] = byteOf(unit);
     this.#map[at] = from;
     if (unit > this.#highest) this.#highest = unit;
   }

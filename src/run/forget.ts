@@ -133,9 +133,9 @@ function takeBack(target: TargetRecords, { scopes, sessions }: Selection): void 
 }
 
 async function select(options: ForgetOptions, target: TargetRecords): Promise<Selection> {
-  const { request, config, signal } = options;
+  const { request, config, signal, now } = options;
   // What filters exclude is listed, too: it may have been sent before.
-  const filter = { ...createFilter(config.filter), needsNames: true, needsAllNames: true };
+  const filter = { ...createFilter(config.filter, now()), needsNames: true, needsAllNames: true };
   // How large they are is not asked for.
   const look = { ...options, filter, countExcluded: true, knownBytes: () => 0 };
   await using found = await findAgents(look);

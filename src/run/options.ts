@@ -3,6 +3,7 @@ import type { LockOwner } from "../ledger/lock.ts";
 import type { Clock } from "../shared/clock.ts";
 import type { HostLayout } from "../stores/layout.ts";
 import type { HostProxy } from "../upload/proxy.ts";
+import type { FirstContact } from "./first-contact.ts";
 
 /** What is asked of a run: plain data, which crosses to the worker thread as it is. */
 export interface RunInput {
@@ -12,6 +13,8 @@ export interface RunInput {
   readonly config: Config;
   /** The key itself, whatever form the config gives it. */
   readonly apiKey: string;
+  /** What `redact.values` leads to. @default none */
+  readonly redactValues?: readonly string[] | undefined;
   readonly proxy?: HostProxy | undefined;
   /** Who asks, for the report and for others that wait for the lock. */
   readonly trigger: "interval" | "command";
@@ -42,6 +45,8 @@ export interface RunEvents {
   onWait?(owner: LockOwner): void;
   /** Paths at which a database of an agent was looked for and something was. */
   onDatabases?(paths: readonly string[]): void;
+  /** Before the first byte is sent to a destination that has taken nothing yet. */
+  onFirstContact?(contact: FirstContact): void;
   onPlan?(plan: readonly (SessionName & { readonly bytes: number })[]): void;
   /** @param bytes compressed bytes handed to the socket */
   onBytes?(bytes: number): void;

@@ -81,8 +81,14 @@ export interface RunReport {
     readonly untyped: number;
     readonly invalidUtf8: number;
     readonly blank: number;
+    /** Lines of which credentials were redacted. */
+    readonly redacted: number;
+    /** Lines that could not be searched for credentials; their lengths were sent. */
+    readonly withheld: number;
     readonly rejected: number;
   };
+  /** Credentials that were redacted in what was sent, by rule. */
+  readonly redactions: Readonly<Record<string, number>>;
   /** Failing sessions; at most {@link MAX_REPORTED}. */
   readonly failures: readonly SessionNote[];
   readonly failed: number;

@@ -12,7 +12,10 @@ import {
 import { moveToBack, restorePlaces } from "../planning/queue.ts";
 import { MAX_PART_BYTES } from "../protocol/limits.ts";
 import type { SessionResult } from "../upload/session.ts";
+import type { Transform } from "../upload/transform.ts";
+import type { FirstContact } from "./first-contact.ts";
 import type { RunOptions } from "./options.ts";
+import { transformsOf } from "./transforms.ts";
 import { nameOf, Uploader, type UploaderOptions } from "./uploader.ts";
 
 /**
@@ -32,11 +35,18 @@ export async function upload(
   askByName: () => Promise<ReadonlyMap<string, NameVerdict>>,
 ): Promise<SurveyedSession[]> {
   const { config, target, ledger, tally, all = false } = options;
+  if (!sessions.some(isPending)) {
+    await ledger.save();
+    return [...sessions];
+  }
+  const transformOf = await transformsOf(options, surveyOptions.filter, ledger);
+  if (!target.hasTaken)
+    options.events?.onFirstContact?.(firstContact(config, sessions, transformOf));
   const current = new Map(sessions.map((session) => [session.key, session]));
-  await using uploader = new Uploader(options);
+  await using uploader = new Uploader({ ...options, transformOf });
   let waiting: readonly SurveyedSession[] = sessions;
   let limits = limitsOf(config, target);
-  const planned = planOptions(options, target);
+  const planned = planOptions(options, target, transformOf);
   for (;;) {
     const plan = await planParts({ ...planned, sessions: waiting, limits });
     if (plan.length === 0) break;
@@ -53,6 +63,26 @@ export async function upload(
   }
   await ledger.save();
   return [...current.values()];
+}
+
+function firstContact(
+  { apiUrl, deploymentId, projectId, redact }: Config,
+  sessions: readonly SurveyedSession[],
+  transformOf: (session: SurveyedSession) => Transform,
+): FirstContact {
+  const pending = sessions.filter(isPending);
+  return {
+    apiUrl,
+    deploymentId,
+    projectId,
+    sessions: pending.length,
+    bytes: pending.reduce(
+      (sum, { state }) => sum + (state.kind === "pending" ? state.bytes : 0),
+      0,
+    ),
+    content: [...new Set(pending.map((session) => transformOf(session).content))],
+    redacts: redact.secrets,
+  };
 }
 
 const isPending = ({ state }: SurveyedSession): boolean => state.kind === "pending";
@@ -159,12 +189,14 @@ function remaining(
 export function planOptions(
   { config, now, signal }: Pick<RunOptions, "config" | "now" | "signal">,
   target: TargetRecords,
+  transformOf: (session: SurveyedSession) => Transform,
 ): Omit<PlanOptions, "sessions" | "limits"> {
   const at = now();
   return {
     records: target.sessions,
     destination: [config.apiUrl, config.deploymentId, config.projectId],
     capturedAt: new Date(at).toISOString(),
+    transformOf: (session) => transformOf(session).version,
     now: at,
     signal,
   };

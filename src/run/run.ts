@@ -31,6 +31,7 @@ import type { RunReport } from "./report.ts";
 import { limitsOf, planOptions, upload } from "./rounds.ts";
 import { takeRunLock } from "./run-lock.ts";
 import { Tally } from "./tally.ts";
+import { transformsOf } from "./transforms.ts";
 import type { UploaderOptions } from "./uploader.ts";
 
 /**
@@ -53,14 +54,15 @@ async function runLocked(options: RunOptions, lock: Lock): Promise<RunReport> {
   const ledger = await Ledger.open({ stateDir, now, lock });
   const target = ledger.target(config);
   const tally = new Tally(startedAt, trigger, ledger.problems, target.hasTaken);
+  ledger.noteRun(startedAt);
   const heldBack = ignoreHold ? null : reasonToHold(target, options);
   if (heldBack !== null) return tally.finish(heldBack, now(), false);
   return await findAndUpload({ ...options, ledger, target, tally });
 }
 
 async function findAndUpload(options: UploaderOptions): Promise<RunReport> {
-  const { config, ignoreHold, now, signal, events, ledger, target, tally } = options;
-  const filter = createFilter(config.filter);
+  const { config, ignoreHold = false, now, signal, events, ledger, target, tally } = options;
+  const filter = createFilter(config.filter, ledger.firstRunAt ?? now());
   await using agents = await findAgents({ ...options, filter, knownBytes: knownBytes(target) });
   events?.onDatabases?.(agents.databases);
   const surveyOptions = { ...surveyOf(options, filter, agents), ledger, target };
@@ -68,7 +70,7 @@ async function findAndUpload(options: UploaderOptions): Promise<RunReport> {
   tally.problems.push(...found.problems);
   prune(target, found, agents.agents);
   // Whoever asked for another try has it, whatever there is to send.
-  if (ignoreHold === true) target.setRefused(undefined);
+  if (ignoreHold) target.setRefused(undefined);
   const sessions = await upload(options, surveyOptions, found, () => askAgain(options, filter));
   signal.throwIfAborted();
   await record(options);
@@ -137,15 +139,16 @@ export async function dryRun(
   unmatched: UnmatchedPattern[];
 }> {
   const { stateDir, config, now, all = false } = options;
-  const filter = createFilter(config.filter);
   const ledger = await Ledger.open({ stateDir, now, readOnly: true });
   const target = ledger.target(config);
+  const filter = createFilter(config.filter, ledger.firstRunAt ?? now());
   await using agents = await findAgents({ ...options, filter, knownBytes: knownBytes(target) });
   const surveyed = await survey({ ...surveyOf(options, filter, agents), ledger, target });
   const found = await withoutDeleted(config, agents.agents, surveyed, target);
   const limits = limitsOf(config, target);
+  const transformOf = await transformsOf(options, filter, ledger);
   const plan = await planParts({
-    ...planOptions(options, target),
+    ...planOptions(options, target, transformOf),
     sessions: found.sessions,
     limits: all ? { ...limits, maxSessions: Infinity, maxBytes: Infinity } : limits,
     // What was planned before and has not arrived counts with the rest of its session.

@@ -2,9 +2,9 @@ import type { SurveyedSession } from "../discovery/examine.ts";
 import type { Survey } from "../discovery/survey.ts";
 import type { PlannedPart } from "../ledger/records.ts";
 import { addCounts, type LineCounts, noLines, sentLines } from "../lines/entry.ts";
-import type { Receipt } from "../protocol/wire.ts";
 import type { Problem } from "../shared/problem.ts";
 import { count, plain } from "../shared/text.ts";
+import type { Delivered } from "../upload/send.ts";
 import type { SessionTally } from "../upload/session.ts";
 import type { DeletionReport } from "./deletions.ts";
 import { MAX_REPORTED, type RunReport, type SessionNote } from "./report.ts";
@@ -38,6 +38,7 @@ export class Tally implements SessionTally {
   readonly #trigger: RunReport["trigger"];
   readonly #ledgerProblems: readonly Problem[];
   readonly #counts: LineCounts = noLines();
+  readonly #redactions: Record<string, number> = {};
   readonly #failures: SessionNote[] = [];
   readonly #postponed: SessionNote[] = [];
   readonly #warnings = new Set<string>();
@@ -73,12 +74,14 @@ export class Tally implements SessionTally {
   delivered(
     session: SurveyedSession,
     part: PlannedPart,
-    counts: LineCounts,
-    receipt: Receipt,
+    { counts, redactions, receipt }: Pick<Delivered, "counts" | "redactions" | "receipt">,
   ): void {
     this.parts++;
     this.#exhaustedInARow = 0;
     addCounts(this.#counts, counts);
+    for (const [rule, found] of redactions) {
+      this.#redactions[rule] = (this.#redactions[rule] ?? 0) + found;
+    }
     this.#rejected += receipt.rejected;
     const before = this.#delivered.get(session.key) ?? 0;
     this.#delivered.set(session.key, before + part.bytes);
@@ -199,7 +202,7 @@ export class Tally implements SessionTally {
   finish(held: Tally["stop"], endedAt: number, settled: boolean): RunReport {
     const stop = held ?? this.stop ?? this.#neverArrived();
     const counts = this.#counts;
-    const { raw, omitted, untyped, invalidUtf8, blank } = counts;
+    const { raw, omitted, untyped, invalidUtf8, blank, redacted, withheld } = counts;
     // A session that is only being rewritten just now is no trouble.
     const trouble = this.#failures.length > 0 || this.exhausted.length > 0 || this.#rejected > 0;
     return {
@@ -217,7 +220,17 @@ export class Tally implements SessionTally {
         sourceBytes: [...this.#delivered.values()].reduce((sum, bytes) => sum + bytes, 0),
         wireBytes: this.wireBytes,
       },
-      lines: { raw, omitted, untyped, invalidUtf8, blank, rejected: this.#rejected },
+      lines: {
+        raw,
+        omitted,
+        untyped,
+        invalidUtf8,
+        blank,
+        redacted,
+        withheld,
+        rejected: this.#rejected,
+      },
+      redactions: this.#redactions,
       failures: this.#failures.slice(0, MAX_REPORTED),
       failed: this.#failures.length,
       postponed: this.#postponed.slice(0, MAX_REPORTED),

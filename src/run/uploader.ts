@@ -1,4 +1,5 @@
 import pLimit from "p-limit";
+import type { SurveyedSession } from "../discovery/examine.ts";
 import type { Ledger } from "../ledger/ledger.ts";
 import type { TargetRecords } from "../ledger/target.ts";
 import type { PlannedSession } from "../planning/parts.ts";
@@ -7,6 +8,7 @@ import type { Client } from "../upload/client.ts";
 import { CodingChoice } from "../upload/coding.ts";
 import { createSender, type SendPart } from "../upload/sender.ts";
 import { type SessionResult, uploadSession } from "../upload/session.ts";
+import type { Transform } from "../upload/transform.ts";
 import type { RunOptions, SessionName } from "./options.ts";
 import type { Tally } from "./tally.ts";
 
@@ -16,16 +18,21 @@ export interface UploaderOptions extends RunOptions {
   readonly tally: Tally;
 }
 
+/** What a round needs beside what a run is done with. */
+interface SendOptions extends UploaderOptions {
+  readonly transformOf: (session: SurveyedSession) => Transform;
+}
+
 /** Sends planned sessions side by side over one pool of connections, until something ends the run. */
 export class Uploader implements AsyncDisposable {
-  readonly #options: UploaderOptions;
+  readonly #options: SendOptions;
   readonly #stop = new AbortController();
   readonly #running: AbortSignal;
   readonly #codings: CodingChoice;
   #client: Client | undefined;
   #send: SendPart | undefined;
 
-  constructor(options: UploaderOptions) {
+  constructor(options: SendOptions) {
     this.#options = options;
     this.#running = AbortSignal.any([options.signal, this.#stop.signal]);
     this.#codings = new CodingChoice(options.target.coding);

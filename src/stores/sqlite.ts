@@ -26,6 +26,8 @@ export interface SqliteStoreOptions extends Clock {
   readonly knownBytes?: KnownBytes;
   /** Also find out what sessions are called. */
   readonly needsNames?: boolean;
+  /** Also find out when they began. */
+  readonly needsStart?: boolean;
 }
 
 /**
@@ -68,8 +70,8 @@ class SqliteStore implements Store {
   }
 
   async list(signal?: AbortSignal): Promise<Listing> {
-    const { knownBytes = () => undefined, needsNames = false } = this.#options;
-    const options = { agentId: this.agentId, knownBytes, needsNames, signal };
+    const { knownBytes = () => undefined, needsNames = false, needsStart = false } = this.#options;
+    const options = { agentId: this.agentId, knownBytes, needsNames, needsStart, signal };
     return listSessions(await this.#connect(), options);
   }
 

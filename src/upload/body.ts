@@ -1,11 +1,13 @@
 import split2 from "split2";
+import { filterPayload } from "../content/filter.ts";
 import { type LineCounts, noLines, sentLines, toPayload } from "../lines/entry.ts";
-import { omittedLine, wholeLines } from "../lines/line-splitter.ts";
+import { OMITTED_MARK, omittedLine, wholeLines } from "../lines/line-splitter.ts";
 import { MAX_LINE_BYTES } from "../protocol/limits.ts";
 import type { Coding } from "../protocol/wire.ts";
 import { entryDigest } from "../stores/entry-digest.ts";
 import { Compressor } from "./compressor.ts";
-import { type EnvelopeFields, EnvelopeWriter } from "./envelope.ts";
+import { type Block, type EnvelopeFields, EnvelopeWriter } from "./envelope.ts";
+import type { Transform } from "./transform.ts";
 
 export interface BodySource {
   /** Raw bytes of the part's range, or the size of the one line that is left out. */
@@ -14,6 +16,8 @@ export interface BodySource {
   /** `lineIndex` of the first line. */
   readonly firstLine: number;
   readonly coding: Coding;
+  /** What the lines go through. Without it they are sent as they are. */
+  readonly transform?: Pick<Transform, "filter" | "redactor"> | undefined;
   /**
    * The failure to end with at a line that is not JSON, which has this many before it
    * in the part. Without it such a line is sent as `raw`.
@@ -28,6 +32,8 @@ export interface Body extends AsyncDisposable {
   readonly chunks: AsyncIterable<Buffer>;
   /** Valid once `chunks` has ended. */
   readonly counts: LineCounts;
+  /** Credentials that were redacted, by rule. Valid once `chunks` has ended. */
+  readonly redactions: ReadonlyMap<string, number>;
   /** What reading the transcript threw, or found in it, as opposed to what the network did. */
   readonly sourceError: unknown;
   /** {@link entryDigest} of the last entry that was sent, if there was one. */
@@ -35,8 +41,8 @@ export interface Body extends AsyncDisposable {
 }
 
 /**
- * range -> whole lines -> split2 -> entry check and count -> envelope -> blocks ->
- * gzip or zstd. Backpressure goes all the way: nothing is read ahead of what the
+ * range -> whole lines -> split2 -> entry check and count -> content filter -> envelope ->
+ * blocks -> redaction -> gzip or zstd. Backpressure goes all the way: nothing is read ahead of what the
  * socket takes beyond a few blocks. Disposing closes every stage at any moment.
  */
 export function createBody(source: BodySource): Body {
@@ -47,21 +53,24 @@ class Pipeline implements Body {
   readonly coding: Coding;
   readonly chunks: AsyncIterable<Buffer>;
   readonly counts = noLines();
+  readonly redactions = new Map<string, number>();
   sourceError: unknown;
   readonly #notJson: BodySource["notJson"];
+  readonly #transform: BodySource["transform"];
   readonly #writer: EnvelopeWriter;
   readonly #splitter: NodeJS.ReadWriteStream & { destroy(): void };
   readonly #compressor: Compressor;
-  /** Blocks that are ready to be compressed. */
-  readonly #full: Buffer[] = [];
+  /** Blocks that are ready to be redacted and compressed. */
+  readonly #full: Block[] = [];
   readonly #done: Promise<void>;
   #last: string | undefined;
   /** Lines before the first one that is not JSON. */
   #damagedAt: number | undefined;
 
-  constructor({ lines, fields, firstLine, coding, notJson }: BodySource) {
+  constructor({ lines, fields, firstLine, coding, notJson, transform }: BodySource) {
     this.coding = coding;
     this.#notJson = notJson;
+    this.#transform = transform;
     this.#writer = new EnvelopeWriter(fields, firstLine);
     this.#compressor = new Compressor(coding, (block) => this.#writer.reuse(block));
     this.chunks = this.#compressor.output;
@@ -111,7 +120,10 @@ class Pipeline implements Body {
     const payload = toPayload(line, this.counts, this.#onNotJson);
     if (payload === null) return;
     this.#last = payload;
-    const block = this.#writer.add(payload);
+    const filter = this.#transform?.filter ?? null;
+    // What stands for a line that is left out says nothing of what was in it.
+    const isLeftOut = filter === null || line.startsWith(OMITTED_MARK);
+    const block = this.#writer.add(isLeftOut ? payload : filterPayload(payload, filter));
     if (block !== undefined) this.#full.push(block);
   }
 
@@ -121,12 +133,28 @@ class Pipeline implements Body {
       // Every line of the chunk has been through `#add` when this returns.
       this.#splitter.write(chunk);
       if (this.#damagedAt !== undefined) await this.#checkJson(this.#damagedAt);
-      for (const block of this.#full.splice(0)) await compressor.add(block);
+      for (const block of this.#full.splice(0)) await this.#compress(block);
       if (compressor.ended) return;
     }
     const rest = this.#writer.flush();
-    if (rest !== undefined) await compressor.add(rest);
+    if (rest !== undefined) await this.#compress(rest);
     await compressor.end();
+  }
+
+  /** The only way to the compressor, so that nothing passes redaction by. */
+  async #compress({ bytes, payloads }: Block): Promise<void> {
+    const redactor = this.#transform?.redactor;
+    if (redactor === undefined) return await this.#compressor.add(bytes);
+    const redacted = await redactor.redact(bytes, payloads);
+    for (const { findings, omitted } of redacted.changed) {
+      if (omitted !== undefined) this.counts.withheld++;
+      else this.counts.redacted++;
+      for (const { rule } of findings) {
+        this.redactions.set(rule, (this.redactions.get(rule) ?? 0) + 1);
+      }
+    }
+    if (redacted.bytes !== bytes) this.#writer.reuse(bytes);
+    await this.#compressor.add(redacted.bytes);
   }
 
   /** @throws what `notJson` gives, where the store is damaged by such a line */

@@ -1,9 +1,16 @@
 import type { Dispatcher } from "undici";
-import { FIRST_LINE_HEADER, GENERATION_HEADER, INGEST_PATH } from "../protocol/wire.ts";
+import {
+  CONTENT_HEADER,
+  FIRST_LINE_HEADER,
+  GENERATION_HEADER,
+  INGEST_PATH,
+  REDACTION_HEADER,
+} from "../protocol/wire.ts";
 import { type Answer, readAnswer } from "./answer.ts";
 import type { Body } from "./body.ts";
 import { IdleWatch } from "./idle-watch.ts";
 import { chooseProxy, type HostProxy, type HttpProxy, readRoots } from "./proxy.ts";
+import type { Transform } from "./transform.ts";
 import type { ConnectOptions } from "./tunnel.ts";
 import { Agent, type buildConnector, request } from "./undici.ts";
 
@@ -24,6 +31,7 @@ export interface Attempt {
   readonly generation: number;
   /** `lineIndex` of the body's first line. */
   readonly firstLine: number;
+  readonly transform: Pick<Transform, "content" | "redaction">;
   readonly body: Body;
   readonly signal: AbortSignal;
   /** Notified how many compressed bytes were handed to the socket. */
@@ -119,6 +127,7 @@ function headersOf({
   idempotencyKey,
   generation,
   firstLine,
+  transform,
 }: Attempt): Readonly<Record<string, string>> {
   return {
     "content-type": "application/x-ndjson",
@@ -126,6 +135,8 @@ function headersOf({
     "idempotency-key": idempotencyKey,
     [GENERATION_HEADER]: String(generation),
     [FIRST_LINE_HEADER]: String(firstLine),
+    [CONTENT_HEADER]: transform.content,
+    [REDACTION_HEADER]: transform.redaction,
   };
 }
 

@@ -8,6 +8,13 @@ export interface EnvelopeFields {
   readonly capturedAt: string;
 }
 
+/** Lines of a body. */
+export interface Block {
+  readonly bytes: Buffer;
+  /** Offsets at which the payload of each line begins and ends, in turn. */
+  readonly payloads: readonly number[];
+}
+
 /** Body bytes are handed to zlib in blocks of this size; small writes halve its speed. */
 const BLOCK_BYTES = 256 * 1024;
 
@@ -24,6 +31,7 @@ export class EnvelopeWriter {
   readonly #free: Buffer[] = [];
   #block: Buffer = Buffer.allocUnsafe(FIRST_BYTES);
   #used = 0;
+  #payloads: number[] = [];
   #lineIndex: number;
 
   /** @param firstLine `lineIndex` of the first line */
@@ -41,11 +49,11 @@ export class EnvelopeWriter {
    *
    * @param payload a binary string: one character a byte
    */
-  add(payload: string): Buffer | undefined {
+  add(payload: string): Block | undefined {
     const index = String(this.#lineIndex++);
     const length =
       this.#before.length + index.length + this.#after.length + payload.length + "}\n".length;
-    let full: Buffer | undefined;
+    let full: Block | undefined;
     if (this.#used + length > this.#block.length) {
       full = this.flush();
       if (length > this.#block.length) this.#block = Buffer.allocUnsafe(length);
@@ -53,15 +61,17 @@ export class EnvelopeWriter {
     this.#write(this.#before);
     this.#used += this.#block.write(index, this.#used, "latin1");
     this.#write(this.#after);
+    this.#payloads.push(this.#used, this.#used + payload.length);
     this.#used += this.#block.write(payload, this.#used, "latin1");
     this.#used += this.#block.write("}\n", this.#used, "latin1");
     return full;
   }
 
   /** What has been added since the last block; undefined when that is nothing. */
-  flush(): Buffer | undefined {
+  flush(): Block | undefined {
     if (this.#used === 0) return undefined;
-    const block = this.#block.subarray(0, this.#used);
+    const block = { bytes: this.#block.subarray(0, this.#used), payloads: this.#payloads };
+    this.#payloads = [];
     this.#block = this.#free.pop() ?? Buffer.allocUnsafe(BLOCK_BYTES);
     this.#used = 0;
     return block;

@@ -62,7 +62,7 @@ function keyFor({ idempotencyKey }: PlannedPart): string {
 }
 
 async function attempt(
-  { part, generation, start }: PartSource,
+  { part, generation, start, transform }: PartSource,
   body: Body,
   { client, signal, now, onBytes }: AttemptOptions,
 ): Promise<PartOutcome> {
@@ -70,16 +70,17 @@ async function attempt(
     idempotencyKey: keyFor(part),
     generation,
     firstLine: start.lines,
+    transform,
     body,
     signal,
     ...(onBytes === undefined ? {} : { onBytes }),
   });
-  const { counts } = body;
+  const { counts, redactions } = body;
   const outcome = classifyAnswer(answer, sentLines(counts), now());
   if (outcome.kind !== "delivered") return outcome;
   if (!bodySent) return { kind: "retry", reason: "answered before the whole part had been sent" };
   const { acceptEncoding } = answer;
-  return { ...outcome, counts, lastEntry: body.lastEntry(), acceptEncoding };
+  return { ...outcome, counts, redactions, lastEntry: body.lastEntry(), acceptEncoding };
 }
 
 function bodyOf(
@@ -87,11 +88,11 @@ function bodyOf(
   coding: Coding,
   { deploymentId, projectId, signal }: AttemptOptions,
 ): Body {
-  const { reader, start, part, agentId, sessionId } = source;
+  const { reader, start, part, agentId, sessionId, transform } = source;
   const { capturedAt } = part;
   const notJson = reader.notJson?.bind(reader, start.offset);
   const lines =
     part.omitted !== undefined ? { omittedBytes: part.omitted } : readUnchanged(source, signal);
   const fields = { deploymentId, projectId, agentId, sessionId, capturedAt };
-  return createBody({ lines, fields, firstLine: start.lines, coding, notJson });
+  return createBody({ lines, fields, firstLine: start.lines, coding, transform, notJson });
 }

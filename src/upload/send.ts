@@ -3,6 +3,7 @@ import type { LineCounts } from "../lines/entry.ts";
 import type { Coding, Receipt } from "../protocol/wire.ts";
 import type { Position, Reader } from "../stores/store.ts";
 import type { Failure } from "./classify.ts";
+import type { Transform } from "./transform.ts";
 
 /** One range of one stream, ready to be read as often as it takes. */
 export interface PartSource {
@@ -12,6 +13,7 @@ export interface PartSource {
   readonly generation: number;
   readonly agentId: string;
   readonly sessionId: string;
+  readonly transform: Transform;
 }
 
 /** What became of a part, with what was in it when it was delivered. */
@@ -21,6 +23,8 @@ export interface Delivered {
   readonly kind: "delivered";
   readonly receipt: Receipt;
   readonly counts: LineCounts;
+  /** Credentials that were redacted, by rule. */
+  readonly redactions: ReadonlyMap<string, number>;
   readonly lastEntry: string | undefined;
   /** `Accept-Encoding` of the receipt. */
   readonly acceptEncoding: string | undefined;

@@ -4,7 +4,7 @@ import { newestSent } from "../ledger/generations.ts";
 import type { Ledger } from "../ledger/ledger.ts";
 import type { PlannedPart } from "../ledger/records.ts";
 import type { TargetRecords } from "../ledger/target.ts";
-import { type LineCounts, sentLines } from "../lines/entry.ts";
+import { sentLines } from "../lines/entry.ts";
 import { halvePart, type RefusedPart } from "../planning/halve.ts";
 import type { PlannedSession, PlannedStream } from "../planning/parts.ts";
 import type { Receipt } from "../protocol/wire.ts";
@@ -14,6 +14,7 @@ import { START } from "../stores/store.ts";
 import { MAX_WAIT_IN_RUN_MS } from "./retry.ts";
 import type { Delivered, PartOutcome } from "./send.ts";
 import type { SendPart } from "./sender.ts";
+import type { Transform } from "./transform.ts";
 
 /** What the API refuses as too large below this is not about the size of parts, in bytes of source. */
 const MIN_PART_LIMIT = 256 * 1024;
@@ -27,8 +28,7 @@ export interface SessionTally {
   delivered(
     session: SurveyedSession,
     part: PlannedPart,
-    counts: LineCounts,
-    receipt: Receipt,
+    result: Pick<Delivered, "counts" | "redactions" | "receipt">,
   ): void;
   /** Nothing of the session that was found is left. */
   completed(session: SurveyedSession): void;
@@ -54,6 +54,7 @@ export interface UploadContext {
   readonly tally: SessionTally;
   readonly now: () => number;
   readonly signal: AbortSignal;
+  readonly transformOf: (session: SurveyedSession) => Transform;
   readonly send: SendPart;
 }
 
@@ -101,6 +102,7 @@ async function uploadStream(
 ): Promise<SessionResult> {
   const { agentId, sessionId, key } = session;
   const { source, signature, bytes } = stream;
+  const transform = context.transformOf(session);
   const reader = await store.open(stream, context.signal);
   try {
     let refused: number | undefined;
@@ -113,7 +115,8 @@ async function uploadStream(
         }
         return "done";
       }
-      const outcome = await context.send({ reader, start, part, generation, agentId, sessionId });
+      const range = { reader, start, part, generation, agentId, sessionId, transform };
+      const outcome = await context.send(range);
       if (outcome.kind === "too-large") refused = part.bytes;
       const sent = { session, key, source, record, part, reader, refused };
       const next = await recordOutcome(outcome, sent, context);
@@ -186,7 +189,7 @@ function backOff(
 }
 
 async function confirm(
-  { receipt, counts, lastEntry }: Delivered,
+  { receipt, counts, redactions, lastEntry }: Delivered,
   { session, key, source, part, refused }: SentPart,
   { ledger, target, tally }: UploadContext,
 ): Promise<void> {
@@ -201,7 +204,7 @@ async function confirm(
     const taken = Math.max(MIN_PART_LIMIT, part.bytes);
     target.setPartLimit(Math.min(target.partLimit ?? refused, taken));
   }
-  tally.delivered(session, part, counts, receipt);
+  tally.delivered(session, part, { counts, redactions, receipt });
   await ledger.saveSoon();
 }
 

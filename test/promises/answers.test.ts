@@ -5,6 +5,7 @@ import type { AddressInfo } from "node:net";
 import { setTimeout as sleep } from "node:timers/promises";
 import { gzipSync } from "node:zlib";
 import { expect, onTestFinished, test, vi } from "vitest";
+import { createFilter } from "../../src/config/filter.ts";
 import { noLines } from "../../src/lines/entry.ts";
 import { openJsonl } from "../../src/stores/jsonl/reader.ts";
 import { START } from "../../src/stores/store.ts";
@@ -12,6 +13,7 @@ import type { Body } from "../../src/upload/body.ts";
 import { type Client, createClient } from "../../src/upload/client.ts";
 import { CodingChoice } from "../../src/upload/coding.ts";
 import { createSender } from "../../src/upload/sender.ts";
+import { createTransforms } from "../../src/upload/transform.ts";
 import { type Behaviour, startFaultServer } from "../support/fault-server.ts";
 import { API_KEY, Lab } from "../support/lab.ts";
 import { startProxyServer } from "../support/proxy-server.ts";
@@ -527,6 +529,12 @@ test("P44: a receipt that comes before the whole part has been sent is no receip
     capturedAt: "2026-11-22T12:00:00.000Z",
   };
   const { omitted: _, ...planned } = part;
+  const transform = createTransforms({
+    config: lab.config(),
+    filter: createFilter(lab.config().filter, Date.now()),
+    values: [],
+    secret: Buffer.alloc(32),
+  })(["main"], { sessionId: "abc", names: [], ownNames: [], kinds: [], openKinds: [] });
   const send = createSender({
     client,
     codings: new CodingChoice(undefined),
@@ -545,6 +553,7 @@ test("P44: a receipt that comes before the whole part has been sent is no receip
     generation: 1,
     agentId: "main",
     sessionId: "abc",
+    transform,
   });
   await reader.close();
   expect(result).toMatchObject({
@@ -583,6 +592,7 @@ const bodyOf = (chunks: AsyncIterable<Buffer>): Body => ({
   coding: "gzip",
   chunks,
   counts: noLines(),
+  redactions: new Map(),
   sourceError: undefined,
   lastEntry: () => undefined,
   [Symbol.asyncDispose]: () => Promise.resolve(),
@@ -610,6 +620,7 @@ test("P46: slow progress is not a failure", async () => {
     idempotencyKey: "k",
     generation: 1,
     firstLine: 0,
+    transform: { content: "full", redaction: "none" },
     body,
     signal,
   });
@@ -643,6 +654,7 @@ test("P46: nor is a server that reads slowly, while what the kernel holds is on 
     idempotencyKey: "k",
     generation: 1,
     firstLine: 0,
+    transform: { content: "full", redaction: "none" },
     body,
     signal,
   });
@@ -672,6 +684,7 @@ test("P46: a source that stalls is given up by the idle limit", async () => {
       idempotencyKey: "k",
       generation: 1,
       firstLine: 0,
+      transform: { content: "full", redaction: "none" },
       body,
       signal,
     }),

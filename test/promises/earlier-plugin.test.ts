@@ -195,7 +195,7 @@ test("P19: a session whose rows are not those of the original is sent from its b
   expect(await sentBy(lab)).toEqual({ abc: [0, 1, 2, 3, 4] });
 });
 
-test("P75: of what version 1 sent of a forgotten session nothing is left; taken back, it goes as a whole", async () => {
+test("P79: of what version 1 sent of a forgotten session nothing is left; taken back, it goes as a whole", async () => {
   await using lab = await Lab.start();
   const path = lab.session("main", "abc");
   uploadedByVersion1(lab, [path]);

@@ -31,7 +31,7 @@ async function api(first: Behaviour = confirmed(1), ...others: Behaviour[]) {
 const skipped = async (): Promise<Record<string, number>> =>
   JSON.parse((await lab.status({ json: true })).out).counts.skipped;
 
-test("P75: a forgotten session is not sent when it grows, by no kind of run", async () => {
+test("P79: a forgotten session is not sent when it grows, by no kind of run", async () => {
   const path = lab.session("main", "abc");
   lab.session("main", "def");
   await lab.run();
@@ -45,7 +45,7 @@ test("P75: a forgotten session is not sent when it grows, by no kind of run", as
   expect((await lab.sync({ dryRun: true })).out).toContain("would send 0 sessions");
 });
 
-test("P75: a forgotten session is not sent when it was rewritten, reset or made anew", async () => {
+test("P79: a forgotten session is not sent when it was rewritten, reset or made anew", async () => {
   const path = lab.session("main", "abc");
   await lab.run();
   await lab.forget({ session: ["abc"] });
@@ -62,7 +62,7 @@ test("P75: a forgotten session is not sent when it was rewritten, reset or made 
   expect(await skipped()).toEqual({ forget: 1 });
 });
 
-test("P75: a forgotten session that moves into a database is not sent from there", async () => {
+test("P79: a forgotten session that moves into a database is not sent from there", async () => {
   const path = lab.session("main", "abc");
   await lab.run();
   await lab.forget({ session: ["abc"] });
@@ -75,7 +75,7 @@ test("P75: a forgotten session that moves into a database is not sent from there
   expect(await skipped()).toEqual({ forget: 1 });
 });
 
-test("P75: a session is still forgotten when it was missing for as long as others are remembered", async () => {
+test("P79: a session is still forgotten when it was missing for as long as others are remembered", async () => {
   const path = lab.session("main", "abc");
   lab.session("main", "there");
   await lab.run();
@@ -91,7 +91,7 @@ test("P75: a session is still forgotten when it was missing for as long as other
   expect(await skipped()).toEqual({ forget: 1 });
 });
 
-test("P75: a forgotten session in a folder that agents share is not sent as another agent's when no list has it any more", async () => {
+test("P79: a forgotten session in a folder that agents share is not sent as another agent's when no list has it any more", async () => {
   const dir = join(lab.dir, "shared");
   lab.hostConfig = {
     session: { store: join(dir, "sessions.json") },
@@ -113,7 +113,7 @@ test("P75: a forgotten session in a folder that agents share is not sent as anot
   expect(lab.receivedSessions()).toEqual(["main/abc"]);
 });
 
-test("P75: what was planned and not confirmed of a forgotten session is not sent any more", async () => {
+test("P79: what was planned and not confirmed of a forgotten session is not sent any more", async () => {
   server = await startFaultServer({
     script: ({ index }) => (index === 0 ? { kind: "status", status: 503 } : undefined),
   });
@@ -125,7 +125,7 @@ test("P75: what was planned and not confirmed of a forgotten session is not sent
   expect(server.requests).toHaveLength(1);
 });
 
-test("P75: of a forgotten session the ledger keeps its name, the time and a number", async () => {
+test("P79: of a forgotten session the ledger keeps its name, the time and a number", async () => {
   lab.session("main", "abc");
   await lab.run();
   await lab.forget({ session: ["abc"] });
@@ -151,7 +151,7 @@ test("how large a forgotten session is in a database is not asked for", async ()
   expect(bytesOf({ ...stream, sessionId: "def" })).toBeUndefined();
 });
 
-test("P75: with --undo a session goes again from its beginning, above all that was sent of it", async () => {
+test("P79: with --undo a session goes again from its beginning, above all that was sent of it", async () => {
   const path = lab.session("main", "abc");
   await lab.run();
   const before = (await lab.record("main", "abc"))?.streams["abc.jsonl"]?.generation ?? 0;
@@ -170,7 +170,7 @@ test("P75: with --undo a session goes again from its beginning, above all that w
   expect(after).toBeGreaterThan(before);
 });
 
-test("P76: --remote asks the API to delete the session, up to what was sent of it", async () => {
+test("P80: --remote asks the API to delete the session, up to what was sent of it", async () => {
   const { server, overrides } = await api();
   lab.session("main", "abc");
   await lab.run(overrides);
@@ -194,7 +194,7 @@ test("P76: --remote asks the API to delete the session, up to what was sent of i
   expect(request?.path.split("?")[0]).toBe("/v1/openclaw/ingest/sessions");
 });
 
-test("P76: what is forgotten is on disk before the API is asked", async () => {
+test("P80: what is forgotten is on disk before the API is asked", async () => {
   let isAsked: () => void = () => undefined;
   const asked = new Promise<void>((resolve) => {
     isAsked = resolve;
@@ -222,7 +222,7 @@ test("P76: what is forgotten is on disk before the API is asked", async () => {
   expect((await forgetting).code).toBe(130);
 });
 
-test("P76: a deletion that did not get through is asked for by the next run, and once", async () => {
+test("P80: a deletion that did not get through is asked for by the next run, and once", async () => {
   const { server, overrides } = await api({ kind: "cut", at: "before-body" }, confirmed(1));
   lab.session("main", "abc");
   await lab.run(overrides);
@@ -235,7 +235,7 @@ test("P76: a deletion that did not get through is asked for by the next run, and
   expect(deletionsOf(server)).toHaveLength(2);
 });
 
-test("P76: an interval asks again after an hour, and less often each time", async () => {
+test("P80: an interval asks again after an hour, and less often each time", async () => {
   const { server, overrides } = await api({ kind: "status", status: 503 });
   lab.session("main", "abc");
   await lab.run(overrides);
@@ -277,7 +277,7 @@ test.for([
   [405, "{}"],
   [501, ""],
 ] as const)(
-  "P77: an API that answers %i %s cannot delete, and is reported as such",
+  "P81: an API that answers %i %s cannot delete, and is reported as such",
   async ([status, body]) => {
     const { overrides } = await api({ kind: "status", status, body });
     lab.session("main", "abc");
@@ -299,7 +299,7 @@ test.for([
   ["a list", { kind: "status", status: 200, body: "[]" }],
   ["a count that is none", { kind: "status", status: 200, body: '{"deleted":"all"}' }],
   ["half an answer", { kind: "cut", at: "in-answer" }],
-] as const)("P77: %s confirms no deletion", async ([, behaviour]) => {
+] as const)("P81: %s confirms no deletion", async ([, behaviour]) => {
   const { overrides } = await api(behaviour);
   lab.session("main", "abc");
   await lab.run(overrides);
@@ -309,7 +309,7 @@ test.for([
 });
 
 test.for([404, 410])(
-  "P77: %i that counts none is the confirmation that nothing is there",
+  "P81: %i that counts none is the confirmation that nothing is there",
   async (status) => {
     const { overrides } = await api({ kind: "status", status, body: '{"deleted":0}' });
     lab.session("main", "abc");
@@ -320,7 +320,7 @@ test.for([404, 410])(
   },
 );
 
-test("P77: what the API has not confirmed is shown by status, with its answer, until it is", async () => {
+test("P81: what the API has not confirmed is shown by status, with its answer, until it is", async () => {
   const { overrides } = await api({ kind: "status", status: 405 }, confirmed(1));
   lab.session("main", "abc");
   await lab.run(overrides);

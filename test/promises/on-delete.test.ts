@@ -35,7 +35,7 @@ function deleteFile(path: string, at?: number): void {
 const deleted = (): string[] =>
   deletionsOf(server).map(({ agentId, sessionId }) => `${agentId}/${sessionId}`);
 
-test("P78: a session that was sent and is deleted in OpenClaw is deleted by the API, once", async () => {
+test("P82: a session that was sent and is deleted in OpenClaw is deleted by the API, once", async () => {
   const path = lab.session("main", "abc");
   lab.session("main", "def");
   await run();
@@ -65,7 +65,7 @@ test("P57: --dry-run lists what the API would be asked to delete, and asks for n
   expect(deletions).toMatchObject([{ agentId: "main", sessionId: "abc" }]);
 });
 
-test("P78: without onDelete, what the API has of a deleted session stays", async () => {
+test("P82: without onDelete, what the API has of a deleted session stays", async () => {
   const path = lab.session("main", "abc");
   await run("keep");
   deleteFile(path);
@@ -74,7 +74,7 @@ test("P78: without onDelete, what the API has of a deleted session stays", async
   expect(deleted()).toEqual([]);
 });
 
-test("P78: a session that is only gone is not deleted by the API", async () => {
+test("P82: a session that is only gone is not deleted by the API", async () => {
   const paths = ["abc", "def"].map((id) => lab.session("main", id));
   await run();
   rmSync(paths[0] ?? "");
@@ -87,7 +87,7 @@ test("P78: a session that is only gone is not deleted by the API", async () => {
   expect(deleted()).toEqual([]);
 });
 
-test("P78: a session that was deleted and made anew is not deleted by that, also when it is gone later", async () => {
+test("P82: a session that was deleted and made anew is not deleted by that, also when it is gone later", async () => {
   const path = lab.session("main", "abc");
   deleteFile(path, Date.now() - 60_000);
   lab.session("main", "abc");
@@ -97,7 +97,7 @@ test("P78: a session that was deleted and made anew is not deleted by that, also
   expect(deleted()).toEqual([]);
 });
 
-test("P78: a session that is there is not deleted, whatever lies beside it", async () => {
+test("P82: a session that is there is not deleted, whatever lies beside it", async () => {
   const path = lab.session("main", "abc");
   await run();
   write(`${path}.deleted.${stamp()}`, readFileSync(path));
@@ -105,14 +105,14 @@ test("P78: a session that is there is not deleted, whatever lies beside it", asy
   expect(deleted()).toEqual([]);
 });
 
-test("P78: what was never sent is not asked for", async () => {
+test("P82: what was never sent is not asked for", async () => {
   const path = lab.session("main", "abc");
   deleteFile(path);
   await run();
   expect(server.requests).toEqual([]);
 });
 
-test("P78: archives of resets that a deleted session leaves are not sent again", async () => {
+test("P82: archives of resets that a deleted session leaves are not sent again", async () => {
   const path = lab.session("main", "abc");
   renameSync(path, `${path}.reset.2026-11-22T10-03-36.159Z`);
   lab.session("main", "abc", [header("abc"), ...[1, 2, 3].map((n) => message(n, "x".repeat(300)))]);
@@ -130,7 +130,7 @@ test("P78: archives of resets that a deleted session leaves are not sent again",
   expect(counts).toMatchObject({ found: 1, skipped: { forget: 1 } });
 });
 
-test("P78: a session that is deleted in a database is deleted by the API", async () => {
+test("P82: a session that is deleted in a database is deleted by the API", async () => {
   const host = new AgentDb(lab.stateDir);
   for (const id of ["abc", "def", "ghi"]) host.addSession(id, conversation(id, 6));
   await run();
@@ -149,7 +149,7 @@ test("the archive in a file that a host with a database leaves is a proof, too",
   host.deleteSession("abc");
   const agents = await findAgents({
     ...lab.options(),
-    filter: createFilter(lab.config().filter),
+    filter: createFilter(lab.config().filter, 0),
     knownBytes: () => undefined,
   });
   await using _agents = agents;
@@ -165,7 +165,7 @@ test("the archive in a file that a host with a database leaves is a proof, too",
   ]);
 });
 
-test("P78: an agent that cannot be looked at as a whole loses nothing", async () => {
+test("P82: an agent that cannot be looked at as a whole loses nothing", async () => {
   const path = lab.session("main", "abc");
   const host = new AgentDb(lab.stateDir);
   host.addSession("def", conversation("def", 6));
@@ -180,7 +180,7 @@ test("P78: an agent that cannot be looked at as a whole loses nothing", async ()
   expect(deleted()).toEqual(["main/abc"]);
 });
 
-test("P76: the deletion of a deleted session is asked for until the API confirms it", async () => {
+test("P80: the deletion of a deleted session is asked for until the API confirms it", async () => {
   await server.close();
   server = await startDeletingServer({ kind: "status", status: 405 }, confirmed(1));
   const path = lab.session("main", "abc");

@@ -58,7 +58,7 @@ test("P55: unconfigured, not one network call, status and sync included", async 
           now: Date.now,
           random: Math.random,
         },
-        apiKey: () => Promise.reject(new Error("must not be asked")),
+        secrets: () => Promise.reject(new Error("must not be asked")),
         run: () => Promise.reject(new Error("must not run")),
         terminal,
       }),

@@ -118,7 +118,7 @@ test.for<[source: string, payload: string]>([
   writer.add(payload);
   expect(Math.ceil(lines)).toBeLessThanOrEqual(PART_LIMITS.lines);
   expect(lines * (payload.length + 1)).toBeLessThanOrEqual(PART_LIMITS.payloadBytes);
-  const bodyBytes = lines * (writer.flush()?.length ?? Infinity);
+  const bodyBytes = lines * (writer.flush()?.bytes.length ?? Infinity);
   expect(bodyBytes).toBeLessThanOrEqual(maxBodyBytes(lines, PART_LIMITS));
 });
 

@@ -80,6 +80,15 @@ const TEMPLATES: Readonly<Record<string, readonly string[]>> = {
   "openrouter-key": ["sk-or-v1-{hex:64}"],
   "langfuse-key": ["sk-lf-{uuid}"],
   "llm-key": ["sk-{b62:20}T3BlbkFJ{b62:20}", "sk-{hex:32}", "sk-{b62:48}"],
+  "openai-session": ["sess-{b62:40}"],
+  "basic-auth": [
+    '{"auths": {"https://example.com": {"auth": "<{basic:20}>"}}}',
+    "_auth=<{basic:14}>",
+  ],
+  "curl-user": [
+    "curl -u admin:<{b62:12}> https://example.com/x",
+    "curl -s --user 'bob:<{b62:9}!a>' example.com",
+  ],
   "cerebras-key": ["csk-{b36:48}"],
   "xai-key": ["xai-{b62:80}"],
   "groq-key": ["gsk_{b62:52}"],
@@ -247,6 +256,8 @@ const TEMPLATES: Readonly<Record<string, readonly string[]>> = {
     "login --password <{b62:12}1q>",
     '{"user": "bob", "password": "<{b62:10}5g>"}',
     "passwd=<{b36:10}3k>",
+    "my password is <{b62:9}7Ab!>",
+    "define('DB_PASSWORD', '<{b62:10}3x>');",
     "Server=db;User Id=sa;Pwd=<{b62:12}2r>;",
   ],
   "named-secret": [
@@ -263,6 +274,11 @@ const TEMPLATES: Readonly<Record<string, readonly string[]>> = {
     "TWILIO_AUTH_TOKEN=<{hex:32}>",
     "HEROKU_API_KEY=<{uuid}>",
     '{"name": "MISTRAL_API_KEY", "value": "<{b62:32}>"}',
+    "VAULT_TOKEN=s.<{b62:24}>",
+    'localStorage.setItem("token", "<{b62:40}>")',
+    'add key="ApiKey" value="<{b62:32}>"',
+    "AWS_SESSION_TOKEN=<{b64:900}=>",
+    "//registry.example.com/:_authToken=<{uuid}>",
     "privateKey: <{b64:44}>",
   ],
 };

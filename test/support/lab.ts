@@ -29,6 +29,10 @@ export interface Spoken {
   readonly err: string;
 }
 
+/** Those of a config that holds them itself. */
+export const plainSecrets: SyncOptions["secrets"] = ({ apiKey }) =>
+  Promise.resolve({ apiKey: apiKey as string, redactValues: [] });
+
 /** A state directory and a receiver of their own, and a way to run the plugin between them. */
 export class Lab implements AsyncDisposable {
   readonly dir = mkdtempSync(join(tmpdir(), "influxion-lab-"));
@@ -108,20 +112,20 @@ export class Lab implements AsyncDisposable {
 
   async sync(
     options: SyncFlags &
-      Partial<Pick<SyncOptions, "apiKey" | "proxy" | "run">> & {
+      Partial<Pick<SyncOptions, "secrets" | "proxy" | "run">> & {
         signal?: AbortSignal;
         overrides?: Record<string, unknown>;
       } = {},
   ): Promise<Spoken> {
     const { overrides, signal = new AbortController().signal, ...rest } = options;
-    const { apiKey = (key) => Promise.resolve(key as string), proxy, ...others } = rest;
+    const { secrets = plainSecrets, proxy, ...others } = rest;
     const { run: runner = run, ...flags } = others;
     return spoken((terminal) =>
       sync({
         setup: this.#setup(overrides),
         flags,
         context: { signal, now: this.now, random: Math.random },
-        apiKey,
+        secrets,
         proxy,
         run: runner,
         terminal,

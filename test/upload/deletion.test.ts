@@ -83,7 +83,7 @@ test.for([
   [{ kind: "endless" }, "retry"],
   [{ kind: "cut", at: "before-body" }, "retry"],
 ] as const satisfies readonly (readonly [Behaviour, DeletionOutcome["kind"]])[])(
-  "P77: %j leads to %s, and confirms nothing",
+  "P81: %j leads to %s, and confirms nothing",
   async ([answer, kind]) => {
     expect((await ask({ answers: [answer] })).outcome.kind).toBe(kind);
   },

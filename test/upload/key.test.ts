@@ -38,7 +38,8 @@ test.for([
     await using lab = await Lab.start();
     lab.session("main", "abc");
     const overrides = { apiKey: reference };
-    const spoken = await lab.sync({ overrides, apiKey: resolve, run: runInWorker });
+    const secrets = async () => ({ apiKey: await resolve(), redactValues: [] });
+    const spoken = await lab.sync({ overrides, secrets, run: runInWorker });
     expect(spoken.code).toBe(1);
     expect(spoken.err).toContain("Nothing was uploaded: apiKey is a secret reference (env:INFLUX");
     const served = await lab.serve(overrides);

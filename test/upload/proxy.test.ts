@@ -447,6 +447,7 @@ test("P46, P63: a tunnel lives on when more time than the idle limit has passed"
       }
     })(),
     counts: noLines(),
+    redactions: new Map(),
     sourceError: undefined,
     lastEntry: () => undefined,
     [Symbol.asyncDispose]: () => Promise.resolve(),
@@ -456,6 +457,7 @@ test("P46, P63: a tunnel lives on when more time than the idle limit has passed"
     idempotencyKey: "k",
     generation: 1,
     firstLine: 0,
+    transform: { content: "full", redaction: "none" },
     body,
     signal,
   });

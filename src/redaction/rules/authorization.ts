@@ -1,6 +1,7 @@
 import { byteClass, hasToken } from "../bytes.ts";
 import { isPlaceholder, isRandom } from "../randomness.ts";
 import { type Needle, NOTHING, type Rule } from "../rule.ts";
+import { isUserAndPassword } from "./basic-auth.ts";
 
 const HEADER =
   /(?:authorization["'`\]]{0,2}[ \t]{0,4}[:=,]>?[ \t]{0,4}["'`]?(?:([A-Za-z][A-Za-z0-9-]{1,20}) {1,4}(?:(?:token|key|apikey)=["']?)?)?|(bearer|basic|token|bot|ssws)[ +]{1,4})([A-Za-z0-9._~+/=:|-]{8,8000})/iy;
@@ -55,12 +56,5 @@ function isCredential(scheme: string, value: string): boolean {
   if (scheme === "basic" && isUserAndPassword(value)) return true;
   return (
     value.length >= SHORTEST && !/^(?:auth|realm|client|https?:)/i.test(value) && isRandom(value)
-  );
-}
-
-/** Base64 of `user:password`. */
-function isUserAndPassword(value: string): boolean {
-  return /^[\x20-\x7e]*[^\s:]:[\x21-\x7e]{3,}$/.test(
-    Buffer.from(value, "base64").toString("latin1"),
   );
 }

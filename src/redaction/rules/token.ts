@@ -54,6 +54,7 @@ export function tokenRule(form: TokenForm): Rule {
     id: form.id,
     source: form.source,
     reach,
+    form: form.pattern,
     needles: form.needles.map((text) => ({ text, verify: verifier(form) })),
     find(subject, at) {
       const start = at - countBefore(subject.bytes, at, lead, form.lead?.[1] ?? 0);

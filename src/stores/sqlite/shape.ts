@@ -15,6 +15,10 @@ export interface Shape {
   readonly nodeNames: readonly string[] | null;
   /** Windows have titles. */
   readonly windowTitles: boolean;
+  /** Windows say what kind of session they are of. */
+  readonly windowKinds: boolean;
+  /** Windows and events say when they were made. */
+  readonly startTimes: boolean;
 }
 
 const EVENTS = "transcript_events";
@@ -79,6 +83,7 @@ export function probeShape(connection: Connection): Shape {
     );
   }
   const nodes = tables.get(NODES);
+  const windows = tables.get("session_windows");
   return {
     zstd,
     watermarks: tables.has("transcript_rewrite_watermarks"),
@@ -88,7 +93,10 @@ export function probeShape(connection: Connection): Shape {
       nodes?.has("session_key") && nodes.has("entry_json")
         ? NODE_NAMES.filter((column) => nodes.has(column))
         : null,
-    windowTitles: tables.get("session_windows")?.has("display_name") === true,
+    windowTitles: windows?.has("display_name") === true,
+    windowKinds: windows?.has("chat_type") === true && windows.has("spawned_by"),
+    startTimes:
+      windows?.has("created_at") === true && tables.get(EVENTS)?.has("created_at") === true,
   };
 }
 
