@@ -1,5 +1,6 @@
 import type { OpenClawPluginApi } from "openclaw/plugin-sdk/plugin-entry";
 import type { HostConfig } from "../openclaw/host.ts";
+import type { ForgetFlags } from "./forget.ts";
 import type { Setup } from "./setup.ts";
 import type { StatusFlags } from "./status.ts";
 import type { SyncFlags } from "./sync.ts";
@@ -31,6 +32,16 @@ Exit codes:
   130  interrupted
 `;
 
+const FORGET_HELP = `
+What is forgotten is what there is now. To keep new sessions here as well, use
+filter.agents.deny and filter.sessions.deny.
+
+Examples:
+  openclaw influxion forget --session agent:main:tmp-x
+  openclaw influxion forget --agent scratch --remote
+  openclaw influxion forget --undo --session main/7f3c
+${EXIT_CODES}`;
+
 const RECEIVE_HELP = `
 Other users of this machine can see --key in the list of processes (ps). Set the
 environment variable INFLUXION_RECEIVER_KEY instead; --key wins over it.
@@ -51,12 +62,15 @@ Examples:
   openclaw influxion status            what is uploaded, waiting, skipped and failing
   openclaw influxion sync --dry-run    what would be sent, without sending it
   openclaw influxion sync --all        send everything now
+  openclaw influxion forget --session <name> --remote
+                                       never send it again, and delete what was sent
   openclaw influxion receive           try it without an API key, on this machine
 `,
     );
 
   addStatus(influxion, context);
   addSync(influxion, context);
+  addForget(influxion, context);
   addReceive(influxion);
 }
 
@@ -121,6 +135,39 @@ ${EXIT_CODES}`,
           secrets: (config) => resolveSecrets(config, context.hostConfig),
           proxy: hostProxyOf(context.hostConfig),
           run: (options) => runner.run(options),
+          terminal: TERMINAL,
+        });
+      });
+    });
+}
+
+function addForget(influxion: Command, context: CommandContext): void {
+  influxion
+    .command("forget")
+    .description("Never send sessions again and, with --remote, have the API delete them")
+    .option("--session <name...>", "these sessions, each by id, key, label or <agent>/<id>")
+    .option("--agent <name>", "all sessions of this agent that there are now")
+    .option("--all", "all sessions that there are now")
+    .option("--remote", "also ask the API to delete what it has of them")
+    .option("--undo", "send them again, from their beginning")
+    .option("--yes", "do not ask first")
+    .option("--json", "print one JSON document")
+    .addHelpText("after", FORGET_HELP)
+    .action(async (flags: ForgetFlags) => {
+      const [{ forget }, { asker }, { resolveApiKey, hostProxyOf }, setup] = await Promise.all([
+        import("./forget.ts"),
+        import("./confirm.ts"),
+        import("../openclaw/host.ts"),
+        setupOf(context),
+      ]);
+      await interruptible(async (signal) => {
+        process.exitCode = await forget({
+          setup,
+          flags,
+          context: { signal, now: Date.now, random: Math.random },
+          apiKey: (key) => resolveApiKey(key, context.hostConfig),
+          proxy: hostProxyOf(context.hostConfig),
+          ask: asker({ input: process.stdin, output: process.stderr }),
           terminal: TERMINAL,
         });
       });

@@ -1,5 +1,6 @@
 import type { Survey } from "../discovery/survey.ts";
 import type { PlannedPart } from "../ledger/records.ts";
+import type { Deletion } from "../ledger/schema.ts";
 import type { PlannedSession, PlannedStream } from "../planning/parts.ts";
 import type { SessionNote } from "../run/report.ts";
 import { dryRun } from "../run/run.ts";
@@ -15,7 +16,7 @@ export async function showPlan(
   json: boolean,
   options: Parameters<typeof dryRun>[0],
 ): Promise<number> {
-  const { plan: planned, survey, found, problems, unmatched } = await dryRun(options);
+  const { plan: planned, survey, found, deletions, problems, unmatched } = await dryRun(options);
   // White space alone is passed over, not sent.
   const plan = planned.filter(({ streams }) => streams.some(({ parts }) => parts.length > 0));
   const totalBytes = plan.reduce((sum, session) => sum + session.bytes, 0);
@@ -26,8 +27,8 @@ export async function showPlan(
   const exitCode = failures.length > 0 ? EXIT.partial : EXIT.done;
   if (json) {
     const sessions = plan.map(toJson);
-    const trouble = { failures, problems, unmatched };
-    writeJson(terminal, { dryRun: true, exitCode, sessions, totalBytes, waiting, ...trouble });
+    const more = { waiting, deletions, failures, problems, unmatched };
+    writeJson(terminal, { dryRun: true, exitCode, sessions, totalBytes, ...more });
     return exitCode;
   }
   const lines = plan.map(describePlanned);
@@ -35,6 +36,7 @@ export async function showPlan(
   lines.push(
     `${options.all === true ? "All runs together" : "This run"} would send ${count(plan.length, "session")}, ${bytes(totalBytes)} before compression. Nothing was sent.`,
   );
+  lines.push(...deletions.map(describeDeletion));
   const later = waiting - plan.length;
   if (later > 0) lines.push(`${count(later, "more session")} would wait for the next runs.`);
   lines.push(...failureLines({ failures, failed: failures.length }, terminal));
@@ -78,6 +80,16 @@ function describePlanned({ session, streams, bytes: size }: PlannedSession): str
   const name = plain(`${session.agentId}/${session.sessionId}`);
   const start = from === 0 ? "from its beginning" : `from line ${from}`;
   return `  ${name}  ${bytes(size)} ${start}, ${count(parts, "part")}`;
+}
+
+function describeDeletion({ agentId, sessionId }: Deletion): string {
+  const what =
+    agentId === undefined
+      ? "all of this deployment"
+      : sessionId === undefined
+        ? `all of agent ${agentId}`
+        : `${agentId}/${sessionId}`;
+  return plain(`The API would be asked to delete what it has of ${what}.`);
 }
 
 function toJson({ session, streams, bytes: size }: PlannedSession): unknown {

@@ -1,5 +1,6 @@
 import type { Config } from "../config/config.ts";
 import { describeOwner } from "../ledger/lock.ts";
+import { describePending } from "../run/deletions.ts";
 import { describeTransform } from "../run/first-contact.ts";
 import { troubleKey } from "../run/report.ts";
 import type { Clock } from "../shared/clock.ts";
@@ -203,6 +204,11 @@ function notes(state: UploadState, now: number): string {
   for (const { at, ...problem } of state.lastRun?.met ?? []) {
     if (found.has(troubleKey(problem))) continue;
     lines.push(`${when(Date.parse(at), now)}: ${describeProblem(problem)}`);
+  }
+  const pending = state.deletions.length;
+  if (pending > 0) {
+    const failed = state.deletions.findLast((one) => one.failed !== undefined)?.failed;
+    lines.push(plain(describePending(pending, failed?.reason)));
   }
   lines.push(...state.unmatched.map(describeUnmatched));
   if (state.rejectedLines > 0) lines.push(notTaken(state.rejectedLines));

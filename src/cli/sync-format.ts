@@ -1,5 +1,5 @@
 import type { UnmatchedPattern } from "../config/filter.ts";
-import { describeOwner } from "../ledger/lock.ts";
+import { describeOwner, type LockOwner } from "../ledger/lock.ts";
 import { describeFirstContact } from "../run/first-contact.ts";
 import type { RunEvents } from "../run/options.ts";
 import { formatNote, type RunReport } from "../run/report.ts";
@@ -36,7 +36,7 @@ export class Progress {
       err.write(`${text}\n`);
     };
     this.events = {
-      onWait: (owner) => say(`Waiting: ${plain(describeOwner(owner))}.`),
+      onWait: (owner) => say(describeWait(owner)),
       onFirstContact: (contact) => say(`Note: ${plain(describeFirstContact(contact))}.`),
       onPlan: (plan) => {
         planned += plan.length;
@@ -59,6 +59,10 @@ export class Progress {
   end(): void {
     this.#line.clear();
   }
+}
+
+export function describeWait(owner: LockOwner): string {
+  return `Waiting: ${plain(describeOwner(owner))}.`;
 }
 
 export interface SummaryOptions {
@@ -126,6 +130,10 @@ export function summary(
   if (invalidUtf8 > 0)
     lines.push(`${count(invalidUtf8, "line")} had bytes that are not UTF-8; they were replaced.`);
   if (rejected > 0) lines.push(paint("yellow", `${notTaken(rejected)}.`));
+  const { deletions } = report;
+  if (deletions !== undefined && deletions.done > 0) {
+    lines.push(`The API deleted what it had of ${count(deletions.deleted, "session")}.`);
+  }
   const troubles = (one: RunReport): string[] => [
     ...failureLines(one, terminal),
     ...noteLines(one),

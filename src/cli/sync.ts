@@ -12,13 +12,11 @@ import { SETTLE_MS } from "../stores/idle.ts";
 import type { HostProxy } from "../upload/proxy.ts";
 import { showPlan } from "./dry-run.ts";
 import { describeFailure, EXIT, exitCodeOf } from "./exit.ts";
+import { LOCK_WAIT_MS } from "./lock-wait.ts";
 import type { Setup } from "./setup.ts";
 import { Progress, summary } from "./sync-format.ts";
 import { painter, type Terminal, writeJson } from "./terminal.ts";
 import { formatUnconfigured } from "./unconfigured.ts";
-
-/** How long to wait for another uploader, in ms. */
-const LOCK_WAIT_MS = 60_000;
 
 /** How often `--all` waits for sessions that the host is rewriting, before it leaves them to a later run. */
 const SETTLE_ROUNDS = 3;

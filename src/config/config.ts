@@ -92,6 +92,7 @@ export const ConfigSchema = v.strictObject({
     "https://api.influxion.io",
   ),
   allowInsecureHttp: v.optional(v.boolean("true or false"), false),
+  onDelete: v.optional(v.picklist(["keep", "forget"], '"keep" or "forget"'), "keep"),
   content: contentOption,
   redact: redactOption,
   upload: v.optional(
@@ -183,6 +184,8 @@ export interface Config {
   /** Without trailing slash. */
   readonly apiUrl: string;
   readonly allowInsecureHttp: boolean;
+  /** What becomes of what the API has of a session that is deleted in OpenClaw. */
+  readonly onDelete: "keep" | "forget";
   /** How much of a session is sent, unless its agent is sent with less. */
   readonly content: ContentOptions;
   /** What never leaves, at every level. */

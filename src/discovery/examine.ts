@@ -1,7 +1,8 @@
 import type { Filter, FilterName, NameVerdict, SessionNames } from "../config/filter.ts";
+import { MAX_SESSION_BACKOFF_MS } from "../ledger/backoff.ts";
 import { sessionKey } from "../ledger/ledger.ts";
 import type { SessionRecord } from "../ledger/records.ts";
-import { MAX_SESSION_BACKOFF_MS } from "../ledger/target.ts";
+import type { TargetRecords } from "../ledger/target.ts";
 import { isAhead } from "../shared/clock.ts";
 import {
   describeReadFailure,
@@ -35,7 +36,7 @@ export type SessionState =
   | { readonly kind: "uploaded"; readonly growing: boolean }
   /** `settling`: the host is rewriting it, or it is not read to its end; it is looked at again later. */
   | { readonly kind: "pending"; readonly bytes: number; readonly settling: boolean }
-  | { readonly kind: "skipped"; readonly filter: FilterName }
+  | { readonly kind: "skipped"; readonly filter: FilterName | "forget" }
   | { readonly kind: "failing"; readonly reason: string; readonly retryAt?: number };
 
 export interface SurveyedSession {
@@ -74,6 +75,7 @@ export async function examine(
   const changedAt = Math.max(...streams.map(({ stream }) => stream.changedAt));
   const candidate = { key, agentId, sessionId, changedAt, agent, streams };
   options.target.found(key);
+  if (isForgotten(options.target, candidate)) return { ...candidate, ...FORGOTTEN };
   const names = namesOf(sessionId, streams);
   const byName = stateByName(options.filter.byName(agent.names, names));
   const outcome =
@@ -109,7 +111,7 @@ async function stateByReading(
     options.signal?.throwIfAborted();
     const state = stateByFailure(options, candidate, known, error);
     if (state !== null) return { state };
-    options.target.forget(candidate.key);
+    options.target.drop(candidate.key);
     const { code, message } = describeReadFailure(error);
     problems.push({ code, agentId: candidate.agentId, message });
     return null;
@@ -226,6 +228,15 @@ function stateBeforeReading(
   return bySize === null ? null : { kind: "skipped", filter: bySize };
 }
 
+/** One that may be another agent's is forgotten with it: in a folder that agents share, lists change. */
+function isForgotten(
+  target: TargetRecords,
+  { key, sessionId, streams }: Pick<Candidate, "key" | "sessionId" | "streams">,
+): boolean {
+  const isDoubtful = streams.some(({ stream }) => stream.agentUnknown !== undefined);
+  return target.isForgotten(key) || (isDoubtful && target.isForgottenId(sessionId));
+}
+
 export function hasDelivered(record: SessionRecord | undefined): boolean {
   return Object.values(record?.streams ?? {}).some(({ position }) => position.lines > 0);
 }
@@ -258,6 +269,17 @@ export function stateByName(verdict: NameVerdict): SessionState | null {
     case "undecidable":
       return { kind: "failing", reason: verdict.reason };
   }
+}
+
+const FORGOTTEN: Pick<SurveyedSession, "state" | "pending" | "streams"> = {
+  state: { kind: "skipped", filter: "forget" },
+  pending: [],
+  streams: [],
+};
+
+/** The session as what it is once it is forgotten. */
+export function forgotten(session: SurveyedSession): SurveyedSession {
+  return { ...session, ...FORGOTTEN };
 }
 
 /** All that a session is called, and is, by any of its streams. */

@@ -12,6 +12,8 @@ export interface Survey {
   readonly problems: Problem[];
   /** Agents that were listed completely; only their vanished sessions are known. */
   readonly listed: ReadonlySet<string>;
+  /** Keys of sessions of which there is more than what resets have set aside. */
+  readonly live: ReadonlySet<string>;
   /** Stores with sessions in them, by agent. */
   readonly filled: ReadonlyMap<string, readonly Store[]>;
   /** Agents, or something of theirs, that could not be looked at; without an id, there may be more agents. */
@@ -37,6 +39,7 @@ export async function survey(options: SurveyOptions): Promise<Survey> {
   const sessions: SurveyedSession[] = [];
   const problems: Problem[] = [];
   const listed = new Set<string>();
+  const live = new Set<string>();
   const filled = new Map<string, readonly Store[]>();
   const failedAgents: Problem[] = [...options.failures];
   for (const agent of options.agents) {
@@ -48,12 +51,15 @@ export async function survey(options: SurveyOptions): Promise<Survey> {
     if (agent.excludedBy === null && listing.failures.length === 0) listed.add(agent.agentId);
     for (const [sessionId, streams] of listing.sessions) {
       signal?.throwIfAborted();
+      if (streams.some(isLive)) live.add(sessionKey(agent.agentId, sessionId));
       const session = await examine(options, agent, sessionId, streams, problems);
       if (session !== null) sessions.push(session);
     }
   }
-  return { sessions, problems, listed, filled, failedAgents };
+  return { sessions, problems, listed, live, filled, failedAgents };
 }
+
+const isLive = ({ stream: { renamedFrom } }: FoundStream): boolean => renamedFrom === undefined;
 
 /** What the filter says of each session there is, by what it is called now; no transcript is read. */
 export async function askByName({
@@ -72,7 +78,7 @@ export async function askByName({
   return verdicts;
 }
 
-interface AgentListing {
+export interface AgentListing {
   readonly sessions: ReadonlyMap<string, FoundStream[]>;
   readonly filled: readonly Store[];
   readonly problems: readonly Problem[];
@@ -84,7 +90,8 @@ const UNREAD: RelatedNames = {
   unknown: "the database of its agent, which may name it, cannot be read",
 };
 
-async function listAgent(
+/** The sessions of one agent, with all that they are called. */
+export async function listAgent(
   { agentId, stores, failures: known, hasUnreadDatabase }: Agent,
   signal: AbortSignal | undefined,
 ): Promise<AgentListing> {

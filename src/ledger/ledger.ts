@@ -213,7 +213,10 @@ export function sessionKey(agentId: string, sessionId: string): string {
 /** Sizes that a store need not add up again. */
 export function knownBytes(target: Pick<TargetRecords, "session">): KnownBytes {
   return ({ agentId, sessionId, source, signature }) => {
-    const idle = target.session(sessionKey(agentId, sessionId))?.streams[source]?.idle;
+    const record = target.session(sessionKey(agentId, sessionId));
+    // Nobody asks how large it is.
+    if (record?.forgottenAt !== undefined) return 0;
+    const idle = record?.streams[source]?.idle;
     return idle?.signature === signature ? idle.bytes : undefined;
   };
 }

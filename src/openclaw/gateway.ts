@@ -3,7 +3,7 @@ import { formatConfigProblem, MINIMAL_CONFIG, readConfig } from "../config/confi
 import { describeFirstContact } from "../run/first-contact.ts";
 import type { IdleCache } from "../run/idle-cache.ts";
 import { noteRun } from "../run/last-run.ts";
-import { formatNote, isOfRun, type RunReport, troubleKey } from "../run/report.ts";
+import { formatNote, isLogged, type RunReport, troubleKey } from "../run/report.ts";
 import { LockedError, type Problem } from "../shared/problem.ts";
 import { plain } from "../shared/text.ts";
 import { readLayout } from "../stores/layout.ts";
@@ -133,7 +133,7 @@ function tell(
   for (const note of report.failures.slice(0, MAX_LOGGED)) {
     logger.warn(`influxion: failing: ${formatNote(note)}`);
   }
-  const met = reported.fresh(report.problems.filter(isOfRun));
+  const met = reported.fresh(report.problems.filter(isLogged));
   for (const { agentId = "", sessionId = "", message } of met.slice(0, MAX_LOGGED)) {
     logger.warn(`influxion: ${formatNote({ agentId, sessionId, reason: message })}`);
   }

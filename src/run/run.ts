@@ -16,6 +16,7 @@ import {
 } from "../discovery/survey.ts";
 import { knownBytes, Ledger } from "../ledger/ledger.ts";
 import type { Lock } from "../ledger/lock.ts";
+import type { Deletion } from "../ledger/schema.ts";
 import type { TargetRecords } from "../ledger/target.ts";
 import { type PlannedSession, planParts } from "../planning/parts.ts";
 import { recordUndelivered } from "../planning/queue.ts";
@@ -24,6 +25,7 @@ import type { Problem } from "../shared/problem.ts";
 import { type Agents, findAgents } from "../stores/agents.ts";
 import { isIdle } from "../stores/idle.ts";
 import { MAX_RETRY_AFTER_MS } from "../upload/retry-after.ts";
+import { describePending, sendDeletions, withoutDeleted } from "./deletions.ts";
 import type { RunOptions } from "./options.ts";
 import type { RunReport } from "./report.ts";
 import { limitsOf, planOptions, upload } from "./rounds.ts";
@@ -64,7 +66,7 @@ async function findAndUpload(options: UploaderOptions): Promise<RunReport> {
   await using agents = await findAgents({ ...options, filter, knownBytes: knownBytes(target) });
   events?.onDatabases?.(agents.databases);
   const surveyOptions = { ...surveyOf(options, filter, agents), ledger, target };
-  const found = await survey(surveyOptions);
+  const found = await withoutDeleted(config, agents.agents, await survey(surveyOptions), target);
   tally.problems.push(...found.problems);
   prune(target, found, agents.agents);
   // Whoever asked for another try has it, whatever there is to send.
@@ -72,10 +74,24 @@ async function findAndUpload(options: UploaderOptions): Promise<RunReport> {
   const sessions = await upload(options, surveyOptions, found, () => askAgain(options, filter));
   signal.throwIfAborted();
   await record(options);
+  // Where nothing arrives, nothing is deleted either.
+  if (tally.stop === null) await deletePending(options);
   tally.countStates({ ...found, sessions });
   const settled =
     tally.parts === 0 && ledger.problems.length === 0 && isSettled(found, target, tally.startedAt);
   return { ...tally.finish(null, now(), settled), ...foundIn(agents, found) };
+}
+
+/** Asks the API for what it was to delete and has not confirmed. */
+async function deletePending(options: UploaderOptions): Promise<void> {
+  const report = await sendDeletions({ ...options, onRetry: undefined });
+  options.tally.deletions = report;
+  if (report.pending === 0) return;
+  const reason = report.reason ?? options.target.deletions.pending[0]?.failed?.reason;
+  options.tally.problems.push({
+    code: "DELETION_PENDING",
+    message: describePending(report.pending, reason),
+  });
 }
 
 /** Leaves to the next run what this one found out about sessions and key. */
@@ -117,6 +133,8 @@ export async function dryRun(
   survey: Survey;
   /** See {@link RunReport}. */
   found?: number;
+  /** What the API would be asked to delete. */
+  deletions: readonly Deletion[];
   problems: Problem[];
   unmatched: UnmatchedPattern[];
 }> {
@@ -125,7 +143,8 @@ export async function dryRun(
   const target = ledger.target(config);
   const filter = createFilter(config.filter, ledger.firstRunAt ?? now());
   await using agents = await findAgents({ ...options, filter, knownBytes: knownBytes(target) });
-  const found = await survey({ ...surveyOf(options, filter, agents), ledger, target });
+  const surveyed = await survey({ ...surveyOf(options, filter, agents), ledger, target });
+  const found = await withoutDeleted(config, agents.agents, surveyed, target);
   const limits = limitsOf(config, target);
   const transformOf = await transformsOf(options, filter, ledger);
   const plan = await planParts({
@@ -138,7 +157,8 @@ export async function dryRun(
   const problems = [...ledger.problems, ...found.problems];
   // Among the sessions of one agent, many a pattern matches nothing.
   const unmatched = options.agentId === undefined ? unmatchedPatterns(filter, found) : [];
-  return { plan, survey: found, ...foundIn(agents, found), problems, unmatched };
+  const deletions = target.deletions.pending;
+  return { plan, survey: found, ...foundIn(agents, found), deletions, problems, unmatched };
 }
 
 /** Whether the same scan at any later time would find the same, and nothing to do. */
@@ -153,8 +173,9 @@ function isSettled(
       const isDone = state.kind === "skipped" || (state.kind === "uploaded" && !state.growing);
       return isDone && isIdle({ changedAt }, now);
     }) &&
-    // One that vanished is forgotten in the end.
-    Object.values(target.sessions).every(({ missing }) => missing === undefined)
+    // One that vanished is dropped in the end.
+    Object.values(target.sessions).every(({ missing }) => missing === undefined) &&
+    target.deletions.pending.length === 0
   );
 }
 

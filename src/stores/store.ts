@@ -204,6 +204,11 @@ export interface Store {
    */
   open(stream: Stream, signal?: AbortSignal): Promise<Reader>;
   /**
+   * Sessions that the host itself says it has deleted, by id, and when, in ms since the epoch;
+   * nothing follows from being gone alone. One of them may be there again.
+   */
+  deleted?(): Promise<ReadonlyMap<string, number>>;
+  /**
    * What may be the file in another store that the stream was imported from, where the
    * host keeps it. Each reader is closed when the next is asked for.
    */

@@ -234,15 +234,16 @@ export class AgentDb {
     this.rotate(sessionId);
   }
 
-  deleteSession(sessionId: string): void {
+  /** @param at in ms since the epoch */
+  deleteSession(sessionId: string, at = 0): void {
     const generation = this.#generation(sessionId);
     const name = `${sessionId}.jsonl.deleted.2026-11-22T11-45-08.117Z.${generation}.zst`;
     const blob = zstdCompressSync(this.texts(sessionId).join("\n"));
     this.db
       .prepare(
-        "INSERT INTO session_transcript_archives VALUES (?, ?, 'key', 'deleted', 'zstd', ?, ?, ?, 0)",
+        "INSERT INTO session_transcript_archives VALUES (?, ?, 'key', 'deleted', 'zstd', ?, ?, ?, ?)",
       )
-      .run(sessionId, generation, blob, sha256(blob), name);
+      .run(sessionId, generation, blob, sha256(blob), name, at);
     this.db.prepare("DELETE FROM session_windows WHERE session_id = ?").run(sessionId);
     mkdirSync(this.sessionsDir, { recursive: true });
     writeFileSync(join(this.sessionsDir, name), blob);

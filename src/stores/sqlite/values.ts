@@ -22,8 +22,7 @@ export function seqSql(value: string): string {
 
 /** When a session last changed, in ms; 0 when that is not known. */
 export function changedAtSql(alias: string): string {
-  const time = integerSql(rawTimeSql(alias), MAX_TIME);
-  return `coalesce(${time}, 0)`;
+  return `coalesce(${timeSql(rawTimeSql(alias))}, 0)`;
 }
 
 /** The same as text, whatever it is: also a value that is no time shows a change. */
