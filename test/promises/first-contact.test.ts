@@ -2,9 +2,7 @@ import { expect, test } from "vitest";
 import { startFaultServer } from "../support/fault-server.ts";
 import { Lab } from "../support/lab.ts";
 
-const PROMISE = "P86: what goes to a new destination is said before the first byte";
-
-test(`${PROMISE}: in the Gateway's log, once`, async () => {
+test("P86: what goes to a new destination is said before the first byte: in the Gateway's log, once", async () => {
   await using lab = await Lab.start();
   lab.session("main", "abc");
   lab.session("ops", "def");
@@ -17,7 +15,7 @@ test(`${PROMISE}: in the Gateway's log, once`, async () => {
   expect(said[0]).toMatch(/ of transcripts, content full and metadata, credentials redacted$/);
 });
 
-test(`${PROMISE}: by a command, and not once it has taken something`, async () => {
+test("P86: what goes to a new destination is said before the first byte: by a command, and not once it has taken something", async () => {
   await using lab = await Lab.start();
   const path = lab.session("main", "abc");
   const first = await lab.sync({ overrides: { redact: { secrets: false } } });
@@ -29,7 +27,7 @@ test(`${PROMISE}: by a command, and not once it has taken something`, async () =
   expect(second.err).not.toContain("first upload");
 });
 
-test(`${PROMISE}: by status, until it has taken something`, async () => {
+test("P86: what goes to a new destination is said before the first byte: by status, until it has taken something", async () => {
   await using lab = await Lab.start();
   lab.session("main", "abc");
   const before = await lab.status();
