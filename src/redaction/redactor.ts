@@ -158,7 +158,10 @@ export class Redactor {
       for (; step.done !== true; step = search.next()) {
         if (turn.isOver) await turn.pause();
       }
-      return step.value.length === 0 ? undefined : replaced(line, step.value);
+      if (step.value.length === 0) return undefined;
+      // Parsing a long line cannot be interrupted: it gets a turn of its own.
+      if (line.length > SCAN_BYTES) await turn.pause();
+      return replaced(line, step.value);
     } catch (error) {
       // Whatever was thrown: it may hold a piece of the line, so nothing of it is told.
       return omitted(

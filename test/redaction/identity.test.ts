@@ -34,7 +34,7 @@ test("values that are not looked for do not count", () => {
 
 /** What the engine makes of its examples; changes with what it finds, and so must its version. */
 const FINDINGS: Readonly<Record<number, string>> = {
-  1: "643a3fef85f8736e2f26e15cbcf6d562",
+  1: "623b38dd8d2f9036fb8e7c2746e84fdd",
 };
 
 test("what is found changes only with the version of the engine", async () => {

@@ -77,6 +77,8 @@ export const LOOK_ALIKES: Readonly<Record<string, readonly string[]>> = {
     "bypass=something1",
     "pass:`Réussies`",
     "password: getPwd",
+    "STENCIL_PASS_DEPTH_PASS: 0x0B96",
+    "username= password= scmVersion= message=",
     "password: dbPwdStr",
     "login --password string   The password",
     "the password is required",

@@ -261,6 +261,7 @@ const TEMPLATES: Readonly<Record<string, readonly string[]>> = {
     "login --password <{b62:12}1q>",
     '{"user": "bob", "password": "<{b62:10}5g>"}',
     "passwd=<{b36:10}3k>",
+    "password: <{hex:12}a1>",
     "my password is <{b62:9}7Ab!>",
     "define('DB_PASSWORD', '<{b62:10}3x>');",
     "Server=db;User Id=sa;Pwd=<{b62:12}2r>;",

@@ -82,7 +82,9 @@ const CAMEL_CASE = /^(?:[A-Z]?[a-z]+[0-9]?)(?:[A-Z][a-z]+[0-9]?)+$/;
 /** Members, types, numbers and names in camel case. */
 const isCode = (value: string): boolean =>
   isProse(value) ||
-  /^[=?!&|:+]|[A-Za-z_$)\]][?!]?\.[A-Za-z_$]|^(?:0x)?[0-9a-f]+$|Array$|^[A-Za-z]+:$/.test(value) ||
+  /^[=?!&|:+]|[A-Za-z_$)\]][?!]?\.[A-Za-z_$]|^0x[0-9A-Fa-f]+$|^[0-9]+$|Array$|^[A-Za-z_]\w*[:=]$/.test(
+    value,
+  ) ||
   CAMEL_CASE.test(value);
 
 /** Whether the value of a member of JSON is one, where also a word is a password. */
