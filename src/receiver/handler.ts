@@ -1,16 +1,15 @@
-import { rm } from "node:fs/promises";
 import type { IncomingMessage, ServerResponse } from "node:http";
 import type { Coding, Receipt } from "../protocol/wire.ts";
 import { errnoOf } from "../shared/problem.ts";
 import { plain } from "../shared/text.ts";
 import { answer } from "./answer.ts";
-import { stageBody } from "./body.ts";
+import type { Backend, Stored } from "./backend.ts";
+import { readBody } from "./body.ts";
 import { createDecoder } from "./codings.ts";
 import { describe } from "./format.ts";
 import type { PartLimits } from "./limits.ts";
 import { Refusal } from "./refusal.ts";
 import { checkFirstLine, checkHeaders, keyCheck } from "./request.ts";
-import type { Storage, Stored } from "./storage.ts";
 
 export type Handler = (req: IncomingMessage, res: ServerResponse) => Promise<void>;
 
@@ -25,7 +24,7 @@ export interface HandlerOptions {
 
 /** Takes one part per request; the promise ends when its answer is out, and never fails. */
 export function createHandler(
-  storage: Storage,
+  backend: Backend,
   { key, codings, limits, log }: HandlerOptions,
 ): Handler {
   const isKey = keyCheck(key);
@@ -33,23 +32,19 @@ export function createHandler(
   const advertised = { "accept-encoding": codings.join(", ") };
 
   async function receive(req: IncomingMessage, res: ServerResponse): Promise<void> {
-    const { idempotencyKey, coding, generation, firstLine } = checkHeaders(req, isKey);
+    const { coding, firstLine, ...name } = checkHeaders(req, isKey);
     const decoder = createDecoder(coding, codings);
-    const file = storage.stagingFile();
-    try {
-      const staged = await stageBody(req, decoder, file, limits);
-      checkFirstLine(firstLine, staged.firstLine);
-      const stored = await storage.commit(idempotencyKey, staged, generation);
-      log(describe(staged, stored));
-      await answer(req, res, 200, receiptOf(stored), advertised);
-    } finally {
-      await rm(file, { force: true });
-    }
+    await using draft = await backend.begin(name);
+    const part = await readBody(req, draft, { decoder, limits, admit: () => undefined });
+    checkFirstLine(firstLine, part.firstLine);
+    const stored = await draft.commit(part);
+    log(describe(part, stored));
+    await answer(req, res, 200, receiptOf(stored), advertised);
   }
 
   async function refuse(req: IncomingMessage, res: ServerResponse, error: unknown): Promise<void> {
     const refusal = refusalOf(req, error);
-    storage.countRefusal(refusal.code, refusal.message);
+    backend.countRefusal(refusal.code, refusal.message);
     log(`refused with ${refusal.status} ${refusal.code}: ${plain(refusal.message)}`);
     const body = { error: { code: refusal.code, message: refusal.message } };
     // In a 415 the header says that the coding was the trouble, so one for another reason
@@ -70,7 +65,7 @@ export function createHandler(
 }
 
 /** What was answered the first time, and what is newest by now. */
-function receiptOf({ part: { receipt }, newer }: Stored): Receipt {
+function receiptOf({ receipt, newer }: Stored): Receipt {
   return newer === undefined ? receipt : { ...receipt, newestGeneration: newer };
 }
 

@@ -1,15 +1,13 @@
 import { createHash, timingSafeEqual } from "node:crypto";
 import type { IncomingHttpHeaders, IncomingMessage } from "node:http";
 import { FIRST_LINE_HEADER, GENERATION_HEADER, INGEST_PATH } from "../protocol/wire.ts";
+import type { PartName } from "./backend.ts";
 import { Refusal } from "./refusal.ts";
 
 /** What the headers of a request for one part said. */
-export interface PartHeaders {
-  readonly idempotencyKey: string;
+export interface PartHeaders extends PartName {
   /** `identity` when the header is absent. */
   readonly coding: string;
-  /** Orders the generations of a session; undefined when the client does not say. */
-  readonly generation: number | undefined;
   /** The `lineIndex` that the body shall begin with; undefined when the client does not say. */
   readonly firstLine: number | undefined;
 }

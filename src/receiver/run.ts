@@ -1,7 +1,7 @@
 import { once } from "node:events";
 import { join, resolve } from "node:path";
 import { count } from "../shared/text.ts";
-import { KEY_FILE } from "./folder.ts";
+import { KEY_FILE } from "./files/folder.ts";
 import { type Receiver, startReceiver } from "./server.ts";
 
 export interface RunReceiverOptions {

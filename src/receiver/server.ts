@@ -5,12 +5,12 @@ import { setTimeout as sleep } from "node:timers/promises";
 import type { Coding } from "../protocol/wire.ts";
 import { errnoOf, InfluxionError } from "../shared/problem.ts";
 import { CODINGS } from "./codings.ts";
-import { KEY_FILE } from "./folder.ts";
+import { KEY_FILE } from "./files/folder.ts";
+import type { ReceiverStats } from "./files/index-db.ts";
+import { type SessionSummary, Storage } from "./files/storage.ts";
 import { createHandler } from "./handler.ts";
-import type { ReceiverStats } from "./index-db.ts";
 import { keptKey } from "./key.ts";
 import { PART_LIMITS, type PartLimits } from "./limits.ts";
-import { type SessionSummary, Storage } from "./storage.ts";
 
 export const DEFAULT_PORT = 8787;
 const LOOPBACK = "127.0.0.1";
