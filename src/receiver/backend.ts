@@ -75,7 +75,6 @@ export interface Draft extends AsyncDisposable {
 export interface Backend {
   /** Begins a part. Nothing of it is kept before it is committed. */
   begin(name: PartName): Promise<Draft>;
-  countRefusal(code: string, message: string): void;
   /** Waits for commits that are under way. */
   close(): Promise<void>;
 }
