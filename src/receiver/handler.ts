@@ -30,18 +30,24 @@ export function createHandler(backend: Backend, options: HandlerOptions): Handle
   /** What a client may use for its next request (RFC 9110, 12.5.3). */
   const advertised = { "accept-encoding": codings.join(", ") };
 
-  async function receive(req: IncomingMessage, res: ServerResponse): Promise<void> {
+  /** Its place is free again, and what it held given back, before it is answered. */
+  async function take(req: IncomingMessage): Promise<Stored> {
     checkRoute(req);
     const grant = await authorize(req.headers, access);
     const { coding, firstLine, ...name } = readHeaders(req.headers);
     const decoder = createDecoder(coding, codings);
-    using _slot = admission.enter(grant.id);
+    using _place = admission.enter(grant.id);
     await using draft = await backend.begin(name);
     const admit = (place: Place): void => checkProject(grant, place);
     const part = await readBody(req, draft, { decoder, limits, admit });
     checkFirstLine(firstLine, part.firstLine);
     const stored = await draft.commit(part);
     onStored(part, stored);
+    return stored;
+  }
+
+  async function receive(req: IncomingMessage, res: ServerResponse): Promise<void> {
+    const stored = await take(req);
     await answer(req, res, 200, receiptOf(stored), advertised);
   }
 

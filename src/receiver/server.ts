@@ -30,6 +30,8 @@ export interface Receiver {
   sessions(): SessionSummary[];
   /** Counts since the folder was made. Not after `close()`. */
   stats(): ReceiverStats;
+  /** Reads the files of the certificate again. @throws {InfluxionError} `RECEIVER_TLS_UNUSABLE` */
+  reloadTls(): Promise<void>;
   /** Ends within a second. A request that is cut by it is not stored. */
   close(): Promise<void>;
 }
@@ -53,13 +55,12 @@ export async function startReceiver(options: ReceiverOptions): Promise<Receiver>
       graceMs: CLOSE_GRACE_MS,
       onRefused: ({ code, message }: Refusal) => storage.countRefusal(code, message),
     };
-    const { url, close } = await serve(kept, options);
+    const service = await serve(kept, options);
     return {
-      url,
+      ...service,
       key,
       sessions: () => storage.sessions(),
       stats: () => storage.stats(),
-      close,
     };
   } catch (error) {
     await storage.close();

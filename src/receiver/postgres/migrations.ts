@@ -36,9 +36,11 @@ export const MIGRATIONS: readonly string[] = [
      wire_bytes bigint NOT NULL, decoded_bytes bigint NOT NULL,
      received_at timestamptz NOT NULL DEFAULT now(),
      repeats bigint NOT NULL DEFAULT 0,
+     -- when its lines were removed because of their age
+     pruned_at timestamptz,
      UNIQUE (session_id, generation, first_line)
    );
-   CREATE INDEX part_by_time ON influxion.part (received_at);
+   CREATE INDEX part_by_time ON influxion.part (received_at) WHERE pruned_at IS NULL;
 
    CREATE TABLE influxion.line (
      session_id bigint NOT NULL, generation bigint NOT NULL, line_index bigint NOT NULL,

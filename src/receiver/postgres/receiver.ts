@@ -1,6 +1,8 @@
 import { type Access, anyOf, singleKey } from "../access.ts";
 import { type ServeOptions, type Service, serve } from "../serve.ts";
 import type { Database } from "./database.ts";
+import { KeyTable } from "./keys.ts";
+import { Pruning } from "./prune.ts";
 import { PostgresStore, type StoreOptions } from "./store.ts";
 
 /** How long requests may go on after `close()` before their connections are destroyed. */
@@ -9,6 +11,8 @@ const CLOSE_GRACE_MS = 25_000;
 export interface PostgresReceiverOptions extends ServeOptions, StoreOptions {
   /** A key for all projects, beside those in the database. @default none */
   readonly key?: string | undefined;
+  /** Removes lines that were received more days ago than this, now and every hour. @default never */
+  readonly keepDays?: number | undefined;
 }
 
 /**
@@ -21,24 +25,35 @@ export async function startPostgresReceiver(options: PostgresReceiverOptions): P
   const store = await PostgresStore.open(options);
   const { database } = store;
   try {
-    return await serve(
+    const service = await serve(
       {
         backend: store,
-        access: accessOf(options.key),
+        access: accessOf(database, options.key),
         graceMs: CLOSE_GRACE_MS,
         check: () => database.check(),
         gauges: gaugesOf(database),
       },
       options,
     );
+    const { keepDays, log = () => undefined } = options;
+    if (keepDays === undefined) return service;
+    const pruning = new Pruning(database, keepDays, log);
+    return {
+      ...service,
+      async close() {
+        await pruning.stop();
+        await service.close();
+      },
+    };
   } catch (error) {
     await store.close();
     throw error;
   }
 }
 
-function accessOf(key: string | undefined): Access {
-  return anyOf(key === undefined ? [] : [singleKey(key)]);
+function accessOf(database: Database, key: string | undefined): Access {
+  const table = new KeyTable(database);
+  return key === undefined ? table : anyOf([singleKey(key), table]);
 }
 
 function gaugesOf(database: Database) {
