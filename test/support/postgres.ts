@@ -1,6 +1,16 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
-import { chown, mkdtemp, open, readFile, rm } from "node:fs/promises";
+import {
+  chown,
+  cp,
+  lchown,
+  mkdtemp,
+  open,
+  readdir,
+  readFile,
+  rm,
+  writeFile,
+} from "node:fs/promises";
 import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -45,8 +55,7 @@ export class PostgresServer implements AsyncDisposable {
 
   /** Makes and starts a server. @param settings beside those that make it small and quick */
   static async start(settings: Readonly<Record<string, string>> = {}): Promise<PostgresServer> {
-    const dir = await mkdtemp(join(tmpdir(), "influxion-postgres-"));
-    if (isRoot()) await chown(dir, UNPRIVILEGED, UNPRIVILEGED);
+    const dir = await makeDir();
     const binaries = await findBinaries();
     const server = new PostgresServer(dir, await freePort(), binaries, settings);
     await server.#run(binaries.initdb, INITDB_FLAGS);
@@ -101,6 +110,59 @@ export class PostgresServer implements AsyncDisposable {
 
   async query(sql: string): Promise<Record<string, unknown>[]> {
     return query(this.url(), sql);
+  }
+
+  /**
+   * A second server that follows this one, from a copy of its files, and that this one waits for
+   * with every commit from now on.
+   */
+  async startStandby(): Promise<PostgresServer> {
+    const dir = await makeDir();
+    const settings = {
+      ...this.#settings,
+      primary_conninfo: `host=127.0.0.1 port=${this.port} user=postgres application_name=standby`,
+    };
+    const standby = new PostgresServer(dir, await freePort(), this.#binaries, settings);
+    await this.#copyTo(standby.data);
+    await standby.start();
+    await this.query("ALTER SYSTEM SET synchronous_standby_names = 'standby'");
+    await this.query("SELECT pg_reload_conf()");
+    await this.#isFollowed();
+    return standby;
+  }
+
+  /** https://www.postgresql.org/docs/current/continuous-archiving.html#BACKUP-LOWLEVEL-BASE-BACKUP */
+  async #copyTo(data: string): Promise<void> {
+    const client = new pg.Client({ connectionString: this.url() });
+    await client.connect();
+    await client.query("SELECT pg_backup_start('standby', true)");
+    await cp(this.data, data, { recursive: true });
+    const { rows } = await client.query("SELECT labelfile FROM pg_backup_stop(false)");
+    await client.end();
+    await rm(join(data, "postmaster.pid"));
+    // The copy waits for nobody before it is promoted and followed itself.
+    await writeFile(join(data, "postgresql.auto.conf"), "");
+    await writeFile(join(data, "backup_label"), rows[0]?.labelfile);
+    await writeFile(join(data, "standby.signal"), "");
+    if (isRoot()) await chownAll(data);
+  }
+
+  async #isFollowed(): Promise<void> {
+    for (;;) {
+      const rows = await this.query("SELECT sync_state FROM pg_stat_replication");
+      if (rows.some(({ sync_state: state }) => state === "sync")) return;
+      await sleep(50);
+    }
+  }
+
+  /** Makes a primary of a standby. */
+  async promote(): Promise<void> {
+    await this.query("SELECT pg_promote(true)");
+  }
+
+  /** Kills the server's first process, which the others notice and end, too. */
+  async kill(): Promise<void> {
+    await this.#end("SIGKILL");
   }
 
   /** Ends the server and all its connections at once: `SIGQUIT`, as after a crash. */
@@ -187,11 +249,22 @@ export async function query(url: string, sql: string): Promise<Record<string, un
   }
 }
 
+async function makeDir(): Promise<string> {
+  const dir = await mkdtemp(join(tmpdir(), "influxion-postgres-"));
+  if (isRoot()) await chown(dir, UNPRIVILEGED, UNPRIVILEGED);
+  return dir;
+}
+
+async function chownAll(dir: string): Promise<void> {
+  const names = await readdir(dir, { recursive: true });
+  for (const name of ["", ...names]) await lchown(join(dir, name), UNPRIVILEGED, UNPRIVILEGED);
+}
+
 function isRoot(): boolean {
   return process.getuid?.() === 0;
 }
 
-async function freePort(): Promise<number> {
+export async function freePort(): Promise<number> {
   const server = createServer().listen(0, "127.0.0.1");
   await once(server, "listening");
   const address = server.address();
