@@ -1,3 +1,4 @@
+import { Pressure } from "./pressure.ts";
 import { Refusal } from "./refusal.ts";
 import { overloaded } from "./unavailable.ts";
 
@@ -21,6 +22,7 @@ export class Admission {
   readonly #inFlight: number;
   readonly #rate: number;
   readonly #now: () => number;
+  readonly #pressure: Pressure;
   readonly #allowances = new Map<string, Allowance>();
   #running = 0;
 
@@ -28,6 +30,7 @@ export class Admission {
     this.#inFlight = inFlight ?? Number.POSITIVE_INFINITY;
     this.#rate = ratePerKey ?? Number.POSITIVE_INFINITY;
     this.#now = now;
+    this.#pressure = new Pressure(now);
   }
 
   /** Parts that are being taken. */
@@ -41,11 +44,18 @@ export class Admission {
    */
   enter(keyId: string): Disposable {
     if (this.#running >= this.#inFlight) {
-      throw overloaded(`${this.#inFlight} parts are being taken already`);
+      this.#pressure.refused();
+      const why = `${this.#inFlight} parts are being taken already`;
+      throw overloaded(why, this.#pressure.spread);
     }
     this.#take(keyId);
     this.#running++;
-    return { [Symbol.dispose]: () => void this.#running-- };
+    return { [Symbol.dispose]: () => this.#leave() };
+  }
+
+  #leave(): void {
+    this.#running--;
+    this.#pressure.taken();
   }
 
   #take(keyId: string): void {

@@ -1,8 +1,9 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { readFile, stat } from "node:fs/promises";
+import { cp, mkdir, readFile, stat, symlink } from "node:fs/promises";
 import { request } from "node:http";
 import { join } from "node:path";
+import { text } from "node:stream/consumers";
 import { expect, onTestFinished, test } from "vitest";
 import { runCommand } from "../../src/cli/receiver/program.ts";
 import { INGEST_PATH } from "../../src/protocol/wire.ts";
@@ -237,4 +238,32 @@ test("the views show sessions, and the entries of their newest generations", asy
     { session: "s1", n: 0, payload: '{"type":"message","n":0}' },
     { session: "s1", n: 1, payload: '{"type":"message","n":1}' },
   ]);
+});
+
+test("without the packages for PostgreSQL there is a sentence, and everything else works", async () => {
+  const root = join(import.meta.dirname, "../..");
+  const dir = await tempDir();
+  await cp(join(root, "dist"), join(dir, "dist"), { recursive: true });
+  await cp(join(root, "package.json"), join(dir, "package.json"));
+  await mkdir(join(dir, "node_modules"));
+  const { dependencies } = JSON.parse(await readFile(join(root, "package.json"), "utf8"));
+  for (const name of Object.keys(dependencies)) {
+    await symlink(join(root, "node_modules", name), join(dir, "node_modules", name), "junction");
+  }
+  const program = join(dir, "dist/cli/receiver/main.js");
+  const start = (...args: string[]) => spawn(process.execPath, [program, ...args], { cwd: dir });
+  const child = start("--store", "postgres://nobody@127.0.0.1/none");
+  const [said, [code]] = await Promise.all([text(child.stderr), once(child, "exit")]);
+  expect([code, said]).toEqual([
+    1,
+    "a store in PostgreSQL needs the packages pg and pg-copy-streams, which are not installed here; run: npm install pg@8 pg-copy-streams@7\n",
+  ]);
+  const other = start("--dir", join(dir, "received"), "--port", "0");
+  onTestFinished(() => {
+    other.kill("SIGKILL");
+  });
+  await once(other.stdout, "data");
+  const exited = once(other, "exit");
+  other.kill("SIGTERM");
+  expect(await exited).toEqual([0, null]);
 });

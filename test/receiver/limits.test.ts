@@ -4,6 +4,7 @@ import { gzipSync } from "node:zlib";
 import { expect, test } from "vitest";
 import { INGEST_PATH } from "../../src/protocol/wire.ts";
 import { Admission } from "../../src/receiver/admission.ts";
+import { Pressure } from "../../src/receiver/pressure.ts";
 import { receiverIn, send, tempDir } from "./support.ts";
 import { body, headersFor } from "./wire.ts";
 
@@ -77,4 +78,23 @@ test("what was let in counts until it is done", () => {
   first[Symbol.dispose]();
   admission.enter("c");
   expect(admission.running).toBe(2);
+});
+
+test("the more are refused for each that is taken, the longer they are spread, within bounds", () => {
+  let now = 0;
+  const pressure = new Pressure(() => now);
+  expect(pressure.spread).toBe(10);
+  const seconds: number[] = [];
+  for (const [refused, taken] of [
+    [10, 10],
+    [40, 0],
+    [10_000, 0],
+  ] as const) {
+    for (let n = 0; n < refused; n++) pressure.refused();
+    for (let n = 0; n < taken; n++) pressure.taken();
+    seconds.push(pressure.spread);
+  }
+  expect(seconds).toEqual([10, 50, 240]);
+  now += 600_000;
+  expect(pressure.spread).toBe(10);
 });
