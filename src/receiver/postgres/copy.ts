@@ -25,7 +25,8 @@ export class LineCopy {
 
   constructor(client: ClientBase, copyFrom: Driver["copyFrom"], target: Target) {
     this.#target = target;
-    this.#stream = client.query(copyFrom(COPY));
+    // It lasts as long as a client sends; what the database takes of it is timed here.
+    this.#stream = client.query(Object.assign(copyFrom(COPY), { query_timeout: FOREVER_MS }));
     this.#stream.on("error", (error: Error) => {
       this.#failure = error;
     });
@@ -37,17 +38,34 @@ export class LineCopy {
     if (this.#failure !== undefined) throw this.#failure;
     this.#lines += entries.length;
     const rows = Buffer.concat(entries.map((entry) => rowOf(this.#target, entry)));
-    if (!this.#stream.write(rows)) await once(this.#stream, "drain");
+    if (!this.#stream.write(rows))
+      await inTime((signal) => once(this.#stream, "drain", { signal }));
   }
 
   /** Resolves when the database has all of them. @throws the database's error, or the connection's */
   async end(): Promise<void> {
     if (this.#failure !== undefined) throw this.#failure;
     this.#stream.end(FILE_TRAILER);
-    await finished(this.#stream);
+    await inTime((signal) => finished(this.#stream, { signal }));
     if (this.#stream.rowCount !== this.#lines) {
       throw new Error(`${this.#stream.rowCount} of ${this.#lines} lines were copied`);
     }
+  }
+}
+
+/** As long as a timer can be. */
+const FOREVER_MS = 2 ** 31 - 1;
+/** How long the database may take nothing. */
+const STALLED_MS = 60_000;
+
+/** @throws the abort's reason when it takes too long */
+async function inTime(work: (signal: AbortSignal) => Promise<unknown>): Promise<void> {
+  const stalled = new AbortController();
+  const timer = setTimeout(() => stalled.abort(), STALLED_MS);
+  try {
+    await work(stalled.signal);
+  } finally {
+    clearTimeout(timer);
   }
 }
 

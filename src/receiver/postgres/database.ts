@@ -13,6 +13,11 @@ export interface DatabaseOptions {
   readonly pool?: number | undefined;
   /** How long to wait for a connection, in ms. @default 5000 */
   readonly connectMs?: number | undefined;
+  /**
+   * How long one statement may take, in ms; the connection is given up then. A database whose
+   * machine is gone would otherwise keep connections for a quarter of an hour. @default no limit
+   */
+  readonly statementMs?: number | undefined;
 }
 
 export const DEFAULT_POOL = 10;
@@ -52,13 +57,15 @@ export class Database {
   }
 
   /** Connects to nothing yet. @throws {InfluxionError} `RECEIVER_NO_DRIVER`, `RECEIVER_STORE_UNUSABLE` */
-  static async open({ url, pool = DEFAULT_POOL, connectMs }: DatabaseOptions): Promise<Database> {
+  static async open(options: DatabaseOptions): Promise<Database> {
+    const { url, pool = DEFAULT_POOL, connectMs = CONNECT_MS, statementMs } = options;
     const driver = await loadDriver();
     try {
       const made = new driver.Pool({
         connectionString: url,
         max: pool,
-        connectionTimeoutMillis: connectMs ?? CONNECT_MS,
+        connectionTimeoutMillis: connectMs,
+        ...(statementMs === undefined ? {} : { query_timeout: statementMs }),
         application_name: "influxion-receive",
         keepAlive: true,
         types: { getTypeParser: typeParser(driver) },
@@ -89,8 +96,12 @@ export class Database {
     }
   }
 
-  /** Fails when parts cannot be stored now, for any reason. */
+  /**
+   * Fails when parts cannot be stored now, for any reason. That all connections are in use is none:
+   * one that is busy would leave its load to the others, and whoever asks does not wait long.
+   */
   async check(): Promise<void> {
+    if (this.connections.spent) return;
     await this.use(async (client) => {
       await checkSchema(client);
       const { rows } = await client.query("SELECT pg_is_in_recovery() AS standby");

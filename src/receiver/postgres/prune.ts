@@ -3,7 +3,7 @@ import { count } from "../../shared/text.ts";
 import type { Database } from "./database.ts";
 
 /** Parts whose lines are removed in one transaction. */
-const BATCH = 100;
+const BATCH = 20;
 const INTERVAL_MS = 3_600_000;
 
 /**

@@ -98,3 +98,43 @@ test("the same session of two deployments or projects is two sessions", async ()
   await send(receiver.url, "k3", text.replaceAll('"projectId":"p"', '"projectId":"q"'));
   expect(await receiver.held()).toMatchObject(Array(3).fill({ parts: 1, text: entries(0, 2) }));
 });
+
+test("a commit that the standby did not confirm is not confirmed, and its repetition is once it can be", async () => {
+  await using server = await PostgresServer.start();
+  const url = await server.database();
+  const receiver = await onPostgres(url);
+  await query(url, "ALTER SYSTEM SET synchronous_standby_names = 'nobody'");
+  await query(url, "SELECT pg_reload_conf()");
+  const sent = send(receiver.url, "k1", body(0, 2));
+  const waiting = "FROM pg_stat_activity WHERE wait_event = 'SyncRep'";
+  await expect.poll(() => query(url, `SELECT pid ${waiting}`)).toHaveLength(1);
+  await query(url, `SELECT pg_cancel_backend(pid) ${waiting}`);
+  const answer = await sent;
+  expect([answer.status, answer.json.error.code]).toEqual([503, "NOT_STORED"]);
+  // It is there, but as long as the standby has not confirmed it, nobody is told.
+  const again = send(receiver.url, "k1", body(0, 2));
+  await expect.poll(() => query(url, `SELECT pid ${waiting}`)).toHaveLength(1);
+  await query(url, "ALTER SYSTEM RESET synchronous_standby_names");
+  await query(url, "SELECT pg_reload_conf()");
+  expect((await again).json).toMatchObject({ accepted: 2 });
+  expect(await receiver.counts()).toEqual({ parts: 1, repeats: 1 });
+  await receiver.close();
+}, 60_000);
+
+test("a database that stops answering is given up, and its connections with it", async () => {
+  const server = await postgres();
+  const url = await server.database();
+  const receiver = await onPostgres(url, { statementMs: 500 });
+  await send(receiver.url, "k1", body(0, 1));
+  const lock = query(
+    url,
+    "BEGIN; SELECT FROM influxion.head FOR UPDATE; SELECT pg_sleep(2); COMMIT",
+  );
+  await expect
+    .poll(() => query(url, "SELECT pid FROM pg_stat_activity WHERE wait_event = 'PgSleep'"))
+    .not.toEqual([]);
+  const answer = await send(receiver.url, "k2", body(1, 2));
+  expect([answer.status, answer.json.error.code]).toEqual([503, "NOT_STORED"]);
+  await lock;
+  expect((await send(receiver.url, "k2", body(1, 2))).status).toBe(200);
+}, 60_000);
