@@ -131,11 +131,14 @@ export class Database {
     });
   }
 
-  /** A connection in a transaction of its own. @throws {Refusal} `OVERLOADED`, `NOT_STORED` */
-  async begin(): Promise<Lease> {
+  /**
+   * A connection in a transaction of its own, which begins with the statement `first`.
+   * @throws {Refusal} `OVERLOADED`, `NOT_STORED`
+   */
+  async begin(first: string): Promise<Lease> {
     const lease = await this.lease();
     try {
-      await lease.client.query(BEGIN);
+      await lease.client.query(`${BEGIN}; ${first}`);
       return lease;
     } catch (error) {
       lease.destroy();

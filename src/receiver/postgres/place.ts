@@ -28,8 +28,14 @@ export interface NewPlace {
   readonly newest: number | undefined;
 }
 
+/** What the transaction of a part begins with: whoever deletes the deployment waits for it. */
+export function shareDeployment({ projectId, deploymentId }: Place): string {
+  return `SELECT pg_advisory_xact_lock_shared(${deploymentLock(projectId, deploymentId)})`;
+}
+
 /**
- * Finds out, within a transaction, what is to become of a part. The session's row is locked from
+ * Finds out, within a transaction that began with {@link shareDeployment}, what is to become of a
+ * part. The session's row is locked from
  * then on, so that of two attempts at one part the second finds what the first has stored.
  *
  * @throws {Refusal} `OUT_OF_ORDER`, `SESSION_DELETED`
@@ -39,8 +45,6 @@ export async function placePart(
   name: PartName,
   place: Place,
 ): Promise<KnownPart | NewPlace> {
-  const lock = deploymentLock(place.projectId, place.deploymentId);
-  await client.query(`SELECT pg_advisory_xact_lock_shared(${lock})`);
   for (;;) {
     // Statements of their own: each sees what was committed before the lock was had.
     const head = await lockHead(client, place);

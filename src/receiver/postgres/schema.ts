@@ -2,8 +2,8 @@ import type { ClientBase } from "pg";
 import { InfluxionError } from "../../shared/problem.ts";
 import { MIGRATIONS } from "./migrations.ts";
 
-/** Of the advisory lock that one migration at a time holds; spells "influxio". */
-const MIGRATION_LOCK = "7596551555968788847";
+/** Names the advisory lock that one migration at a time holds: "influxio" in ASCII. */
+const MIGRATION_LOCK = "7597122237433932143";
 
 /** Makes a transaction of READ COMMITTED, whatever is the database's default. */
 const BEGIN = "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE";

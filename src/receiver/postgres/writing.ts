@@ -5,7 +5,7 @@ import { keyReused, newReceipt } from "../rules.ts";
 import { LineCopy } from "./copy.ts";
 import type { Database } from "./database.ts";
 import { commit, type Lease } from "./lease.ts";
-import { type KnownPart, type NewPlace, placePart } from "./place.ts";
+import { type KnownPart, type NewPlace, placePart, shareDeployment } from "./place.ts";
 
 /** What is to become of a part whose place is known. */
 export interface Opened {
@@ -17,7 +17,7 @@ export interface Opened {
 
 /** Finds out in a transaction what is to become of a part. @throws the database's error, or the connection's */
 export async function openPart(database: Database, name: PartName, place: Place): Promise<Opened> {
-  const lease = await database.begin();
+  const lease = await database.begin(shareDeployment(place));
   try {
     const found = await placePart(lease.client, name, place);
     if (!("receipt" in found)) {
