@@ -41,8 +41,7 @@ export async function startPostgresReceiver(options: PostgresReceiverOptions): P
     return {
       ...service,
       async close() {
-        await pruning.stop();
-        await service.close();
+        await Promise.all([pruning.stop(), service.close()]);
       },
     };
   } catch (error) {

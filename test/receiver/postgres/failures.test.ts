@@ -138,3 +138,22 @@ test("a database that stops answering is given up, and its connections with it",
   await lock;
   expect((await send(receiver.url, "k2", body(1, 2))).status).toBe(200);
 }, 60_000);
+
+test("on a standby a part is answered with 503 until it is promoted, with all that was confirmed", async () => {
+  await using server = await PostgresServer.start();
+  const url = await server.database();
+  const receiver = await onPostgres(url);
+  await using standby = await server.startStandby();
+  const first = await send(receiver.url, "k1", body(0, 2));
+  const other = await onPostgres(standby.url(new URL(url).pathname.slice(1)));
+  expect((await send(other.url, "k2", body(2, 3))).status).toBe(503);
+  expect((await fetch(`${other.url}/readyz`)).status).toBe(503);
+  await receiver.close();
+  await server.kill();
+  await standby.promote();
+  expect((await fetch(`${other.url}/readyz`)).status).toBe(200);
+  expect((await send(other.url, "k1", body(0, 2))).json).toEqual(first.json);
+  expect((await send(other.url, "k2", body(2, 3))).status).toBe(200);
+  expect(await other.held()).toMatchObject([{ text: entries(0, 3) }]);
+  await other.close();
+}, 60_000);
