@@ -75,7 +75,7 @@ function welcome({ url, key }: Receiver, dir: string, givenKey: GivenKey | undef
     ...(givenKey === undefined ? [`Keeping the API key in ${join(dir, KEY_FILE)}`] : []),
     "",
     "To upload to it, put this into openclaw.json:",
-    configFor(url, apiKey, "local"),
+    configFor(url, apiKey),
     "",
     "Press Ctrl-C to stop.",
     "",
@@ -83,8 +83,8 @@ function welcome({ url, key }: Receiver, dir: string, givenKey: GivenKey | undef
 }
 
 /** What to put into openclaw.json. */
-export function configFor(apiUrl: string, apiKey: string, projectId: string): string {
-  const config = { apiUrl, apiKey, deploymentId: "local", projectId };
+function configFor(apiUrl: string, apiKey: string): string {
+  const config = { apiUrl, apiKey, deploymentId: "local", projectId: "local" };
   return JSON.stringify(
     { plugins: { entries: { influxion: { enabled: true, config } } } },
     null,

@@ -35,8 +35,8 @@ export function shareDeployment({ projectId, deploymentId }: Place): string {
 
 /**
  * Finds out, within a transaction that began with {@link shareDeployment}, what is to become of a
- * part. The session's row is locked from
- * then on, so that of two attempts at one part the second finds what the first has stored.
+ * part. The session's row is locked from then on, so that of two attempts at one part the second
+ * finds what the first has stored.
  *
  * @throws {Refusal} `OUT_OF_ORDER`, `SESSION_DELETED`
  */
