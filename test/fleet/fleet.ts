@@ -171,7 +171,13 @@ class Fleet implements AsyncDisposable {
     );
     const totals = await this.#totals();
     return {
-      violations: [...this.#crashes, ...seen.violations, ...lost, ...(await this.#unequal())],
+      violations: [
+        ...this.#crashes,
+        ...this.#receivers.flatMap(({ crashes }) => crashes),
+        ...seen.violations,
+        ...lost,
+        ...(await this.#unequal()),
+      ],
       counts: {
         receiverKills: this.#receiverKills,
         failOvers: this.#failOvers,

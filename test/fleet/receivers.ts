@@ -11,6 +11,8 @@ export const API_KEY = "key-of-the-fleet";
 /** A receiver in a process of its own, which is started again whenever it ends. */
 export class ReceiverProcess {
   readonly port: number;
+  /** What it said when it ended by itself in a way that was not foreseen. */
+  readonly crashes: string[] = [];
   readonly #store: string;
   readonly #flags: readonly string[];
   #child: ChildProcess;
@@ -53,8 +55,14 @@ export class ReceiverProcess {
   #start(): ChildProcess {
     const args = [PROGRAM, "--migrate", "--port", String(this.port), ...this.#flags];
     const env = { INFLUXION_RECEIVER_STORE: this.#store, INFLUXION_RECEIVER_KEY: API_KEY };
-    const child = spawn(process.execPath, args, { env, stdio: "ignore" });
-    child.once("exit", () => {
+    const child = spawn(process.execPath, args, { env, stdio: ["ignore", "ignore", "pipe"] });
+    let said = "";
+    child.stderr.setEncoding("utf8").on("data", (text) => {
+      said += text;
+    });
+    child.once("close", () => {
+      // A failure that was foreseen, such as a database that is away, is one sentence.
+      if (said.includes("\n    at ")) this.crashes.push(said);
       if (this.#running) this.#child = this.#start();
     });
     return child;
