@@ -1,39 +1,34 @@
 import { createHash } from "node:crypto";
-import { type FileHandle, open } from "node:fs/promises";
 import type { Readable } from "node:stream";
 import { finished, pipeline } from "node:stream/promises";
 import split2 from "split2";
 import { errnoOf } from "../shared/problem.ts";
+import type { Draft, Entry, Place, ReceivedPart } from "./backend.ts";
 import type { Decoder } from "./codings.ts";
 import { maxBodyBytes, type PartLimits, tooLarge } from "./limits.ts";
 import { wholeLines } from "./lines.ts";
-import { type PartContent, PartTally } from "./part.ts";
+import { PartTally } from "./part.ts";
 import { Refusal } from "./refusal.ts";
 import { CutShortError } from "./zstd.ts";
 
-/** A part whose whole body arrived; its payloads wait in `file` to be committed. */
-export interface StagedPart extends PartContent {
-  readonly file: string;
-  /** Of the decoded body, as 64 hex digits. */
-  readonly sha256: string;
-  /** Bytes of the body as it was sent. */
-  readonly wireBytes: number;
-  /** Bytes of the body after decompression. */
-  readonly decodedBytes: number;
+export interface BodyOptions {
+  readonly decoder: Decoder;
+  readonly limits: PartLimits;
+  /** Called as soon as it is known where the part belongs. @throws {Refusal} when it may not go there */
+  readonly admit: (place: Place) => void;
 }
 
 /**
- * Writes the payloads of a body to the new file `file`, one per line, in bounded
- * memory. Whatever happens, `source` is left open, so that it can still be answered.
+ * Reads a body to its end and gives its entries to `draft`, in bounded memory. Whatever
+ * happens, `source` is left open, so that it can still be answered.
  *
  * @throws {Refusal} when the body is not a part, or not intact.
  */
-export async function stageBody(
+export async function readBody(
   source: Readable,
-  decoder: Decoder,
-  file: string,
-  limits: PartLimits,
-): Promise<StagedPart> {
+  draft: Draft,
+  { decoder, limits, admit }: BodyOptions,
+): Promise<ReceivedPart> {
   const hash = createHash("sha256");
   const tally = new PartTally();
   const maxBytes = maxBodyBytes(limits.lines, limits);
@@ -48,7 +43,6 @@ export async function stageBody(
     }
   }
 
-  const staging = await open(file, "wx", 0o600);
   try {
     // `pipeline` would destroy the request, and with it the socket of the answer.
     source.on("data", (chunk: Buffer) => {
@@ -62,41 +56,53 @@ export async function stageBody(
       decoder,
       (chunks: AsyncIterable<Buffer>) => wholeLines(metered(chunks), limits),
       split2("\n"),
-      (lines: AsyncIterable<string>) => writePayloads(lines, tally, staging, limits.payloadBytes),
+      (lines: AsyncIterable<string>) =>
+        addEntries(lines, tally, admittedTo(draft, admit), limits.payloadBytes),
     );
   } catch (error) {
     throw isCodingError(error) ? notIntact(error) : error;
-  } finally {
-    await staging.close();
   }
   // Node passes over what follows a gzip stream if it begins with a zero byte.
   if ((decoder.bytesWritten ?? wireBytes) < wireBytes) throw notIntact();
-  return { ...tally.finish(), file, sha256: hash.digest("hex"), wireBytes, decodedBytes };
+  const content = tally.finish();
+  if (content.accepted === 0) admit(content);
+  return { ...content, sha256: hash.digest("hex"), wireBytes, decodedBytes };
 }
 
-const BLOCK_LENGTH = 64 * 1024;
+function admittedTo(draft: Draft, admit: BodyOptions["admit"]): Draft["add"] {
+  let admitted = false;
+  return async (place, entries) => {
+    if (!admitted) admit(place);
+    admitted = true;
+    await draft.add(place, entries);
+  };
+}
 
-async function writePayloads(
+const BLOCK_BYTES = 64 * 1024;
+
+async function addEntries(
   lines: AsyncIterable<string>,
   tally: PartTally,
-  staging: FileHandle,
+  add: Draft["add"],
   maxBytes: number,
 ): Promise<void> {
-  let block = "";
+  let block: Entry[] = [];
+  let blockBytes = 0;
   let bytes = 0;
-  const write = async (): Promise<void> => {
-    bytes += Buffer.byteLength(block);
-    if (bytes > maxBytes) throw tooLarge("its entries have", maxBytes);
-    await staging.appendFile(block);
-    block = "";
-  };
   for await (const line of lines) {
     if (line.trim() === "") continue;
-    const payload = tally.add(line);
-    if (payload !== undefined) block += `${payload}\n`;
-    if (block.length >= BLOCK_LENGTH) await write();
+    const entry = tally.add(line);
+    if (entry === undefined) continue;
+    block.push(entry);
+    blockBytes += Buffer.byteLength(entry.payload) + 1;
+    if (bytes + blockBytes > maxBytes) throw tooLarge("its entries have", maxBytes);
+    if (blockBytes < BLOCK_BYTES) continue;
+    await add(tally.place, block);
+    bytes += blockBytes;
+    block = [];
+    blockBytes = 0;
   }
-  await write();
+  if (block.length > 0) await add(tally.place, block);
 }
 
 function notIntact(cause?: unknown): Refusal {

@@ -3,16 +3,25 @@ import { type Envelope, EnvelopeSchema } from "../protocol/wire.ts";
 import { isObject, parseJson } from "../shared/json.ts";
 
 /** Which session a line belongs to, and where in it. */
-export type Place = Pick<Envelope, "agentId" | "sessionId" | "lineIndex">;
+export type LinePlace = v.InferOutput<typeof PlaceSchema>;
 
 /** What one line of a body turned out to be. */
 export type Line =
   /** `payload` is the entry as it stood in the line, byte for byte. */
-  | { readonly ok: true; readonly place: Place; readonly payload: string }
+  | { readonly ok: true; readonly place: Pick<Envelope, keyof LinePlace>; readonly payload: string }
   /** `place` is known when at least that much of the line could be read. */
-  | { readonly ok: false; readonly place: Place | undefined; readonly reason: string };
+  | { readonly ok: false; readonly place: LinePlace | undefined; readonly reason: string };
 
-const PlaceSchema = v.object(v.pick(EnvelopeSchema, ["agentId", "sessionId", "lineIndex"]).entries);
+const { projectId, deploymentId, agentId, sessionId, lineIndex } = EnvelopeSchema.entries;
+
+const PlaceSchema = v.object({
+  // A line may be wrong in these, and tell its place all the same.
+  projectId: v.fallback(v.optional(projectId), undefined),
+  deploymentId: v.fallback(v.optional(deploymentId), undefined),
+  agentId,
+  sessionId,
+  lineIndex,
+});
 
 /** Reasons travel in receipts and are kept in the index. */
 const MAX_REASON_LENGTH = 200;

@@ -1,56 +1,59 @@
-import { rm } from "node:fs/promises";
 import type { IncomingMessage, ServerResponse } from "node:http";
 import type { Coding, Receipt } from "../protocol/wire.ts";
-import { errnoOf } from "../shared/problem.ts";
-import { plain } from "../shared/text.ts";
+import type { Access, Grant } from "./access.ts";
+import type { Admission } from "./admission.ts";
 import { answer } from "./answer.ts";
-import { stageBody } from "./body.ts";
+import type { Backend, Place, ReceivedPart, Stored } from "./backend.ts";
+import { readBody } from "./body.ts";
 import { createDecoder } from "./codings.ts";
-import { describe } from "./format.ts";
 import type { PartLimits } from "./limits.ts";
 import { Refusal } from "./refusal.ts";
-import { checkFirstLine, checkHeaders, keyCheck } from "./request.ts";
-import type { Storage, Stored } from "./storage.ts";
+import { authorize, checkFirstLine, checkRoute, readHeaders } from "./request.ts";
+import { notStored } from "./unavailable.ts";
 
 export type Handler = (req: IncomingMessage, res: ServerResponse) => Promise<void>;
 
 /** What the answers to requests depend on. */
 export interface HandlerOptions {
-  readonly key: string;
+  readonly access: Access;
+  readonly admission: Admission;
   /** Content codings that a body may have; named in answers. */
   readonly codings: readonly Coding[];
   readonly limits: PartLimits;
-  readonly log: (line: string) => void;
+  readonly onStored: (part: ReceivedPart, stored: Stored) => void;
+  readonly onRefused: (refusal: Refusal) => void;
 }
 
 /** Takes one part per request; the promise ends when its answer is out, and never fails. */
-export function createHandler(
-  storage: Storage,
-  { key, codings, limits, log }: HandlerOptions,
-): Handler {
-  const isKey = keyCheck(key);
+export function createHandler(backend: Backend, options: HandlerOptions): Handler {
+  const { access, admission, codings, limits, onStored, onRefused } = options;
   /** What a client may use for its next request (RFC 9110, 12.5.3). */
   const advertised = { "accept-encoding": codings.join(", ") };
 
-  async function receive(req: IncomingMessage, res: ServerResponse): Promise<void> {
-    const { idempotencyKey, coding, generation, firstLine } = checkHeaders(req, isKey);
+  /** Its place is free again, and what it held given back, before it is answered. */
+  async function take(req: IncomingMessage): Promise<Stored> {
+    checkRoute(req);
+    const grant = await authorize(req.headers, access);
+    const { coding, firstLine, ...name } = readHeaders(req.headers);
     const decoder = createDecoder(coding, codings);
-    const file = storage.stagingFile();
-    try {
-      const staged = await stageBody(req, decoder, file, limits);
-      checkFirstLine(firstLine, staged.firstLine);
-      const stored = await storage.commit(idempotencyKey, staged, generation);
-      log(describe(staged, stored));
-      await answer(req, res, 200, receiptOf(stored), advertised);
-    } finally {
-      await rm(file, { force: true });
-    }
+    using _place = admission.enter(grant.id);
+    await using draft = await backend.begin(name);
+    const admit = (place: Place): void => checkProject(grant, place);
+    const part = await readBody(req, draft, { decoder, limits, admit });
+    checkFirstLine(firstLine, part.firstLine);
+    const stored = await draft.commit(part);
+    onStored(part, stored);
+    return stored;
+  }
+
+  async function receive(req: IncomingMessage, res: ServerResponse): Promise<void> {
+    const stored = await take(req);
+    await answer(req, res, 200, receiptOf(stored), advertised);
   }
 
   async function refuse(req: IncomingMessage, res: ServerResponse, error: unknown): Promise<void> {
     const refusal = refusalOf(req, error);
-    storage.countRefusal(refusal.code, refusal.message);
-    log(`refused with ${refusal.status} ${refusal.code}: ${plain(refusal.message)}`);
+    onRefused(refusal);
     const body = { error: { code: refusal.code, message: refusal.message } };
     // In a 415 the header says that the coding was the trouble, so one for another reason
     // must not have it (RFC 9110, 12.5.3).
@@ -69,8 +72,15 @@ export function createHandler(
   };
 }
 
+/** @throws {Refusal} `PROJECT_NOT_ALLOWED` */
+function checkProject(grant: Grant, { projectId }: Place): void {
+  if (grant.allows(projectId)) return;
+  const message = "the API key is not for the project that the part names";
+  throw new Refusal(403, "PROJECT_NOT_ALLOWED", message);
+}
+
 /** What was answered the first time, and what is newest by now. */
-function receiptOf({ part: { receipt }, newer }: Stored): Receipt {
+function receiptOf({ receipt, newer }: Stored): Receipt {
   return newer === undefined ? receipt : { ...receipt, newestGeneration: newer };
 }
 
@@ -79,8 +89,5 @@ function refusalOf(req: IncomingMessage, error: unknown): Refusal {
   if (req.destroyed && !req.complete) {
     return new Refusal(400, "CUT_SHORT", "the connection ended before the body was whole");
   }
-  const cause = errnoOf(error) || "unexpected error";
-  return new Refusal(503, "NOT_STORED", `the part could not be stored (${cause})`, {
-    cause: error,
-  });
+  return notStored(error);
 }

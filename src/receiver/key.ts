@@ -3,7 +3,7 @@ import { isSendableKey } from "../config/config.ts";
 import { NotAFileError, openRegular } from "../shared/open-file.ts";
 import { errnoOf, InfluxionError } from "../shared/problem.ts";
 import { replaceFile } from "../shared/replace-file.ts";
-import { makePrivateFile } from "./files.ts";
+import { makePrivateFile } from "./files/private.ts";
 
 /** Environment variable for the key that clients must show. */
 export const KEY_VARIABLE = "INFLUXION_RECEIVER_KEY";

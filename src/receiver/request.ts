@@ -1,28 +1,23 @@
-import { createHash, timingSafeEqual } from "node:crypto";
 import type { IncomingHttpHeaders, IncomingMessage } from "node:http";
 import { FIRST_LINE_HEADER, GENERATION_HEADER, INGEST_PATH } from "../protocol/wire.ts";
+import type { Access, Grant } from "./access.ts";
+import type { PartName } from "./backend.ts";
 import { Refusal } from "./refusal.ts";
 
 /** What the headers of a request for one part said. */
-export interface PartHeaders {
-  readonly idempotencyKey: string;
+export interface PartHeaders extends PartName {
   /** `identity` when the header is absent. */
   readonly coding: string;
-  /** Orders the generations of a session; undefined when the client does not say. */
-  readonly generation: number | undefined;
   /** The `lineIndex` that the body shall begin with; undefined when the client does not say. */
   readonly firstLine: number | undefined;
 }
 
 /**
- * Decides by the headers alone whether a request may go on.
- * @throws {Refusal} 400, 401, 404, 405, 415
+ * Lets a request for another path or method end here.
+ * @throws {Refusal} 404, 405
  */
-export function checkHeaders(
-  { url, method, headers }: IncomingMessage,
-  isKey: (candidate: string) => boolean,
-): PartHeaders {
-  if (url?.split("?", 1)[0] !== INGEST_PATH) {
+export function checkRoute({ url, method }: IncomingMessage): void {
+  if (pathOf(url) !== INGEST_PATH) {
     throw new Refusal(404, "NOT_FOUND", `sessions go to ${INGEST_PATH}`);
   }
   if (method !== "POST") {
@@ -30,26 +25,53 @@ export function checkHeaders(
       headers: { allow: "POST" },
     });
   }
+}
+
+export function pathOf(url: string | undefined): string {
+  return url?.split("?", 1)[0] ?? "";
+}
+
+/**
+ * What the key of a request allows.
+ * @throws {Refusal} 401
+ */
+export async function authorize(headers: IncomingHttpHeaders, access: Access): Promise<Grant> {
   const bearer = /^Bearer +(\S+) *$/i.exec(headers.authorization ?? "")?.[1];
-  if (bearer === undefined || !isKey(bearer)) {
-    throw new Refusal(401, "UNAUTHORIZED", "the API key is missing or wrong", {
-      headers: { "www-authenticate": "Bearer" },
-    });
-  }
+  const grant = bearer === undefined ? undefined : await access.grant(bearer);
+  if (grant !== undefined) return grant;
+  throw new Refusal(401, "UNAUTHORIZED", "the API key is missing or wrong", {
+    headers: { "www-authenticate": "Bearer" },
+  });
+}
+
+/** A key is 64 hexadecimal digits; an index of PostgreSQL has room for this many characters and more. */
+const MAX_KEY_LENGTH = 512;
+
+/**
+ * Reads what the headers say of the part.
+ * @throws {Refusal} 400, 415
+ */
+export function readHeaders(headers: IncomingHttpHeaders): PartHeaders {
   const type = headers["content-type"]?.split(";", 1)[0]?.trim().toLowerCase();
   if (type !== "application/x-ndjson") {
     throw new Refusal(415, "CONTENT_TYPE", "Content-Type must be application/x-ndjson");
   }
-  const idempotencyKey = headers["idempotency-key"];
-  if (typeof idempotencyKey !== "string" || idempotencyKey === "") {
-    throw new Refusal(400, "NO_IDEMPOTENCY_KEY", "the Idempotency-Key header is missing");
-  }
   return {
-    idempotencyKey,
+    idempotencyKey: idempotencyKeyIn(headers),
     coding: headers["content-encoding"] ?? "identity",
     generation: integerIn(headers, GENERATION_HEADER),
     firstLine: integerIn(headers, FIRST_LINE_HEADER),
   };
+}
+
+function idempotencyKeyIn(headers: IncomingHttpHeaders): string {
+  const key = headers["idempotency-key"];
+  if (typeof key !== "string" || key === "") {
+    throw new Refusal(400, "NO_IDEMPOTENCY_KEY", "the Idempotency-Key header is missing");
+  }
+  if (key.length <= MAX_KEY_LENGTH) return key;
+  const message = `the Idempotency-Key header must be at most ${MAX_KEY_LENGTH} characters long`;
+  throw new Refusal(400, "MALFORMED_HEADER", message);
 }
 
 /**
@@ -69,14 +91,4 @@ function integerIn(headers: IncomingHttpHeaders, name: string): number | undefin
   if (Number.isSafeInteger(number)) return number;
   const form = `a decimal integer from 0 to ${Number.MAX_SAFE_INTEGER}`;
   throw new Refusal(400, "MALFORMED_HEADER", `the ${name} header must be ${form}`);
-}
-
-/** Compares in constant time: digests are of equal length, whatever the candidate's. */
-export function keyCheck(key: string): (candidate: string) => boolean {
-  const expected = digest(key);
-  return (candidate) => timingSafeEqual(digest(candidate), expected);
-}
-
-function digest(text: string): Buffer {
-  return createHash("sha256").update(text).digest();
 }

@@ -1,20 +1,25 @@
 import { once } from "node:events";
 import { join, resolve } from "node:path";
-import { count } from "../shared/text.ts";
-import { KEY_FILE } from "./folder.ts";
+import { count, plain } from "../shared/text.ts";
+import { KEY_FILE } from "./files/folder.ts";
+import type { ServeOptions, Service } from "./serve.ts";
 import { type Receiver, startReceiver } from "./server.ts";
 
-export interface RunReceiverOptions {
-  /** Folder for what is received; made when absent. */
-  readonly dir: string;
-  /** 0 picks a free one. @default 8787 */
-  readonly port?: number;
-  /** The key and where it comes from, e.g. `--key`. @default one that is kept in the folder */
+/** What a receiver needs that runs until it is stopped, wherever it keeps what it receives. */
+export interface RunOptions extends Omit<ServeOptions, "log"> {
+  /** The key and where it comes from, e.g. `--key`. */
   readonly givenKey?: GivenKey | undefined;
   /** Ends the receiver. */
   readonly signal: AbortSignal;
   /** Shows text, which ends in a newline, to the user. */
   readonly write: (text: string) => void;
+  /** Calls back when the files of the certificate are to be read again. @default never */
+  readonly onHangup?: ((listener: () => void) => void) | undefined;
+}
+
+export interface RunReceiverOptions extends RunOptions {
+  /** Folder for what is received; made when absent. It keeps a key, too, when none is given. */
+  readonly dir: string;
 }
 
 export interface GivenKey {
@@ -27,14 +32,15 @@ export interface GivenKey {
  * @throws {InfluxionError} when it cannot start; see {@link startReceiver}.
  */
 export async function runReceiver(options: RunReceiverOptions): Promise<void> {
-  const { port, givenKey, signal, write } = options;
+  const { givenKey, signal, write, onHangup, ...serve } = options;
   const dir = resolve(options.dir);
   const receiver = await startReceiver({
+    ...serve,
     dir,
-    ...(port === undefined ? {} : { port }),
     ...(givenKey === undefined ? {} : { key: givenKey.value }),
-    log: (line) => write(`${timestamp()} ${line}\n`),
+    log: logTo(write),
   });
+  if (serve.tls !== undefined) onHangup?.(reloader(receiver, write));
   write(welcome(receiver, dir, givenKey));
   if (!signal.aborted) await once(signal, "abort");
   const summary = summarize(receiver);
@@ -42,30 +48,48 @@ export async function runReceiver(options: RunReceiverOptions): Promise<void> {
   write(summary);
 }
 
-/** ISO 8601 in UTC, as in what is received, to the second. */
-function timestamp(): string {
-  return new Date().toISOString().replace(/\.\d+Z$/, "Z");
+/** Each line with its instant: ISO 8601 in UTC, as in what is received, to the second. */
+export function logTo(write: (text: string) => void): (line: string) => void {
+  return (line) => write(`${new Date().toISOString().replace(/\.\d+Z$/, "Z")} ${line}\n`);
+}
+
+/** Reads the certificate again, and tells; a bad one leaves the one before in use. */
+export function reloader(
+  service: Pick<Service, "reloadTls">,
+  write: (text: string) => void,
+): () => void {
+  const log = logTo(write);
+  return () => {
+    service.reloadTls().then(
+      () => log("the certificate was read again"),
+      (error: Error) => log(plain(error.message)),
+    );
+  };
 }
 
 function welcome({ url, key }: Receiver, dir: string, givenKey: GivenKey | undefined): string {
   const apiKey = givenKey === undefined ? key : `<the key from ${givenKey.origin}>`;
-  const config = { apiUrl: url, apiKey, deploymentId: "local", projectId: "local" };
-  const json = JSON.stringify(
-    { plugins: { entries: { influxion: { enabled: true, config } } } },
-    null,
-    2,
-  );
   return [
     `Receiving sessions at ${url}`,
     `Storing them in ${dir}`,
     ...(givenKey === undefined ? [`Keeping the API key in ${join(dir, KEY_FILE)}`] : []),
     "",
     "To upload to it, put this into openclaw.json:",
-    json,
+    configFor(url, apiKey),
     "",
     "Press Ctrl-C to stop.",
     "",
   ].join("\n");
+}
+
+/** What to put into openclaw.json. */
+function configFor(apiUrl: string, apiKey: string): string {
+  const config = { apiUrl, apiKey, deploymentId: "local", projectId: "local" };
+  return JSON.stringify(
+    { plugins: { entries: { influxion: { enabled: true, config } } } },
+    null,
+    2,
+  );
 }
 
 function summarize(receiver: Receiver): string {

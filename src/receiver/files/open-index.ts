@@ -1,4 +1,4 @@
-import { InfluxionError } from "../shared/problem.ts";
+import { InfluxionError } from "../../shared/problem.ts";
 import { messageOf } from "./folder-lock.ts";
 import { Index } from "./index-db.ts";
 

@@ -1,5 +1,5 @@
 import type { DatabaseSync } from "node:sqlite";
-import { InfluxionError } from "../shared/problem.ts";
+import { InfluxionError } from "../../shared/problem.ts";
 
 /** Each brings an index from the version that is its place in the list to the next. */
 const MIGRATIONS = [

@@ -1,10 +1,10 @@
 import { constants } from "node:fs";
 import { access, readdir, realpath, rm } from "node:fs/promises";
 import { join } from "node:path";
-import { NotAFileError, regularStats } from "../shared/open-file.ts";
-import { errnoOf, InfluxionError } from "../shared/problem.ts";
-import { tempPrefix } from "../shared/replace-file.ts";
-import { makeFolder, makePrivateFile, makePrivateFolder } from "./files.ts";
+import { NotAFileError, regularStats } from "../../shared/open-file.ts";
+import { errnoOf, InfluxionError } from "../../shared/problem.ts";
+import { tempPrefix } from "../../shared/replace-file.ts";
+import { makeFolder, makePrivateFile, makePrivateFolder } from "./private.ts";
 
 export const INDEX_FILE = "index.sqlite";
 export const KEY_FILE = "key";

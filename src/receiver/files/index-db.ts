@@ -1,6 +1,6 @@
 import type { DatabaseSync } from "node:sqlite";
-import type { Receipt } from "../protocol/wire.ts";
-import { loadSqlite } from "../shared/sqlite.ts";
+import type { Receipt } from "../../protocol/wire.ts";
+import { loadSqlite } from "../../shared/sqlite.ts";
 import { migrate } from "./index-schema.ts";
 import { RefusalCounts } from "./refusal-counts.ts";
 

@@ -1,6 +1,6 @@
 import { join } from "node:path";
-import { type FileLock, tryLockFile } from "../shared/file-lock.ts";
-import { InfluxionError } from "../shared/problem.ts";
+import { type FileLock, tryLockFile } from "../../shared/file-lock.ts";
+import { InfluxionError } from "../../shared/problem.ts";
 
 /**
  * Keeps a second receiver out of the folder; resolves with how to let go. The lock is not on the

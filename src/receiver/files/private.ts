@@ -1,8 +1,8 @@
 import { constants } from "node:fs";
 import { chmod, type FileHandle, lstat, mkdir, open, stat } from "node:fs/promises";
 import { dirname } from "node:path";
-import { NotAFileError } from "../shared/open-file.ts";
-import { errnoOf, InfluxionError } from "../shared/problem.ts";
+import { NotAFileError } from "../../shared/open-file.ts";
+import { errnoOf, InfluxionError } from "../../shared/problem.ts";
 
 const PRIVATE_FOLDER = 0o700;
 const PRIVATE_FILE = 0o600;

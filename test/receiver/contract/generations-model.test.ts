@@ -1,10 +1,9 @@
-import { readFile, rm } from "node:fs/promises";
 import fc from "fast-check";
 import { expect, test } from "vitest";
-import { FIRST_LINE_HEADER, GENERATION_HEADER } from "../../src/protocol/wire.ts";
-import { type Receiver, startReceiver } from "../../src/receiver/server.ts";
-import { send, tempDir } from "./support.ts";
-import { KEY, line } from "./wire.ts";
+import { FIRST_LINE_HEADER, GENERATION_HEADER } from "../../../src/protocol/wire.ts";
+import { BACKENDS, type ContractReceiver } from "../backends.ts";
+import { send } from "../support.ts";
+import { line } from "../wire.ts";
 
 interface Part {
   readonly key: string;
@@ -93,7 +92,7 @@ function partOf(step: Exclude<Step, { kind: "restart" }>, model: Model, sent: Pa
   };
 }
 
-async function sendPart({ url }: Receiver, part: Part): Promise<number> {
+async function sendPart({ url }: ContractReceiver, part: Part): Promise<number> {
   const { key, generation, firstLine, payloads } = part;
   const lines = payloads.map((payload, n) => line({ lineIndex: firstLine + n, payload }));
   const named = generation !== undefined;
@@ -105,28 +104,24 @@ async function sendPart({ url }: Receiver, part: Part): Promise<number> {
 }
 
 /** The generations from the oldest to the newest, with the payloads of each. */
-function heldBy(receiver: Receiver): Promise<string[][]> {
-  return Promise.all(
-    receiver
-      .sessions()
-      .map(async ({ file }) => (await readFile(file, "utf8")).split("\n").slice(0, -1)),
-  );
+async function heldBy(receiver: ContractReceiver): Promise<string[][]> {
+  return (await receiver.held()).map(({ text }) => text.split("\n").slice(0, -1));
 }
 
-test("whatever parts come late, twice or out of order, each generation is what the model holds", {
-  timeout: 120_000,
-}, async () => {
-  await fc.assert(
-    fc.asyncProperty(fc.array(step, { minLength: 1, maxLength: 25 }), async (steps) => {
-      const dir = await tempDir();
-      let receiver = await startReceiver({ dir, key: KEY, port: 0 });
-      const model = new Model();
-      const sent: Part[] = [];
-      try {
+const RUNS = { files: 150, PostgreSQL: 40 };
+
+test.for(BACKENDS)(
+  "in $name, whatever parts come late, twice or out of order, each generation is what the model holds",
+  { timeout: 120_000 },
+  async ({ name, start }) => {
+    await fc.assert(
+      fc.asyncProperty(fc.array(step, { minLength: 1, maxLength: 25 }), async (steps) => {
+        let receiver = await start();
+        const model = new Model();
+        const sent: Part[] = [];
         for (const step of steps) {
           if (step.kind === "restart") {
-            await receiver.close();
-            receiver = await startReceiver({ dir, key: KEY, port: 0 });
+            receiver = await receiver.restart();
             continue;
           }
           const part = partOf(step, model, sent);
@@ -136,11 +131,9 @@ test("whatever parts come late, twice or out of order, each generation is what t
         }
         const expected = [...model.generations].sort(([a], [b]) => a - b).map(([, lines]) => lines);
         expect(await heldBy(receiver)).toEqual(expected);
-      } finally {
         await receiver.close();
-        await rm(dir, { recursive: true });
-      }
-    }),
-    { numRuns: 150 },
-  );
-});
+      }),
+      { numRuns: RUNS[name] },
+    );
+  },
+);

@@ -1,25 +1,17 @@
 import { randomUUID } from "node:crypto";
-import { rm } from "node:fs/promises";
+import { open, rm } from "node:fs/promises";
 import { join } from "node:path";
 import pLimit from "p-limit";
-import { errnoOf, InfluxionError } from "../shared/problem.ts";
-import { count } from "../shared/text.ts";
-import type { StagedPart } from "./body.ts";
-import { append, exists, ShortFileError, truncateTo } from "./files.ts";
+import { errnoOf, InfluxionError } from "../../shared/problem.ts";
+import type { Backend, PartName, Place, ReceivedPart, Stored } from "../backend.ts";
+import { fileOf, streamOf } from "../names.ts";
+import { checkOrder, keyReused, newReceipt, unnamedGeneration } from "../rules.ts";
+import { FileDraft } from "./draft.ts";
 import { INDEX_FILE, prepareFolder, STAGING_FOLDER, tidyFolder } from "./folder.ts";
 import { lockFolder } from "./folder-lock.ts";
 import type { Index, NewGeneration, PartRow, ReceiverStats, SessionRow } from "./index-db.ts";
-import { fileOf, shownId, streamOf } from "./names.ts";
 import { openIndex } from "./open-index.ts";
-import { Refusal } from "./refusal.ts";
-
-/** A part that is stored: now, or by an earlier attempt (`repeated`). */
-export interface Stored {
-  readonly part: PartRow;
-  readonly repeated: boolean;
-  /** The newest generation of the session that is stored, as its parts call it, if the part is of an older one. */
-  readonly newer: number | undefined;
-}
+import { append, exists, ShortFileError, truncateTo } from "./private.ts";
 
 /** One generation of one session. */
 export interface SessionSummary extends Omit<SessionRow, "stream" | "wireGeneration"> {
@@ -34,7 +26,7 @@ export interface SessionSummary extends Omit<SessionRow, "stream" | "wireGenerat
  * first and committed to the index after that, so a crash in between leaves only
  * bytes behind the committed length, which the next start (or append) cuts off.
  */
-export class Storage {
+export class Storage implements Backend {
   readonly #dir: string;
   readonly #now: () => number;
   readonly #index: Index;
@@ -68,54 +60,44 @@ export class Storage {
     }
   }
 
-  /** A new path for the payloads of a body that is still arriving. */
-  stagingFile(): string {
-    return join(this.#dir, STAGING_FOLDER, `${randomUUID()}.part`);
+  async begin(name: PartName): Promise<FileDraft> {
+    const file = join(this.#dir, STAGING_FOLDER, `${randomUUID()}.part`);
+    const staging = await open(file, "wx", 0o600);
+    return new FileDraft(file, staging, (part) =>
+      this.#oneAtATime(() => this.#commit(name, part, file)),
+    );
   }
 
-  /**
-   * Stores a part once, whatever the number of attempts.
-   * @param wireGeneration what the part itself says, if it does
-   * @throws {Refusal} `KEY_REUSED`, `OUT_OF_ORDER`
-   */
-  commit(key: string, staged: StagedPart, wireGeneration?: number): Promise<Stored> {
-    return this.#oneAtATime(() => this.#commit(key, staged, wireGeneration));
-  }
-
-  async #commit(key: string, staged: StagedPart, wireGeneration?: number): Promise<Stored> {
+  async #commit(name: PartName, part: ReceivedPart, staged: string): Promise<Stored> {
+    const key = name.idempotencyKey;
     const known = this.#index.part(key);
     if (known !== undefined) {
-      if (known.sha256 !== staged.sha256) {
-        throw new Refusal(
-          422,
-          "KEY_REUSED",
-          `Idempotency-Key ${shownId(key)} was used before for a part with another body`,
-        );
-      }
+      if (known.sha256 !== part.sha256) throw keyReused(key);
       this.#index.countRepeat(key);
-      return { part: known, repeated: true, newer: this.#index.newerThan(known) };
+      return this.#stored(known, true);
     }
-    const session = await this.#place(staged, wireGeneration);
-    const bytes = await append(join(this.#dir, session.file), session.bytes, staged.file);
-    const part: PartRow = {
+    const session = await this.#place(part, name.generation);
+    const bytes = await append(join(this.#dir, session.file), session.bytes, staged);
+    const row: PartRow = {
       key,
-      sha256: staged.sha256,
+      sha256: part.sha256,
       stream: session.stream,
       generation: session.generation,
-      firstLine: staged.firstLine,
-      lines: staged.lines,
-      receipt: {
-        accepted: staged.accepted,
-        rejected: staged.rejected,
-        batchId: randomUUID(),
-        ...(staged.errors.length > 0 ? { errors: staged.errors } : {}),
-      },
-      wireBytes: staged.wireBytes,
-      decodedBytes: staged.decodedBytes,
+      firstLine: part.firstLine,
+      lines: part.lines,
+      receipt: newReceipt(part),
+      wireBytes: part.wireBytes,
+      decodedBytes: part.decodedBytes,
       receivedAt: this.#timestamp(),
     };
-    this.#index.commit(part, bytes);
-    return { part, repeated: false, newer: this.#index.newerThan(part) };
+    this.#index.commit(row, bytes);
+    return this.#stored(row, false);
+  }
+
+  #stored(part: PartRow, repeated: boolean): Stored {
+    const { receipt, generation, firstLine } = part;
+    const newer = this.#index.newerThan(part);
+    return { receipt, generation, repeated, restarts: generation > 0 && firstLine === 0, newer };
   }
 
   /**
@@ -125,20 +107,14 @@ export class Storage {
    * @throws {Refusal} `OUT_OF_ORDER`
    */
   async #place(
-    staged: StagedPart,
+    { agentId, sessionId, firstLine }: Place,
     named: number | undefined,
   ): Promise<NewGeneration & Pick<SessionRow, "bytes">> {
-    const { agentId, sessionId, firstLine } = staged;
     const stream = streamOf(agentId, sessionId);
     const newest = this.#index.newest(stream);
-    const wireGeneration = named ?? unnamed(newest, firstLine);
+    const wireGeneration = named ?? unnamedGeneration(newest?.wireGeneration, firstLine);
     const held = this.#index.generation(stream, wireGeneration);
-    const lines = held?.lines ?? 0;
-    if (firstLine !== lines) {
-      const which = named === undefined ? "newest generation" : `generation ${named}`;
-      const message = `the part begins at line ${firstLine}, but the session's ${which} holds ${count(lines, "line")}`;
-      throw new Refusal(409, "OUT_OF_ORDER", message);
-    }
+    checkOrder(firstLine, held?.lines ?? 0, named);
     if (held !== undefined) return held;
     const { generation, file } = await this.#newFile(stream);
     const session = { stream, generation, wireGeneration, agentId, sessionId, file };
@@ -184,18 +160,6 @@ export class Storage {
   #timestamp(): string {
     return new Date(this.#now()).toISOString();
   }
-}
-
-/** The generation of a part that does not say its own. */
-function unnamed(newest: SessionRow | undefined, firstLine: number): number {
-  if (newest === undefined) return 0;
-  const wireGeneration = newest.wireGeneration + (firstLine === 0 ? 1 : 0);
-  if (Number.isSafeInteger(wireGeneration)) return wireGeneration;
-  throw new Refusal(
-    409,
-    "OUT_OF_ORDER",
-    "no generation of the session can be newer than the newest",
-  );
 }
 
 /** Takes back what a crash left behind the committed length of a file. */

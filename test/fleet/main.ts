@@ -1,0 +1,30 @@
+/** `npm run soak:fleet -- --kills 300 --seed 7`, with `--gateways` and `--receivers`. Needs `npm run build` first. */
+import { parseArgs } from "node:util";
+import { fleetSoak } from "./fleet.ts";
+
+const { values } = parseArgs({
+  options: {
+    kills: { type: "string", default: "300" },
+    seed: { type: "string", default: String(Date.now() % 1_000_000) },
+    gateways: { type: "string", default: "200" },
+    receivers: { type: "string", default: "3" },
+  },
+});
+const kills = Number(values.kills);
+const seed = Number(values.seed);
+const begun = performance.now();
+const minutes = (): string => ((performance.now() - begun) / 60_000).toFixed(1);
+const { violations, counts } = await fleetSoak({
+  kills,
+  seed,
+  gateways: Number(values.gateways),
+  receivers: Number(values.receivers),
+  onKill: (n) => {
+    if (n % 50 === 0) process.stderr.write(`fleet seed ${seed}: ${n} kills in ${minutes()} min\n`);
+  },
+});
+const told = Object.entries(counts).map(([name, count]) => `${name} ${count}`);
+const verdict = violations.length === 0 ? "conserved" : `${violations.length} VIOLATIONS`;
+process.stdout.write(`fleet seed ${seed}: ${verdict} in ${minutes()} min; ${told.join(", ")}\n`);
+for (const violation of violations.slice(0, 40)) process.stderr.write(`  ${violation}\n`);
+process.exit(violations.length === 0 ? 0 : 1);
