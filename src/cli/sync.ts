@@ -1,10 +1,11 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Config } from "../config/config.ts";
 import { createFilter, isNamed } from "../config/filter.ts";
-import type { Secrets } from "../openclaw/host.ts";
+import type { Secrets, SecretsOf } from "../openclaw/host.ts";
 import { noteRun } from "../run/last-run.ts";
 import type { RunContext, RunOptions } from "../run/options.ts";
 import type { RunReport } from "../run/report.ts";
+import type { DryRunOptions } from "../run/run.ts";
 import { InfluxionError, LockedError } from "../shared/problem.ts";
 import { plain } from "../shared/text.ts";
 import { findAgents } from "../stores/agents.ts";
@@ -12,6 +13,7 @@ import { SETTLE_MS } from "../stores/idle.ts";
 import type { HostProxy } from "../upload/proxy.ts";
 import { showPlan } from "./dry-run.ts";
 import { describeFailure, EXIT, exitCodeOf } from "./exit.ts";
+import { localSecrets } from "./local-secrets.ts";
 import type { Setup } from "./setup.ts";
 import { Progress, summary } from "./sync-format.ts";
 import { painter, type Terminal, writeJson } from "./terminal.ts";
@@ -37,7 +39,7 @@ export interface SyncOptions {
   readonly flags: SyncFlags;
   readonly context: Omit<RunContext, "events">;
   /** Finds what the config only refers to. */
-  readonly secrets: (config: Config) => Promise<Secrets>;
+  readonly secrets: SecretsOf;
   readonly proxy?: HostProxy | undefined;
   /** Does one run; on a thread of its own, if that matters. */
   readonly run: (options: RunOptions) => Promise<RunReport>;
@@ -58,7 +60,7 @@ export async function sync(options: SyncOptions): Promise<number> {
   const reports: RunReport[] = [];
   try {
     if (agent !== undefined) await checkAgent(options, config.config, agent);
-    if (dryRun) return await showPlan(terminal, json, runOptions(options, config.config));
+    if (dryRun) return await showPlan(terminal, json, await dryRunOptions(options, config.config));
     return await upload(options, config.config, reports);
   } catch (error) {
     return reportAborted(options, error, reports);
@@ -163,6 +165,12 @@ async function oneRun(
   } finally {
     progress.end();
   }
+}
+
+/** A key that is not known is not looked for either; whatever else must not leave has to be known. */
+async function dryRunOptions(options: SyncOptions, config: Config): Promise<DryRunOptions> {
+  const secrets = await localSecrets(options.secrets, config, options.terminal);
+  return { ...runOptions(options, config), ...secrets };
 }
 
 function runOptions(

@@ -22,6 +22,8 @@ export interface SurveyOptions extends ExamineOptions {
   readonly agents: readonly Agent[];
   /** Why there may be more agents. */
   readonly failures: readonly Problem[];
+  /** Keys of the sessions that are looked at. @default all */
+  readonly only?: ReadonlySet<string> | undefined;
 }
 
 /**
@@ -48,6 +50,7 @@ export async function survey(options: SurveyOptions): Promise<Survey> {
     if (agent.excludedBy === null && listing.failures.length === 0) listed.add(agent.agentId);
     for (const [sessionId, streams] of listing.sessions) {
       signal?.throwIfAborted();
+      if (options.only?.has(sessionKey(agent.agentId, sessionId)) === false) continue;
       const session = await examine(options, agent, sessionId, streams, problems);
       if (session !== null) sessions.push(session);
     }
@@ -72,7 +75,7 @@ export async function askByName({
   return verdicts;
 }
 
-interface AgentListing {
+export interface AgentListing {
   readonly sessions: ReadonlyMap<string, FoundStream[]>;
   readonly filled: readonly Store[];
   readonly problems: readonly Problem[];
@@ -84,7 +87,8 @@ const UNREAD: RelatedNames = {
   unknown: "the database of its agent, which may name it, cannot be read",
 };
 
-async function listAgent(
+/** The sessions of one agent, with all that they are called. */
+export async function listAgent(
   { agentId, stores, failures: known, hasUnreadDatabase }: Agent,
   signal: AbortSignal | undefined,
 ): Promise<AgentListing> {
