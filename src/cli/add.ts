@@ -1,5 +1,7 @@
 import type { OpenClawPluginApi } from "openclaw/plugin-sdk/plugin-entry";
+import type { LocalConfig } from "../config/config.ts";
 import type { HostConfig } from "../openclaw/host.ts";
+import type { PreviewFlags } from "./preview.ts";
 import type { Setup } from "./setup.ts";
 import type { StatusFlags } from "./status.ts";
 import type { SyncFlags } from "./sync.ts";
@@ -31,6 +33,17 @@ Exit codes:
   130  interrupted
 `;
 
+const PREVIEW_HELP = `
+It shows everything that is not sent yet and that filters let through, after the content
+level and redaction. It works before the plugin is configured: what is missing is then
+shown as "<deploymentId>" and "<projectId>".
+
+Examples:
+  openclaw influxion preview
+  openclaw influxion preview --session agent:main:main --limit all
+  openclaw influxion preview --json > lines.ndjson
+${EXIT_CODES}`;
+
 const RECEIVE_HELP = `
 Other users of this machine can see --key in the list of processes (ps). Set the
 environment variable INFLUXION_RECEIVER_KEY instead; --key wins over it.
@@ -50,6 +63,7 @@ export function addCommands(program: Program, context: CommandContext): void {
 Examples:
   openclaw influxion status            what is uploaded, waiting, skipped and failing
   openclaw influxion sync --dry-run    what would be sent, without sending it
+  openclaw influxion preview           the very lines that would be sent
   openclaw influxion sync --all        send everything now
   openclaw influxion receive           try it without an API key, on this machine
 `,
@@ -57,6 +71,7 @@ Examples:
 
   addStatus(influxion, context);
   addSync(influxion, context);
+  addPreview(influxion, context);
   addReceive(influxion);
 }
 
@@ -70,6 +85,14 @@ async function setupOf({ stateDir, hostConfig, pluginConfig }: CommandContext): 
     layout: readLayout(hostConfig),
     config: readConfig(pluginConfig()),
   };
+}
+
+/** For commands that work before the plugin is configured. */
+async function localSetupOf(
+  context: CommandContext,
+): Promise<Setup & Pick<LocalConfig, "missing">> {
+  const { readLocalConfig } = await import("../config/config.ts");
+  return { ...(await setupOf(context)), ...readLocalConfig(context.pluginConfig()) };
 }
 
 function addStatus(influxion: Command, context: CommandContext): void {
@@ -121,6 +144,34 @@ ${EXIT_CODES}`,
           secrets: (config, needsKey) => resolveSecrets(config, context.hostConfig, needsKey),
           proxy: hostProxyOf(context.hostConfig),
           run: (options) => runner.run(options),
+          terminal: TERMINAL,
+        });
+      });
+    });
+}
+
+function addPreview(influxion: Command, context: CommandContext): void {
+  influxion
+    .command("preview")
+    .description("Show the lines that would leave this machine; no network, nothing is recorded")
+    .option("--agent <name>", "only this agent's sessions")
+    .option("--session <name>", "only the session with this id, key or label")
+    .option("--limit <lines>", 'how many lines, or "all" (default: 50 on a terminal, else all)')
+    .option("--show-redacted", "show what is redacted, masked; on a terminal only")
+    .option("--json", "print the lines byte for byte as they would be sent (NDJSON)")
+    .addHelpText("after", PREVIEW_HELP)
+    .action(async (flags: PreviewFlags) => {
+      const [{ preview }, { resolveSecrets }, setup] = await Promise.all([
+        import("./preview.ts"),
+        import("../openclaw/host.ts"),
+        localSetupOf(context),
+      ]);
+      await interruptible(async (signal) => {
+        process.exitCode = await preview({
+          setup,
+          flags,
+          context: { signal, now: Date.now },
+          secrets: (config, needsKey) => resolveSecrets(config, context.hostConfig, needsKey),
           terminal: TERMINAL,
         });
       });

@@ -8,6 +8,7 @@ export const EXIT = { done: 0, usage: 1, partial: 2, unreachable: 3, interrupted
 /** Something is wrong with how the command was called, or with what the user set up; trying again does not help. By code, which comes out of a run's thread as it was. */
 const USAGE: ReadonlySet<Code> = new Set<Code>([
   "NO_SUCH_AGENT",
+  "NO_SUCH_SESSION",
   "API_KEY_UNRESOLVED",
   "API_KEY_INVALID",
   "PROXY_INVALID",

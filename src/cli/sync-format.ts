@@ -132,7 +132,10 @@ export function summary(
 export function redactionLines({
   redactions,
   lines,
-}: Pick<RunReport, "redactions" | "lines">): string[] {
+}: {
+  readonly redactions: RunReport["redactions"];
+  readonly lines: Pick<RunReport["lines"], "redacted" | "withheld">;
+}): string[] {
   const rules = Object.entries(redactions).sort(([, a], [, b]) => b - a);
   const found = rules.reduce((sum, [, n]) => sum + n, 0);
   const said = [];

@@ -1,16 +1,15 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Config } from "../config/config.ts";
-import { createFilter, isNamed } from "../config/filter.ts";
 import type { Secrets, SecretsOf } from "../openclaw/host.ts";
 import { noteRun } from "../run/last-run.ts";
 import type { RunContext, RunOptions } from "../run/options.ts";
 import type { RunReport } from "../run/report.ts";
 import type { DryRunOptions } from "../run/run.ts";
-import { InfluxionError, LockedError } from "../shared/problem.ts";
+import { LockedError } from "../shared/problem.ts";
 import { plain } from "../shared/text.ts";
-import { findAgents } from "../stores/agents.ts";
 import { SETTLE_MS } from "../stores/idle.ts";
 import type { HostProxy } from "../upload/proxy.ts";
+import { checkAgent } from "./check-agent.ts";
 import { showPlan } from "./dry-run.ts";
 import { describeFailure, EXIT, exitCodeOf } from "./exit.ts";
 import { localSecrets } from "./local-secrets.ts";
@@ -59,7 +58,7 @@ export async function sync(options: SyncOptions): Promise<number> {
   }
   const reports: RunReport[] = [];
   try {
-    if (agent !== undefined) await checkAgent(options, config.config, agent);
+    if (agent !== undefined) await checkAgent(setup, options.context, config.config, agent);
     if (dryRun) return await showPlan(terminal, json, await dryRunOptions(options, config.config));
     return await upload(options, config.config, reports);
   } catch (error) {
@@ -94,20 +93,6 @@ class Aborted extends Error {
   constructor(cause: unknown) {
     super("the run was aborted", { cause });
   }
-}
-
-async function checkAgent(
-  { setup: { stateDir, layout }, context: { now } }: SyncOptions,
-  config: Config,
-  name: string,
-): Promise<void> {
-  const filter = createFilter(config.filter);
-  const knownBytes = () => undefined;
-  await using found = await findAgents({ stateDir, layout, filter, now, knownBytes });
-  if (found.agents.some(({ names }) => isNamed(names, name))) return;
-  const ids = found.agents.map(({ agentId }) => agentId);
-  const there = ids.length === 0 ? "none has any transcript here" : `there are: ${ids.join(", ")}`;
-  throw new InfluxionError("NO_SUCH_AGENT", `no agent "${name}"; ${there}`);
 }
 
 /**

@@ -5,7 +5,7 @@
 // biome-ignore format: as a paragraph for each group, it fits on a screen
 export const CODES = [
   // Config and key
-  "API_KEY_INVALID", "API_KEY_UNRESOLVED", "NO_SUCH_AGENT", "REDACT_INVALID", "REDACT_VALUE_UNRESOLVED",
+  "API_KEY_INVALID", "API_KEY_UNRESOLVED", "NO_SUCH_AGENT", "NO_SUCH_SESSION", "REDACT_INVALID", "REDACT_VALUE_UNRESOLVED",
   // Proxy and API
   "IDLE_TIMEOUT", "NO_CERTIFICATE", "PROXY_FAILED", "PROXY_INVALID", "SESSION_RESTARTED",
   // Lock and ledger

@@ -6,6 +6,11 @@ export function plain(text: string, mark = ""): string {
   return text.replace(/[\p{C}\p{Zl}\p{Zp}]/gu, mark);
 }
 
+/** The same text with what {@link plain} drops in the escapes of JSON, line breaks included. */
+export function escapedText(text: string): string {
+  return text.replace(/[\p{C}\p{Zl}\p{Zp}]/gu, escaped);
+}
+
 /** JSON as a terminal may show it: the same document, with what {@link plain} drops in escaped form. */
 export function plainJson(document: unknown): string {
   // Line breaks are those between members: within a text they are escaped already.
