@@ -2,6 +2,7 @@ import type { OpenClawPluginApi } from "openclaw/plugin-sdk/plugin-entry";
 import type { LocalConfig } from "../config/config.ts";
 import type { HostConfig } from "../openclaw/host.ts";
 import type { PreviewFlags } from "./preview.ts";
+import type { ScanFlags } from "./scan.ts";
 import type { Setup } from "./setup.ts";
 import type { StatusFlags } from "./status.ts";
 import type { SyncFlags } from "./sync.ts";
@@ -30,6 +31,7 @@ Exit codes:
   1    usage or config error, a ledger that cannot be used, or an unexpected failure
   2    some sessions failed, or the run was aborted; what was sent before counts
   3    the API refused or could not be reached, or another process is uploading
+  4    scan found credentials
   130  interrupted
 `;
 
@@ -42,6 +44,16 @@ Examples:
   openclaw influxion preview
   openclaw influxion preview --session agent:main:main --limit all
   openclaw influxion preview --json > lines.ndjson
+${EXIT_CODES}`;
+
+const SCAN_HELP = `
+It reads sessions from their beginnings, whatever was sent of them, and names agent,
+session, line and rule; of a credential it shows a few characters. "sent" means that the
+line was sent: what redaction finds was replaced in it, if that was there and on then.
+
+Examples:
+  openclaw influxion scan
+  openclaw influxion scan --all --json
 ${EXIT_CODES}`;
 
 const RECEIVE_HELP = `
@@ -64,6 +76,7 @@ Examples:
   openclaw influxion status            what is uploaded, waiting, skipped and failing
   openclaw influxion sync --dry-run    what would be sent, without sending it
   openclaw influxion preview           the very lines that would be sent
+  openclaw influxion scan              credentials in transcripts, sent or not
   openclaw influxion sync --all        send everything now
   openclaw influxion receive           try it without an API key, on this machine
 `,
@@ -72,6 +85,7 @@ Examples:
   addStatus(influxion, context);
   addSync(influxion, context);
   addPreview(influxion, context);
+  addScan(influxion, context);
   addReceive(influxion);
 }
 
@@ -168,6 +182,32 @@ function addPreview(influxion: Command, context: CommandContext): void {
       ]);
       await interruptible(async (signal) => {
         process.exitCode = await preview({
+          setup,
+          flags,
+          context: { signal, now: Date.now },
+          secrets: (config, needsKey) => resolveSecrets(config, context.hostConfig, needsKey),
+          terminal: TERMINAL,
+        });
+      });
+    });
+}
+
+function addScan(influxion: Command, context: CommandContext): void {
+  influxion
+    .command("scan")
+    .description("Look for credentials in all transcripts; no network, nothing is recorded")
+    .option("--agent <name>", "only this agent's sessions")
+    .option("--all", "also agents and sessions that filters exclude")
+    .option("--json", "print one JSON document")
+    .addHelpText("after", SCAN_HELP)
+    .action(async (flags: ScanFlags) => {
+      const [{ scan }, { resolveSecrets }, setup] = await Promise.all([
+        import("./scan.ts"),
+        import("../openclaw/host.ts"),
+        localSetupOf(context),
+      ]);
+      await interruptible(async (signal) => {
+        process.exitCode = await scan({
           setup,
           flags,
           context: { signal, now: Date.now },

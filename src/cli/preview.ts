@@ -4,7 +4,7 @@ import type { SecretsOf } from "../openclaw/host.ts";
 import { knownSessions, namedSessions } from "../run/known-sessions.ts";
 import type { RunContext } from "../run/options.ts";
 import { type DryRunOptions, dryRun } from "../run/run.ts";
-import { plain } from "../shared/text.ts";
+import { plain, plural } from "../shared/text.ts";
 import { checkAgent } from "./check-agent.ts";
 import { describeFailure, EXIT } from "./exit.ts";
 import { localSecrets } from "./local-secrets.ts";
@@ -88,8 +88,9 @@ function usageProblem(
 /** Word for word what an envelope then has. */
 function describeMissing(missing: LocalConfig["missing"]): string {
   const placed = missing.filter((option) => option !== "apiKey");
-  const stand = placed.map((option) => `"<${option}>"`).join(" and ");
-  const shown = placed.length === 0 ? "" : `; ${stand} stands for what is missing`;
+  const places = placed.map((option) => `"<${option}>"`).join(" and ");
+  const stand = plural(placed.length, "stands", "stand");
+  const shown = placed.length === 0 ? "" : `; ${places} ${stand} for what is missing`;
   return `Not configured yet: ${missing.join(", ")}${shown}.`;
 }
 

@@ -1,4 +1,3 @@
-import { createHook } from "node:async_hooks";
 import {
   mkdirSync,
   readdirSync,
@@ -15,23 +14,8 @@ import { readConfig } from "../../src/config/config.ts";
 import type { RunReport } from "../../src/run/report.ts";
 import { type Behaviour, startFaultServer } from "../support/fault-server.ts";
 import { API_KEY, Lab, spoken } from "../support/lab.ts";
+import { networkUse } from "../support/network-use.ts";
 import { lines, message, session, sessionPath, write } from "../support/transcripts.ts";
-
-/** Sockets and name look-ups that are begun while `work` runs. */
-async function networkUse(work: () => Promise<unknown>): Promise<string[]> {
-  const used: string[] = [];
-  const hook = createHook({
-    init(_id, type) {
-      if (/^(TCP|TLS|UDP|GETADDRINFO)/.test(type)) used.push(type);
-    },
-  }).enable();
-  try {
-    await work();
-  } finally {
-    hook.disable();
-  }
-  return used;
-}
 
 const unconfigured = (lab: Lab) => ({
   stateDir: lab.stateDir,
