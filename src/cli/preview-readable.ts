@@ -101,7 +101,7 @@ export class ReadablePreview implements PreviewView {
     const called = [...new Set(this.#options.names.get(session.key))].slice(0, NAMED);
     const names = called.length === 0 ? "" : ` (${called.join(", ")})`;
     const title = this.#view.paint("bold", plain(session.key));
-    return `${title}${plain(names)}\n  ${bytes(size)} ${start}, content level ${content}`;
+    return `${title}${plain(names)}\n  ${bytes(size)} of transcript, ${start}; content level ${content}`;
   }
 
   #describeAll(): string {

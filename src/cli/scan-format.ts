@@ -81,8 +81,10 @@ export class ReadableScan implements ScanView {
 
 function describe(report: SearchReport): string[] {
   const { sessions, lines, excluded, unsearched, failures } = report;
-  const searched = `${count(lines, "line")} of ${count(sessions, "session")}`;
-  const said = describeFound(report, searched);
+  const said = [
+    ...describeFound(report),
+    `Searched ${count(lines, "line")} of ${count(sessions, "session")}.`,
+  ];
   if (unsearched > 0) {
     said.push(
       `${count(unsearched, "line")} could not be searched: too long, or too slow to search.`,
@@ -100,20 +102,17 @@ function describe(report: SearchReport): string[] {
   return said;
 }
 
-function describeFound(report: SearchReport, searched: string): string[] {
-  const { rules, sessionsWithFindings, sent, perhapsSent } = report;
+function describeFound({ rules, sessionsWithFindings, sent, perhapsSent }: SearchReport): string[] {
   const found = Object.entries(rules).sort(([, a], [, b]) => b - a);
   const total = found.reduce((sum, [, n]) => sum + n, 0);
-  if (total === 0) return [`No credentials were found in ${searched}.`];
+  if (total === 0) return ["No credentials were found."];
   const by = found.map(([rule, n]) => `${rule} ${n}`).join(", ");
   const where = `${count(total, "credential")} in ${count(sessionsWithFindings, "session")}`;
-  const gone = [
-    ...(sent > 0 ? [`${sent} in lines that were sent`] : []),
-    ...(perhapsSent > 0 ? [`${perhapsSent} in lines that may have been`] : []),
-  ].join(", ");
+  const what = plain(`${where}: ${by}.`);
+  if (sent + perhapsSent === 0) return [what, "None of them is in a line that was sent."];
+  const perhaps = perhapsSent === 0 ? "" : `, ${perhapsSent} in lines that may have been`;
   return [
-    plain(`${where}, of ${searched}: ${by}.`),
-    ...(gone === "" ? ["None of them is in a line that was sent."] : [`${gone}.`]),
-    "Replace at their providers those that were sent while redaction was not there or was off.",
+    what,
+    `${sent} in lines that were sent${perhaps}. What was sent before redaction was there, or while it was off, should be replaced at its provider.`,
   ];
 }

@@ -1,5 +1,3 @@
-import { readdirSync, readFileSync, statSync } from "node:fs";
-import { join } from "node:path";
 import { expect, test } from "vitest";
 import { realLines } from "../content/support.ts";
 import { CONTEXTS } from "../redaction/contexts.ts";
@@ -9,6 +7,7 @@ import { AgentDb } from "../support/agent-db.ts";
 import { startFaultServer } from "../support/fault-server.ts";
 import { API_KEY, Lab } from "../support/lab.ts";
 import { networkUse } from "../support/network-use.ts";
+import { snapshot } from "../support/snapshot.ts";
 import { header, message, session } from "../support/transcripts.ts";
 
 const LEVELS = [
@@ -130,18 +129,6 @@ test("P86: without key and project the same lines are shown, with placeholders i
   await lab.run();
   expect(payloadsOf(out, "abc")).toBe(lab.received("main", "abc"));
 });
-
-/** Names, contents and times of everything below a folder. */
-function snapshot(dir: string): string {
-  return readdirSync(dir, { recursive: true, encoding: "utf8" })
-    .sort()
-    .map((name) => {
-      const stats = statSync(join(dir, name));
-      const content = stats.isFile() ? readFileSync(join(dir, name), "base64") : "";
-      return `${name} ${stats.mtimeMs} ${content}`;
-    })
-    .join("\n");
-}
 
 test("P87: preview and dry run read no network and change nothing, before an upload and after it", async () => {
   await using lab = await Lab.start();

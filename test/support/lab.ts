@@ -140,13 +140,18 @@ export class Lab implements AsyncDisposable {
       Partial<Pick<PreviewOptions, "secrets">> & {
         overrides?: Record<string, unknown>;
         input?: unknown;
+        /** The output is a terminal. */
+        isTTY?: boolean;
       } = {},
   ): Promise<Spoken> {
-    const { overrides, input, secrets = plainSecrets, ...flags } = options;
+    const { overrides, input, isTTY = false, secrets = plainSecrets, ...flags } = options;
     const local = input === undefined ? { missing: [] } : readLocalConfig(input);
     const setup = { ...this.#setup(overrides), ...local };
     const context = { signal: new AbortController().signal, now: this.now };
-    return spoken((terminal) => preview({ setup, flags, context, secrets, terminal }));
+    return spoken((terminal) => {
+      const out = Object.assign(terminal.out, { isTTY });
+      return preview({ setup, flags, context, secrets, terminal: { ...terminal, out } });
+    });
   }
 
   /** @param input see {@link preview} */
