@@ -62,7 +62,7 @@ const withoutInstant = (line: string): string =>
   line.replace(/"capturedAt":"[^"]*"/, '"capturedAt":""');
 
 test.for(LEVELS)(
-  "P86: preview --json prints what the receiver then stores, at content %j",
+  "P87: preview --json prints what the receiver then stores, at content %j",
   async (content) => {
     await using lab = await Lab.start();
     fill(lab);
@@ -82,7 +82,7 @@ test.for(LEVELS)(
 );
 
 test.for(LEVELS)(
-  "P86: preview --json prints the very bodies of the parts, at content %j",
+  "P87: preview --json prints the very bodies of the parts, at content %j",
   async (content) => {
     await using lab = await Lab.start();
     fill(lab);
@@ -96,7 +96,7 @@ test.for(LEVELS)(
   },
 );
 
-test("P86: what was planned and has not arrived is shown as it was planned, and the rest behind it", async () => {
+test("P87: what was planned and has not arrived is shown as it was planned, and the rest behind it", async () => {
   await using lab = await Lab.start();
   const path = lab.session("main", "abc", session("abc", 30));
   const server = await startFaultServer({
@@ -114,7 +114,7 @@ test("P86: what was planned and has not arrived is shown as it was planned, and 
   expect(linesOf(out).map(withoutInstant)).toEqual(sent.map(withoutInstant));
 });
 
-test("P86: without key and project the same lines are shown, with placeholders in their envelope", async () => {
+test("P87: without key and project the same lines are shown, with placeholders in their envelope", async () => {
   await using lab = await Lab.start();
   lab.session("main", "abc");
   const { code, out, err } = await lab.preview({ json: true, input: {} });
@@ -130,7 +130,7 @@ test("P86: without key and project the same lines are shown, with placeholders i
   expect(payloadsOf(out, "abc")).toBe(lab.received("main", "abc"));
 });
 
-test("P87: preview and dry run read no network and change nothing, before an upload and after it", async () => {
+test("P88: preview and dry run read no network and change nothing, before an upload and after it", async () => {
   await using lab = await Lab.start();
   lab.session("main", "abc", [header("abc"), message(0, `key ${API_KEY}`), message(1)]);
   const path = lab.session("main", "def");
@@ -149,7 +149,7 @@ test("P87: preview and dry run read no network and change nothing, before an upl
   }
 });
 
-test("P88: of thousands of credentials none is shown, neither by preview nor by the dry run", async () => {
+test("P89: of thousands of credentials none is shown, neither by preview nor by the dry run", async () => {
   await using lab = await Lab.start();
   const { secrets } = fill(lab);
   const said = [
@@ -166,7 +166,7 @@ test("P88: of thousands of credentials none is shown, neither by preview nor by 
   }
 });
 
-test("P90: the dry run counts by rule what the run then redacts", async () => {
+test("P91: the dry run counts by rule what the run then redacts", async () => {
   await using lab = await Lab.start();
   fill(lab);
   const overrides = { upload };

@@ -35,7 +35,7 @@ const planted = secrets.map(({ text }, n) => contexts[n % contexts.length]?.(tex
 const tool = (text: string): string => CONTEXTS.bare?.(text) ?? "";
 const [first, second, third] = secrets.map(({ text }) => tool(text)) as [string, string, string];
 
-test("P89: scan names agent, session, line and rule of what an upload would redact, in both stores", async () => {
+test("P90: scan names agent, session, line and rule of what an upload would redact, in both stores", async () => {
   await using lab = await Lab.start();
   lab.session("main", "abc", [header("abc"), message(0), "", message(1), ...planted]);
   const db = new AgentDb(lab.stateDir, { agentId: "other" });
@@ -59,7 +59,7 @@ test("P89: scan names agent, session, line and rule of what an upload would reda
   expect(document.rules).toEqual(report.redactions);
 });
 
-test("P89: scan shows of a credential a few characters, and never the whole", async () => {
+test("P90: scan shows of a credential a few characters, and never the whole", async () => {
   await using lab = await Lab.start();
   lab.session("main", "abc", [header("abc"), message(0, API_KEY), message(1), ...planted]);
   for (const flags of [{}, { json: true }]) {
@@ -72,7 +72,7 @@ test("P89: scan shows of a credential a few characters, and never the whole", as
   }
 });
 
-test("P89: scan tells by position which of the lines were sent, also after a reset renamed the file", async () => {
+test("P90: scan tells by position which of the lines were sent, also after a reset renamed the file", async () => {
   await using lab = await Lab.start();
   const path = lab.session("main", "abc", [header("abc"), message(0), message(1), first]);
   expect(placesOf(await scanned(lab))).toEqual(["line 3 false"]);
@@ -87,7 +87,7 @@ test("P89: scan tells by position which of the lines were sent, also after a res
   expect(out).toMatch(/line 4 +not sent +\S+ +\S/);
 });
 
-test("P89: of what was rewritten since it was sent, and of what has no destination, scan does not say that it was not sent", async () => {
+test("P90: of what was rewritten since it was sent, and of what has no destination, scan does not say that it was not sent", async () => {
   await using lab = await Lab.start();
   const path = lab.session("main", "abc", [header("abc"), message(0), message(1), first]);
   await lab.run();
@@ -97,7 +97,7 @@ test("P89: of what was rewritten since it was sent, and of what has no destinati
   expect((await lab.scan()).out).toContain("perhaps sent");
 });
 
-test("P89: scan says how much the filters exclude, and reads it with --all", async () => {
+test("P90: scan says how much the filters exclude, and reads it with --all", async () => {
   await using lab = await Lab.start();
   lab.session("main", "abc", [header("abc"), first]);
   lab.session("main", "tmp-1", [header("tmp-1"), second]);
@@ -118,7 +118,7 @@ test("P89: scan says how much the filters exclude, and reads it with --all", asy
   ]);
 });
 
-test("P89: scan finds at every content level what is there, since lines may be sent at another one", async () => {
+test("P90: scan finds at every content level what is there, since lines may be sent at another one", async () => {
   await using lab = await Lab.start();
   lab.session("main", "abc", [header("abc"), first]);
   expect(placesOf(await scanned(lab, { overrides: { content: "metadata" } }))).toEqual([
@@ -126,7 +126,7 @@ test("P89: scan finds at every content level what is there, since lines may be s
   ]);
 });
 
-test("P87: scan reads no network and changes nothing, before an upload and after it", async () => {
+test("P88: scan reads no network and changes nothing, before an upload and after it", async () => {
   await using lab = await Lab.start();
   const path = lab.session("main", "abc", [header("abc"), message(0), message(1), first]);
   for (let round = 0; round < 2; round++) {
