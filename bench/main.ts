@@ -14,6 +14,7 @@ import { idle } from "./sections/idle.ts";
 import { levels } from "./sections/levels.ts";
 import { load } from "./sections/load.ts";
 import { memory } from "./sections/memory.ts";
+import { redaction } from "./sections/redaction.ts";
 import { session } from "./sections/session.ts";
 import { shippers } from "./sections/shippers.ts";
 import { stages } from "./sections/stages.ts";
@@ -21,6 +22,7 @@ import { status } from "./sections/status.ts";
 
 const SECTIONS: Readonly<Record<string, Section>> = {
   stages,
+  redaction,
   session,
   shippers,
   memory,

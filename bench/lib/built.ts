@@ -13,6 +13,7 @@ type Modules = {
   "upload/compressor": typeof import("../../src/upload/compressor.ts");
   "lines/entry": typeof import("../../src/lines/entry.ts");
   "upload/envelope": typeof import("../../src/upload/envelope.ts");
+  "redaction/redactor": typeof import("../../src/redaction/redactor.ts");
   "lines/line-splitter": typeof import("../../src/lines/line-splitter.ts");
 };
 

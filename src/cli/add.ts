@@ -1,6 +1,7 @@
 import type { OpenClawPluginApi } from "openclaw/plugin-sdk/plugin-entry";
 import type { LocalConfig } from "../config/config.ts";
 import type { HostConfig } from "../openclaw/host.ts";
+import type { ForgetFlags } from "./forget.ts";
 import type { PreviewFlags } from "./preview.ts";
 import type { ScanFlags } from "./scan.ts";
 import type { Setup } from "./setup.ts";
@@ -56,6 +57,16 @@ Examples:
   openclaw influxion scan --all --json
 ${EXIT_CODES}`;
 
+const FORGET_HELP = `
+What is forgotten is what there is now. To keep new sessions here as well, use
+filter.agents.deny and filter.sessions.deny.
+
+Examples:
+  openclaw influxion forget --session agent:main:tmp-x
+  openclaw influxion forget --agent scratch --remote
+  openclaw influxion forget --undo --session main/7f3c
+${EXIT_CODES}`;
+
 const RECEIVE_HELP = `
 Other users of this machine can see --key in the list of processes (ps). Set the
 environment variable INFLUXION_RECEIVER_KEY instead; --key wins over it.
@@ -78,6 +89,8 @@ Examples:
   openclaw influxion preview           the very lines that would be sent
   openclaw influxion scan              credentials in transcripts, sent or not
   openclaw influxion sync --all        send everything now
+  openclaw influxion forget --session <name> --remote
+                                       never send it again, and delete what was sent
   openclaw influxion receive           try it without an API key, on this machine
 `,
     );
@@ -86,6 +99,7 @@ Examples:
   addSync(influxion, context);
   addPreview(influxion, context);
   addScan(influxion, context);
+  addForget(influxion, context);
   addReceive(influxion);
 }
 
@@ -212,6 +226,39 @@ function addScan(influxion: Command, context: CommandContext): void {
           flags,
           context: { signal, now: Date.now },
           secrets: (config, needsKey) => resolveSecrets(config, context.hostConfig, needsKey),
+          terminal: TERMINAL,
+        });
+      });
+    });
+}
+
+function addForget(influxion: Command, context: CommandContext): void {
+  influxion
+    .command("forget")
+    .description("Never send sessions again and, with --remote, have the API delete them")
+    .option("--session <name...>", "these sessions, each by id, key, label or <agent>/<id>")
+    .option("--agent <name>", "all sessions of this agent that there are now")
+    .option("--all", "all sessions that there are now")
+    .option("--remote", "also ask the API to delete what it has of them")
+    .option("--undo", "send them again, from their beginning")
+    .option("--yes", "do not ask first")
+    .option("--json", "print one JSON document")
+    .addHelpText("after", FORGET_HELP)
+    .action(async (flags: ForgetFlags) => {
+      const [{ forget }, { asker }, { resolveApiKey, hostProxyOf }, setup] = await Promise.all([
+        import("./forget.ts"),
+        import("./confirm.ts"),
+        import("../openclaw/host.ts"),
+        setupOf(context),
+      ]);
+      await interruptible(async (signal) => {
+        process.exitCode = await forget({
+          setup,
+          flags,
+          context: { signal, now: Date.now, random: Math.random },
+          apiKey: (key) => resolveApiKey(key, context.hostConfig),
+          proxy: hostProxyOf(context.hostConfig),
+          ask: asker({ input: process.stdin, output: process.stderr }),
           terminal: TERMINAL,
         });
       });

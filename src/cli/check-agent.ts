@@ -15,7 +15,7 @@ export async function checkAgent(
   config: Config,
   name: string,
 ): Promise<void> {
-  const filter = createFilter(config.filter);
+  const filter = createFilter(config.filter, now());
   const knownBytes = () => undefined;
   await using found = await findAgents({ stateDir, layout, filter, now, knownBytes });
   if (found.agents.some(({ names }) => isNamed(names, name))) return;

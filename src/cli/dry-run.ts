@@ -1,4 +1,5 @@
 import type { PlannedPart } from "../ledger/records.ts";
+import type { Deletion } from "../ledger/schema.ts";
 import type { PlannedSession, PlannedStream } from "../planning/parts.ts";
 import { type DryRun, type DryRunOptions, dryRun } from "../run/run.ts";
 import { SourceChangedError } from "../shared/problem.ts";
@@ -21,7 +22,7 @@ export async function showPlan(
 ): Promise<number> {
   const { all = false, stateDir } = options;
   const found = await readWithProgress(terminal, options);
-  const { report, problems, unmatched } = found;
+  const { report, deletions, problems, unmatched } = found;
   // White space alone is passed over, not sent.
   const plan = found.plan.filter(({ streams }) => streams.some(({ parts }) => parts.length > 0));
   const totalBytes = plan.reduce((sum, session) => sum + session.bytes, 0);
@@ -31,7 +32,7 @@ export async function showPlan(
   if (json) {
     const sessions = plan.map(toJson);
     const trouble = { failures, problems, unmatched };
-    const sums = { totalBytes, redactions, waiting };
+    const sums = { totalBytes, redactions, waiting, deletions };
     writeJson(terminal, { dryRun: true, exitCode, sessions, ...sums, ...trouble });
     return exitCode;
   }
@@ -41,6 +42,7 @@ export async function showPlan(
     `${all ? "All runs together" : "This run"} would send ${count(plan.length, "session")}, ${bytes(totalBytes)} before compression. Nothing was sent.`,
     ...redactionLines(report),
   );
+  lines.push(...deletions.map(describeDeletion));
   const later = waiting - plan.length;
   if (later > 0) lines.push(`${count(later, "more session")} would wait for the next runs.`);
   lines.push(...failureLines({ failures, failed }, terminal));
@@ -87,6 +89,16 @@ function describePlanned({ session, streams, bytes: size }: PlannedSession): str
   const name = plain(`${session.agentId}/${session.sessionId}`);
   const start = from === 0 ? "from its beginning" : `from line ${from}`;
   return `  ${name}  ${bytes(size)} ${start}, ${count(parts, "part")}`;
+}
+
+function describeDeletion({ agentId, sessionId }: Deletion): string {
+  const what =
+    agentId === undefined
+      ? "all of this deployment"
+      : sessionId === undefined
+        ? `all of agent ${agentId}`
+        : `${agentId}/${sessionId}`;
+  return plain(`The API would be asked to delete what it has of ${what}.`);
 }
 
 function toJson({ session, streams, bytes: size }: PlannedSession): unknown {

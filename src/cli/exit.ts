@@ -2,7 +2,7 @@ import type { RunReport } from "../run/report.ts";
 import type { Code } from "../shared/codes.ts";
 import { InfluxionError, LockedError } from "../shared/problem.ts";
 
-/** What `openclaw influxion sync`, `preview` and `scan` end with; documented in the README. */
+/** What `openclaw influxion sync`, `forget`, `preview` and `scan` end with; documented in the README. */
 export const EXIT = {
   done: 0,
   usage: 1,
@@ -16,6 +16,9 @@ export const EXIT = {
 const USAGE: ReadonlySet<Code> = new Set<Code>([
   "NO_SUCH_AGENT",
   "NO_SUCH_SESSION",
+  "AMBIGUOUS_SESSION",
+  "FORGET_SCOPE",
+  "NOT_CONFIRMED",
   "API_KEY_UNRESOLVED",
   "API_KEY_INVALID",
   "PROXY_INVALID",

@@ -1,4 +1,3 @@
-import { nextLiteral } from "../redaction/literals.ts";
 import type { FoundSecret, ObservedLine } from "../redaction/observer.ts";
 import { asObject, isText, parseJson } from "../shared/json.ts";
 import { escapedText } from "../shared/text.ts";
@@ -93,13 +92,11 @@ class Folder {
     const pass = new FoldPass(this.#inserts);
     let folded = "";
     let copied = 0;
-    for (let at = 0; ; ) {
-      const literal = nextLiteral(text, at);
-      if (literal === undefined) break;
-      folded += pass.fold(text.slice(copied, literal.open + 1), LINE_LENGTH);
-      folded += pass.fold(text.slice(literal.open + 1, literal.close), TEXT_LENGTH);
-      copied = literal.close;
-      at = literal.close + 1;
+    for (let open = text.indexOf('"'); open !== -1; open = text.indexOf('"', copied + 1)) {
+      const close = closingQuote(text, open);
+      folded += pass.fold(text.slice(copied, open + 1), LINE_LENGTH);
+      folded += pass.fold(text.slice(open + 1, close), TEXT_LENGTH);
+      copied = close;
     }
     folded += pass.fold(text.slice(copied), LINE_LENGTH);
     const whole = new FoldPass(pass.shown);
@@ -145,6 +142,15 @@ class FoldPass {
     for (let at = text.indexOf(INSERT); at !== -1; at = text.indexOf(INSERT, at + 1)) this.#next++;
     return this.#inserts.slice(start, this.#next);
   }
+}
+
+/** Of the string of JSON that begins at `open`. */
+function closingQuote(text: string, open: number): number {
+  for (let at = open + 1; at < text.length; at++) {
+    if (text[at] === '"') return at;
+    if (text[at] === "\\") at++;
+  }
+  return text.length;
 }
 
 /** Not in the middle of an escape or a character. */

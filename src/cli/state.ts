@@ -4,6 +4,7 @@ import { type Survey, survey, unmatchedPatterns } from "../discovery/survey.ts";
 import { whyUnwritable } from "../ledger/files.ts";
 import { knownBytes, Ledger } from "../ledger/ledger.ts";
 import { type LockOwner, lockOwner } from "../ledger/lock.ts";
+import type { Deletion } from "../ledger/schema.ts";
 import { type LastRun, readLastRun } from "../run/last-run.ts";
 import type { Problem } from "../shared/problem.ts";
 import { findAgents } from "../stores/agents.ts";
@@ -56,6 +57,10 @@ export interface UploadState {
   /** Lines the API did not take, and lines that were too long, over all sessions. */
   readonly rejectedLines: number;
   readonly omittedLines: number;
+  /** What the API was to delete, and has not confirmed. */
+  readonly deletions: readonly Deletion[];
+  /** Whether the destination has taken anything yet. */
+  readonly hasTaken: boolean;
   readonly refused: { readonly reason: string; readonly at: number } | null;
   /** ms since the epoch */
   readonly notBefore: number | null;
@@ -71,7 +76,7 @@ export async function readState(
 ): Promise<UploadState> {
   const ledger = await Ledger.open({ stateDir, now, readOnly: true });
   const target = ledger.target(config);
-  const filter = createFilter(config.filter);
+  const filter = createFilter(config.filter, ledger.firstRunAt ?? now());
   await using agents = await findAgents({
     stateDir,
     layout,
@@ -117,6 +122,8 @@ export async function readState(
     unmatched: unmatchedPatterns(filter, found),
     rejectedLines: sum("rejected"),
     omittedLines: sum("omitted"),
+    deletions: target.deletions.pending,
+    hasTaken: target.hasTaken,
     refused: target.refused ?? null,
     notBefore: target.notBefore ?? null,
     lastRun: await readLastRun(stateDir),

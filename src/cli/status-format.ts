@@ -1,5 +1,7 @@
 import type { Config } from "../config/config.ts";
 import { describeOwner } from "../ledger/lock.ts";
+import { describePending } from "../run/deletions.ts";
+import { describeTransform } from "../run/first-contact.ts";
 import { troubleKey } from "../run/report.ts";
 import type { Clock } from "../shared/clock.ts";
 import { bytes, count, plain, plural, when } from "../shared/text.ts";
@@ -32,6 +34,7 @@ export function formatStatus(
   return [
     `Influxion ${VERSION}: configured\n\n`,
     ...destination(config),
+    ...disclosure(config, state),
     ...runs(config, state, at, paint),
     ...(verbose ? [field("State", plain(stateDir))] : []),
     ...hold(state, at, paint),
@@ -55,6 +58,18 @@ function destination({ apiUrl, deploymentId, projectId, apiKey }: Config): strin
     field("Project", plain(projectId)),
     field("API key", plain(maskKey(apiKey))),
   ];
+}
+
+/** How much is sent of a session; and what the first upload to a new destination will be. */
+function disclosure({ content, redact, filter }: Config, state: UploadState): string[] {
+  const { level, images } = content;
+  const less = Object.keys(filter.agents.content).length > 0 ? " or less, by agent" : "";
+  const most = `${level}${images ? "" : ", no-images"}${less}`;
+  const lines = [field("Sends", describeTransform([most], redact.secrets))];
+  const { pending, pendingBytes } = state.counts;
+  if (state.hasTaken || pending === 0) return lines;
+  const first = `${count(pending, "session")}, ${bytes(pendingBytes)}; nothing has been sent to this target yet`;
+  return [...lines, field("To send", first)];
 }
 
 /** When uploads were and will be. */
@@ -189,6 +204,11 @@ function notes(state: UploadState, now: number): string {
   for (const { at, ...problem } of state.lastRun?.met ?? []) {
     if (found.has(troubleKey(problem))) continue;
     lines.push(`${when(Date.parse(at), now)}: ${describeProblem(problem)}`);
+  }
+  const pending = state.deletions.length;
+  if (pending > 0) {
+    const failed = state.deletions.findLast((one) => one.failed !== undefined)?.failed;
+    lines.push(plain(describePending(pending, failed?.reason)));
   }
   lines.push(...state.unmatched.map(describeUnmatched));
   if (state.rejectedLines > 0) lines.push(notTaken(state.rejectedLines));

@@ -1,5 +1,6 @@
 import type { UnmatchedPattern } from "../config/filter.ts";
-import { describeOwner } from "../ledger/lock.ts";
+import { describeOwner, type LockOwner } from "../ledger/lock.ts";
+import { describeFirstContact } from "../run/first-contact.ts";
 import type { RunEvents } from "../run/options.ts";
 import { formatNote, type RunReport } from "../run/report.ts";
 import type { Problem } from "../shared/problem.ts";
@@ -35,7 +36,8 @@ export class Progress {
       err.write(`${text}\n`);
     };
     this.events = {
-      onWait: (owner) => say(`Waiting: ${plain(describeOwner(owner))}.`),
+      onWait: (owner) => say(describeWait(owner)),
+      onFirstContact: (contact) => say(`Note: ${plain(describeFirstContact(contact))}.`),
       onPlan: (plan) => {
         planned += plan.length;
       },
@@ -57,6 +59,10 @@ export class Progress {
   end(): void {
     this.#line.clear();
   }
+}
+
+export function describeWait(owner: LockOwner): string {
+  return `Waiting: ${plain(describeOwner(owner))}.`;
 }
 
 export interface SummaryOptions {
@@ -95,7 +101,20 @@ export function summary(
           : "Nothing could be uploaded now.",
     );
   }
-  const { raw, omitted, invalidUtf8, rejected } = report.lines;
+  const found = Object.values(report.redactions).reduce((sum, one) => sum + one, 0);
+  if (found > 0) {
+    const rules = Object.entries(report.redactions).map(([rule, n]) => `${rule} ${n}`);
+    lines.push(
+      `${count(found, "credential")} ${plural(found, "was", "were")} redacted: ${rules.join(", ")}.`,
+    );
+  }
+  const { raw, omitted, invalidUtf8, rejected, withheld } = report.lines;
+  if (withheld > 0) {
+    const that = plural(withheld, "line that", "lines that");
+    lines.push(
+      `Of ${withheld} ${that} could not be searched for credentials, only the length was sent.`,
+    );
+  }
   if (raw > 0) {
     const that = plural(raw, "that was not a JSON object", "that were not JSON objects");
     lines.push(`${count(raw, "line")} ${that} went as raw text.`);
@@ -111,6 +130,10 @@ export function summary(
   if (invalidUtf8 > 0)
     lines.push(`${count(invalidUtf8, "line")} had bytes that are not UTF-8; they were replaced.`);
   if (rejected > 0) lines.push(paint("yellow", `${notTaken(rejected)}.`));
+  const { deletions } = report;
+  if (deletions !== undefined && deletions.done > 0) {
+    lines.push(`The API deleted what it had of ${count(deletions.deleted, "session")}.`);
+  }
   const troubles = (one: RunReport): string[] => [
     ...failureLines(one, terminal),
     ...noteLines(one),
@@ -174,7 +197,7 @@ export function describeProblem({ agentId = "", sessionId = "", message }: Probl
 
 /** A pattern of a filter that has no effect, most often because of a typing error. */
 export function describeUnmatched({ option, pattern }: UnmatchedPattern): string {
-  const what = option === "filter.sessions.deny" ? "session" : "agent";
+  const what = option.startsWith("filter.sessions.") ? "session" : "agent";
   return plain(`${option}: ${JSON.stringify(pattern)} matches no ${what}`);
 }
 

@@ -13,13 +13,11 @@ import { checkAgent } from "./check-agent.ts";
 import { showPlan } from "./dry-run.ts";
 import { describeFailure, EXIT, exitCodeOf } from "./exit.ts";
 import { localSecrets } from "./local-secrets.ts";
+import { LOCK_WAIT_MS } from "./lock-wait.ts";
 import type { Setup } from "./setup.ts";
 import { Progress, summary } from "./sync-format.ts";
 import { painter, type Terminal, writeJson } from "./terminal.ts";
 import { formatUnconfigured } from "./unconfigured.ts";
-
-/** How long to wait for another uploader, in ms. */
-const LOCK_WAIT_MS = 60_000;
 
 /** How often `--all` waits for sessions that the host is rewriting, before it leaves them to a later run. */
 const SETTLE_ROUNDS = 3;

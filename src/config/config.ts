@@ -1,5 +1,6 @@
 import * as v from "valibot";
 import { isObject } from "../shared/json.ts";
+import { SESSION_KINDS } from "../shared/session-kind.ts";
 import type { ContentOptions } from "./content.ts";
 import { agentLevelsOption, contentOption, levelProblems } from "./content-option.ts";
 import { parseInterval } from "./interval.ts";
@@ -8,6 +9,7 @@ import { GLOB_FORM, globs } from "./pattern-option.ts";
 import { type ConfigProblem, describeUrl, toProblem } from "./problem.ts";
 import { redactOption } from "./redact-option.ts";
 import { type SecretRef, secretRef } from "./secret-option.ts";
+import { isSince } from "./since.ts";
 
 export { type ConfigProblem, formatConfigProblem } from "./problem.ts";
 export type { SecretRef } from "./secret-option.ts";
@@ -25,6 +27,11 @@ const whole = (min: number, max: number, expected: string) =>
   );
 
 const ROOT_FORM = "an object with the plugin's options";
+
+const SINCE_FORM =
+  'a date such as "2026-11-27" or "2026-11-27T09:00:00Z", or "install" for what begins after the plugin first ran';
+
+const KINDS_FORM = `a list of kinds of session to leave out, e.g. ["cron"]: ${SESSION_KINDS.map((kind) => JSON.stringify(kind)).join(", ")}`;
 
 const KEY_FORM =
   'your API key as one string without spaces, or {"source": "env", "provider": "default", "id": "INFLUXION_API_KEY"}';
@@ -85,6 +92,7 @@ export const ConfigSchema = v.strictObject({
     "https://api.influxion.io",
   ),
   allowInsecureHttp: v.optional(v.boolean("true or false"), false),
+  onDelete: v.optional(v.picklist(["keep", "forget"], '"keep" or "forget"'), "keep"),
   content: contentOption,
   redact: redactOption,
   upload: v.optional(
@@ -136,14 +144,19 @@ export const ConfigSchema = v.strictObject({
         sessions: v.optional(
           options(
             {
+              allow: globs(
+                `a list of globs on session ids, keys and labels, e.g. ["work-*"], ${GLOB_FORM}; empty means all`,
+              ),
               deny: globs(
                 `a list of globs on session ids, keys and labels, e.g. ["tmp-*"], ${GLOB_FORM}`,
               ),
             },
-            'an object such as {"deny": ["tmp-*"]}',
+            'an object such as {"allow": [], "deny": ["tmp-*"]}',
           ),
           {},
         ),
+        since: v.optional(v.pipe(v.string(SINCE_FORM), v.trim(), v.check(isSince, SINCE_FORM))),
+        kinds: v.optional(v.array(v.picklist(SESSION_KINDS, KINDS_FORM), KINDS_FORM), []),
         minMessages: v.optional(
           whole(0, MAX_COUNT, `messages, a whole number from 0 to ${MAX_COUNT}`),
           2,
@@ -171,6 +184,8 @@ export interface Config {
   /** Without trailing slash. */
   readonly apiUrl: string;
   readonly allowInsecureHttp: boolean;
+  /** What becomes of what the API has of a session that is deleted in OpenClaw. */
+  readonly onDelete: "keep" | "forget";
   /** How much of a session is sent, unless its agent is sent with less. */
   readonly content: ContentOptions;
   /** What never leaves, at every level. */

@@ -11,30 +11,16 @@ import {
   fold,
   matchAny,
   matchesAgent,
-  matchesSession,
   type Pattern,
   type PatternOption,
   patterns,
 } from "./patterns.ts";
+import { needsSessionNames, SessionFilter } from "./session-filter.ts";
+import { sinceTime, verdictByStart } from "./since.ts";
+import { type NameVerdict, PASSES, type SessionNames, undecidable } from "./verdict.ts";
 
 export type { FilterName } from "./patterns.ts";
-
-/** What a session is called, as far as its store knows. */
-export interface SessionNames {
-  readonly sessionId: string;
-  /** What it is called besides: session keys, labels, display names. */
-  readonly names: readonly string[];
-  /** Why there may be more names, as a clause. */
-  readonly namesUnknown?: string | undefined;
-  /** Why it may be another agent's, as a clause. */
-  readonly agentUnknown?: string | undefined;
-}
-
-export type NameVerdict =
-  | { readonly kind: "passes" }
-  | { readonly kind: "excluded"; readonly filter: FilterName }
-  /** A filter that cannot be decided denies. */
-  | { readonly kind: "undecidable"; readonly reason: string };
+export type { NameVerdict, SessionNames } from "./verdict.ts";
 
 /** A pattern of the config that matched nothing: most often a typing error. */
 export interface UnmatchedPattern {
@@ -50,6 +36,11 @@ export interface Filter {
   byAgentId(agentId: string): FilterName | null;
   /** @param agentNames all that its agent is known by */
   byName(agentNames: readonly string[], session: SessionNames): NameVerdict;
+  /**
+   * @param startTime when the session began, in ms since the epoch; null when that is not known
+   * @param changedAt when it last changed
+   */
+  byStart(startTime: number | null, changedAt: number): NameVerdict;
   /** @param bytes size of the whole session */
   bySize(bytes: number): FilterName | null;
   /**
@@ -64,53 +55,51 @@ export interface Filter {
   readonly needsNames: boolean;
   /** Whether all names of a session are asked for, also those that are costly to find. */
   readonly needsAllNames: boolean;
+  /** Whether it is asked for when sessions began. */
+  readonly needsStart: boolean;
 }
 
-/** What is denied by an id as the host makes it needs no other name, so that none is missed. */
-const UUID = /^\s*[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}\s*$/i;
-
-/** Whether sessions are chosen by their names or keys, so that these must be found out. */
-export function needsNames({ agents, sessions }: FilterOptions): boolean {
-  return [agents.allow, agents.deny, Object.keys(agents.content), sessions.deny].some(
-    (list) => list.length > 0,
-  );
+/** Whether sessions are chosen by their names, keys or kinds, so that these must be found out. */
+export function needsNames(options: FilterOptions): boolean {
+  const { allow, deny, content } = options.agents;
+  const agentsMatter = [allow, deny, Object.keys(content)].some((list) => list.length > 0);
+  return agentsMatter || needsSessionNames(options);
 }
 
-export function createFilter(options: FilterOptions): Filter {
+/** @param firstRunAt when the plugin first ran here, in ms since the epoch: what `filter.since` may name */
+export function createFilter(options: FilterOptions, firstRunAt: number): Filter {
   const allow = patterns("filter.agents.allow", options.agents.allow, matchesAgent);
   const deny = patterns("filter.agents.deny", options.agents.deny, deniesAgent);
-  const sessions = patterns("filter.sessions.deny", options.sessions.deny, matchesSession);
   const agents = new AgentFilter(allow, deny);
   const levels = new AgentLevels(options.agents.content);
-  const namesMatter = options.sessions.deny.some((pattern) => !UUID.test(pattern));
+  const sessions = new SessionFilter(options);
+  const since = options.since === undefined ? null : sinceTime(options.since, firstRunAt);
   return {
     minMessages: options.minMessages,
     needsNames: needsNames(options),
-    needsAllNames: sessions.length > 0,
+    needsAllNames: needsSessionNames(options),
+    needsStart: since !== null,
     byAgent(names) {
       levels.byNames(names);
       return agents.byNames(names);
     },
     byAgentId: (agentId) => agents.byId(agentId),
-    byName(agentNames, { sessionId, names, namesUnknown, agentUnknown }) {
+    byName(agentNames, session) {
+      const { names, agentUnknown } = session;
       const byAgent = agents.byNames(agentNames) ?? agents.byKeys(agentNames, names);
       if (byAgent !== null) return { kind: "excluded", filter: byAgent };
       if (agentUnknown !== undefined && agents.isSet) {
         return undecidable("filter.agents", agentUnknown);
       }
-      if (matchAny(sessions, [sessionId, ...names].map(fold))) {
-        return { kind: "excluded", filter: "filter.sessions.deny" };
-      }
-      if (namesUnknown !== undefined && namesMatter) {
-        return undecidable("filter.sessions.deny", namesUnknown);
-      }
-      return { kind: "passes" };
+      return sessions.verdict(session);
     },
+    byStart: (startTime, changedAt) =>
+      since === null ? PASSES : verdictByStart(since, startTime, changedAt),
     bySize: (bytes) => (bytes < options.minBytes ? "filter.minBytes" : null),
     levelOf: (agentNames, { names, agentUnknown }) =>
       agentUnknown === undefined ? levels.bySession(agentNames, names) : levels.least(),
     unmatched: () =>
-      [...allow, ...deny, ...levels.patterns, ...sessions]
+      [...allow, ...deny, ...levels.patterns, ...sessions.patterns]
         .filter(({ matched }) => !matched)
         .map(({ option, pattern }) => ({ option, pattern })),
   };
@@ -170,11 +159,4 @@ class AgentFilter {
 /** Whether an agent of these names is the one that a user calls `name`. */
 export function isNamed(names: readonly string[], name: string): boolean {
   return names.some((one) => fold(one) === fold(name) || slugOf(one) === normalizeAgentId(name));
-}
-
-function undecidable(option: string, unknown: string): NameVerdict {
-  return {
-    kind: "undecidable",
-    reason: `not sent, because ${option} cannot be decided for it: ${unknown}`,
-  };
 }

@@ -6,7 +6,10 @@ import { compileGlob, compileIdGlob } from "./glob.ts";
 export type FilterName =
   | "filter.agents.allow"
   | "filter.agents.deny"
+  | "filter.sessions.allow"
   | "filter.sessions.deny"
+  | "filter.kinds"
+  | "filter.since"
   | "filter.minBytes"
   | "filter.minMessages";
 
@@ -66,10 +69,22 @@ function matchesText(pattern: string): Matches<string> {
 
 /** Takes a name as {@link fold} makes it. The agent of a key may be written as its user calls it. */
 export function matchesSession(pattern: string): Matches<string> {
+  return matchesNameOrKey(pattern, matchesAgent);
+}
+
+/** The same with all agents that may be meant; see {@link deniesAgent}. */
+export function deniesSession(pattern: string): Matches<string> {
+  return matchesNameOrKey(pattern, deniesAgent);
+}
+
+function matchesNameOrKey(
+  pattern: string,
+  ofAgent: (pattern: string) => Matches<AgentName>,
+): Matches<string> {
   const matches = matchesText(pattern);
   const [, agent = "", rest] = /^agent:([^:]+):(.+)$/is.exec(pattern.trim()) ?? [];
   if (rest === undefined) return matches;
-  const matchesId = deniesAgent(agent);
+  const matchesId = ofAgent(agent);
   const matchesRest = matchesText(rest);
   return (name) => {
     const key = parseSessionKey(name);

@@ -1,7 +1,8 @@
 import type { Filter, FilterName, NameVerdict, SessionNames } from "../config/filter.ts";
+import { MAX_SESSION_BACKOFF_MS } from "../ledger/backoff.ts";
 import { sessionKey } from "../ledger/ledger.ts";
 import type { SessionRecord } from "../ledger/records.ts";
-import { MAX_SESSION_BACKOFF_MS } from "../ledger/target.ts";
+import type { TargetRecords } from "../ledger/target.ts";
 import { isAhead } from "../shared/clock.ts";
 import {
   describeReadFailure,
@@ -11,6 +12,7 @@ import {
 } from "../shared/problem.ts";
 import type { Agent } from "../stores/agents.ts";
 import { isIdle } from "../stores/idle.ts";
+import { mergeFacts, NOTHING_KEPT } from "../stores/session-facts.ts";
 import type { Reader } from "../stores/store.ts";
 import { deliveredMessages, hasEnoughMessages } from "./messages.ts";
 import {
@@ -34,7 +36,7 @@ export type SessionState =
   | { readonly kind: "uploaded"; readonly growing: boolean }
   /** `settling`: the host is rewriting it, or it is not read to its end; it is looked at again later. */
   | { readonly kind: "pending"; readonly bytes: number; readonly settling: boolean }
-  | { readonly kind: "skipped"; readonly filter: FilterName }
+  | { readonly kind: "skipped"; readonly filter: FilterName | "forget" }
   | { readonly kind: "failing"; readonly reason: string; readonly retryAt?: number };
 
 export interface SurveyedSession {
@@ -72,8 +74,14 @@ export async function examine(
   const streams = found.toSorted((a, b) => (a.stream.rank < b.stream.rank ? -1 : 1));
   const changedAt = Math.max(...streams.map(({ stream }) => stream.changedAt));
   const candidate = { key, agentId, sessionId, changedAt, agent, streams };
-  const state = stateBeforeReading(options, candidate);
-  const outcome = state === null ? await stateByReading(options, candidate, problems) : { state };
+  options.target.found(key);
+  if (isForgotten(options.target, candidate)) return { ...candidate, ...FORGOTTEN };
+  const names = namesOf(sessionId, streams);
+  const byName = stateByName(options.filter.byName(agent.names, names));
+  const outcome =
+    byName?.kind === "skipped"
+      ? { state: byName }
+      : await stateByReading(options, candidate, byName, problems);
   if (outcome === null) return null;
   const isPending = outcome.state.kind === "pending";
   return { ...candidate, pending: [], ...outcome, streams: isPending ? streams : [] };
@@ -81,21 +89,29 @@ export async function examine(
 
 type Outcome = Pick<SurveyedSession, "state"> & Partial<Pick<SurveyedSession, "pending">>;
 
-/** What the content of its streams says of it; null when that is no session. */
+/**
+ * What record and content of its streams say of it, as far as they have to be read; null when that is no session.
+ * @param byName what its names leave it in, unless it is left out by when it began
+ */
 async function stateByReading(
   options: ExamineOptions,
   candidate: Candidate,
+  byName: SessionState | null,
   problems: Problem[],
 ): Promise<Outcome | null> {
   const known = options.target.session(candidate.key);
   const readers: Reader[] = [];
   try {
+    const byStart = await stateByStart(options, candidate);
+    const filtered = byStart?.kind === "skipped" ? byStart : (byName ?? byStart);
+    const state = filtered ?? stateBeforeReading(options, candidate);
+    if (state !== null) return { state };
     return await scanAndCount(options, candidate, { readers, problems });
   } catch (error) {
     options.signal?.throwIfAborted();
     const state = stateByFailure(options, candidate, known, error);
     if (state !== null) return { state };
-    options.target.forget(candidate.key);
+    options.target.drop(candidate.key);
     const { code, message } = describeReadFailure(error);
     problems.push({ code, agentId: candidate.agentId, message });
     return null;
@@ -151,14 +167,46 @@ function stateByFailure(
   return { kind: "failing", reason: describeReadFailure(error).message };
 }
 
-/** The state of a session for which its names, times and sizes are enough; null when it has to be read. */
+/** What it means for a session when each of its streams began; null when it may go. */
+async function stateByStart(
+  options: ExamineOptions,
+  { streams }: Candidate,
+): Promise<SessionState | null> {
+  let undecided: SessionState | null = null;
+  for (const found of options.filter.needsStart ? streams : []) {
+    const state = stateByName(await askByStart(options, found));
+    if (state?.kind === "skipped") return state;
+    // The first line of what is being (re)written may not be there yet.
+    const isBeingWritten = state !== null && !isIdle(found.stream, options.now());
+    undecided ??= isBeingWritten
+      ? { kind: "pending", bytes: sizeOf(streams), settling: true }
+      : state;
+  }
+  return undecided;
+}
+
+/** Opens only what has changed since the instant that decides, and where the listing does not tell. */
+async function askByStart(
+  { filter, signal }: ExamineOptions,
+  { store, stream }: FoundStream,
+): Promise<NameVerdict> {
+  const { startTime, changedAt } = stream;
+  if (startTime !== undefined) return filter.byStart(startTime, changedAt);
+  const unread = filter.byStart(null, changedAt);
+  if (unread.kind === "excluded") return unread;
+  const reader = await store.open(stream, signal);
+  try {
+    return filter.byStart((await reader.startTime?.()) ?? null, changedAt);
+  } finally {
+    await reader.close();
+  }
+}
+
+/** The state of a session for which its record, times and sizes are enough; null when it has to be read. */
 function stateBeforeReading(
   { filter, target, retryBackedOff, now }: ExamineOptions,
-  { key, agent, sessionId, streams }: Candidate,
+  { key, streams }: Candidate,
 ): SessionState | null {
-  target.found(key);
-  const byName = stateByName(filter.byName(agent.names, namesOf(sessionId, streams)));
-  if (byName !== null) return byName;
   const known = target.session(key);
   const backoff = known?.aside;
   if (
@@ -178,6 +226,15 @@ function stateBeforeReading(
   }
   const bySize = hasDelivered(known) ? null : filter.bySize(sizeOf(streams));
   return bySize === null ? null : { kind: "skipped", filter: bySize };
+}
+
+/** One that may be another agent's is forgotten with it: in a folder that agents share, lists change. */
+function isForgotten(
+  target: TargetRecords,
+  { key, sessionId, streams }: Pick<Candidate, "key" | "sessionId" | "streams">,
+): boolean {
+  const isDoubtful = streams.some(({ stream }) => stream.agentUnknown !== undefined);
+  return target.isForgotten(key) || (isDoubtful && target.isForgottenId(sessionId));
 }
 
 export function hasDelivered(record: SessionRecord | undefined): boolean {
@@ -202,7 +259,7 @@ function signatureOf(streams: readonly FoundStream[]): string {
   return streams.map(({ stream }) => stream.signature).join("|");
 }
 
-/** The state that a session's names alone decide; null when they let it pass. */
+/** The state that a filter leaves a session in; null when it lets it pass. */
 export function stateByName(verdict: NameVerdict): SessionState | null {
   switch (verdict.kind) {
     case "passes":
@@ -214,12 +271,24 @@ export function stateByName(verdict: NameVerdict): SessionState | null {
   }
 }
 
-/** All that a session is called by any of its streams. */
+const FORGOTTEN: Pick<SurveyedSession, "state" | "pending" | "streams"> = {
+  state: { kind: "skipped", filter: "forget" },
+  pending: [],
+  streams: [],
+};
+
+/** The session as what it is once it is forgotten. */
+export function forgotten(session: SurveyedSession): SurveyedSession {
+  return { ...session, ...FORGOTTEN };
+}
+
+/** All that a session is called, and is, by any of its streams. */
 export function namesOf(sessionId: string, found: readonly FoundStream[]): SessionNames {
   const streams = found.map(({ stream }) => stream);
   return {
     sessionId,
     names: streams.flatMap(({ names }) => names),
+    ...mergeFacts(streams.map(({ facts = NOTHING_KEPT }) => facts)),
     namesUnknown: streams.find(({ namesUnknown }) => namesUnknown !== undefined)?.namesUnknown,
     agentUnknown: streams.find(({ agentUnknown }) => agentUnknown !== undefined)?.agentUnknown,
   };

@@ -1,6 +1,7 @@
+import { newestSent } from "../ledger/generations.ts";
 import type { Ledger } from "../ledger/ledger.ts";
 import type { SessionRecord, StreamRecord } from "../ledger/records.ts";
-import { newestSent, type TargetRecords } from "../ledger/target.ts";
+import type { TargetRecords } from "../ledger/target.ts";
 import { MAX_LINE_BYTES, MAX_PART_BYTES } from "../protocol/limits.ts";
 import type { Clock } from "../shared/clock.ts";
 import type { Problem } from "../shared/problem.ts";

@@ -12,6 +12,8 @@ export interface Survey {
   readonly problems: Problem[];
   /** Agents that were listed completely; only their vanished sessions are known. */
   readonly listed: ReadonlySet<string>;
+  /** Keys of sessions of which there is more than what resets have set aside. */
+  readonly live: ReadonlySet<string>;
   /** Stores with sessions in them, by agent. */
   readonly filled: ReadonlyMap<string, readonly Store[]>;
   /** Agents, or something of theirs, that could not be looked at; without an id, there may be more agents. */
@@ -28,7 +30,7 @@ export interface SurveyOptions extends ExamineOptions {
 
 /**
  * Finds every session and decides its state. Unchanged sessions cost a `stat` and
- * a comparison; nothing is sent. Records of the ledger are brought up to date in
+ * a comparison, and a look at their head where it matters when they began; nothing is sent. Records of the ledger are brought up to date in
  * memory, which is harmless for a caller that never saves. What goes wrong with one
  * agent or one session is the failure of that one alone.
  *
@@ -39,6 +41,7 @@ export async function survey(options: SurveyOptions): Promise<Survey> {
   const sessions: SurveyedSession[] = [];
   const problems: Problem[] = [];
   const listed = new Set<string>();
+  const live = new Set<string>();
   const filled = new Map<string, readonly Store[]>();
   const failedAgents: Problem[] = [...options.failures];
   for (const agent of options.agents) {
@@ -50,13 +53,16 @@ export async function survey(options: SurveyOptions): Promise<Survey> {
     if (agent.excludedBy === null && listing.failures.length === 0) listed.add(agent.agentId);
     for (const [sessionId, streams] of listing.sessions) {
       signal?.throwIfAborted();
+      if (streams.some(isLive)) live.add(sessionKey(agent.agentId, sessionId));
       if (options.only?.has(sessionKey(agent.agentId, sessionId)) === false) continue;
       const session = await examine(options, agent, sessionId, streams, problems);
       if (session !== null) sessions.push(session);
     }
   }
-  return { sessions, problems, listed, filled, failedAgents };
+  return { sessions, problems, listed, live, filled, failedAgents };
 }
+
+const isLive = ({ stream: { renamedFrom } }: FoundStream): boolean => renamedFrom === undefined;
 
 /** What the filter says of each session there is, by what it is called now; no transcript is read. */
 export async function askByName({

@@ -112,6 +112,16 @@ export class Ledger {
     return records;
   }
 
+  /** When the plugin first ran with this state directory, in ms since the epoch; undefined before that. */
+  get firstRunAt(): number | undefined {
+    return this.#data.firstRunAt;
+  }
+
+  /** A run began: the first one is remembered. */
+  noteRun(at: number): void {
+    this.#data.firstRunAt ??= Math.max(0, Math.floor(at));
+  }
+
   /** Random bytes, made once and kept: what is hashed with them cannot be guessed by others. */
   get secret(): Buffer {
     this.#data.secret ??= randomBytes(32).toString("hex");
@@ -206,7 +216,10 @@ export function sessionKey(agentId: string, sessionId: string): string {
 /** Sizes that a store need not add up again. */
 export function knownBytes(target: Pick<TargetRecords, "session">): KnownBytes {
   return ({ agentId, sessionId, source, signature }) => {
-    const idle = target.session(sessionKey(agentId, sessionId))?.streams[source]?.idle;
+    const record = target.session(sessionKey(agentId, sessionId));
+    // Nobody asks how large it is.
+    if (record?.forgottenAt !== undefined) return 0;
+    const idle = record?.streams[source]?.idle;
     return idle?.signature === signature ? idle.bytes : undefined;
   };
 }
@@ -220,13 +233,14 @@ function legacyKey(agentId: string, file: string): string {
 }
 
 /** All that a ledger holds, without its revision. */
-function contentOf({ targets, legacy, secret }: LedgerData): string {
+function contentOf({ targets, firstRunAt, legacy, secret }: LedgerData): string {
   const kept = Object.entries(targets).flatMap(([id, target]) => {
     const begun = withoutUnbegun(target);
     return isEmpty(begun) ? [] : [[id, begun] as const];
   });
   // Without its brace: the revision comes first.
-  return JSON.stringify({ targets: Object.fromEntries(kept), legacy, secret }).slice(1);
+  const rest = { firstRunAt, legacy, secret };
+  return JSON.stringify({ targets: Object.fromEntries(kept), ...rest }).slice(1);
 }
 
 /** A target is its address until something is known of it. */

@@ -83,6 +83,10 @@ export interface SessionData {
   restartedAt?: number;
   /** When it last did because the API had a newer generation than the ledger. */
   overtakenAt?: number;
+  /** When the session was forgotten, in ms since the epoch: nothing of it is sent, whatever becomes of it. */
+  forgottenAt?: number;
+  /** It was because OpenClaw had deleted it: once it is gone for long, so is this. */
+  deleted?: true;
   /** How often the session was found missing since it was last there, and when last, in ms since the epoch. */
   missing?: { times: number; at: number };
   /** Lines that arrived and were not taken, and lines of which only the length was sent. */
@@ -110,6 +114,8 @@ function isSessionRecord(value: unknown): value is SessionData {
     isOptional(value.aside, isBackoff) &&
     isOptional(value.restartedAt, isCount) &&
     isOptional(value.overtakenAt, isCount) &&
+    isOptional(value.forgottenAt, isCount) &&
+    isOptional(value.deleted, (it) => it === true) &&
     isOptional(value.missing, isMissing) &&
     isOptional(value.rejected, isCount) &&
     isOptional(value.omitted, isCount)

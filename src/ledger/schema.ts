@@ -11,6 +11,19 @@ const Count = v.pipe(v.number(), v.safeInteger(), v.minValue(0));
 const dictionary = <const Schema extends v.GenericSchema>(schema: Schema) =>
   v.pipe(v.custom<Record<string, v.InferInput<Schema>>>(isObject), v.record(v.string(), schema));
 
+/** What the API is to delete: one session, all of an agent, or with neither all of the deployment. */
+const DeletionSchema = v.object({
+  agentId: v.exactOptional(v.string()),
+  sessionId: v.exactOptional(v.string()),
+  /** The highest generation that is meant. */
+  through: Count,
+  /** Set when it was tried in vain; `retryAt` is in ms since the epoch. */
+  failed: v.exactOptional(v.object({ reason: v.string(), attempts: Count, retryAt: Count })),
+});
+export type DeletionData = v.InferOutput<typeof DeletionSchema>;
+export type Deletion = DeepReadonly<DeletionData>;
+export type DeletionScope = Pick<Deletion, "agentId" | "sessionId">;
+
 const TargetSchema = v.object({
   apiUrl: v.string(),
   deploymentId: v.string(),
@@ -27,6 +40,10 @@ const TargetSchema = v.object({
   taken: v.exactOptional(v.literal(true)),
   /** Largest part the API has taken after it had refused a larger one, in source bytes. */
   partLimit: v.exactOptional(Count),
+  /** What the API has not confirmed yet, in the order in which it was asked for. */
+  deletions: v.exactOptional(v.array(DeletionSchema)),
+  /** The least generation that any session may begin with, above those that a deletion is about. */
+  leastGeneration: v.exactOptional(Count),
 });
 export type TargetData = v.InferOutput<typeof TargetSchema>;
 export type Target = DeepReadonly<TargetData>;
@@ -46,6 +63,11 @@ export const LedgerSchema = v.object({
   secret: v.exactOptional(v.pipe(v.string(), v.regex(/^[0-9a-f]{64}$/))),
   /** One record per place that sessions are sent to, so that a new one gets them all. */
   targets: dictionary(TargetSchema),
+  /**
+   * When the plugin first ran with this state directory, in ms since the epoch: what `filter.since` may
+   * name. Not known to ledgers of 2.0.0, nor when all of them were lost: then it is the next run.
+   */
+  firstRunAt: v.exactOptional(Count),
   /** Records of the earlier plugin that no session was found for yet, by relative path. */
   legacy: v.exactOptional(dictionary(LegacyRecordSchema)),
 });

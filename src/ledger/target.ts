@@ -1,4 +1,7 @@
 import type { Position, Searched } from "../stores/store.ts";
+import { retryTime } from "./backoff.ts";
+import { Deletions } from "./deletions.ts";
+import { newestGiven } from "./generations.ts";
 import type {
   Counted,
   Idle,
@@ -22,10 +25,6 @@ export const MISSING_EVERY_MS = 8 * 3_600_000;
 /** Least time between two restarts of a session for the same reason, in ms: each sends all of it again. */
 const RESTART_EVERY_MS = 7 * 24 * 3_600_000;
 
-/** First and longest time until a session that was backed off from is tried again, in ms. */
-const FIRST_SESSION_BACKOFF_MS = 3_600_000;
-export const MAX_SESSION_BACKOFF_MS = 24 * FIRST_SESSION_BACKOFF_MS;
-
 /** A place in the queue, to be given back when a run did not come to the session. */
 export interface QueuePlace {
   readonly servedAt: number | undefined;
@@ -47,13 +46,18 @@ export interface Confirmation {
  * methods here are called; nobody else changes them.
  */
 export class TargetRecords {
+  /** What the API is to delete, and has not confirmed. */
+  readonly deletions: Deletions;
   readonly #data: TargetData;
   readonly #now: () => number;
+  /** Made when it is asked for. */
+  #forgottenIds: ReadonlySet<string> | undefined;
 
   /** @param now wall clock, in ms since the epoch */
   constructor(data: TargetData, now: () => number) {
     this.#data = data;
     this.#now = now;
+    this.deletions = new Deletions(data, now);
   }
 
   get sessions(): Target["sessions"] {
@@ -85,6 +89,21 @@ export class TargetRecords {
     return this.#data.partLimit;
   }
 
+  /** Whether the session with this key is forgotten. */
+  isForgotten(key: string): boolean {
+    return this.#data.sessions[key]?.forgottenAt !== undefined;
+  }
+
+  /** Whether a session with this id is forgotten, whosever it is. */
+  isForgottenId(sessionId: string): boolean {
+    this.#forgottenIds ??= new Set(
+      Object.keys(this.#data.sessions)
+        .filter((key) => this.isForgotten(key))
+        .map((key) => key.slice(key.indexOf("/") + 1)),
+    );
+    return this.#forgottenIds.has(sessionId);
+  }
+
   /** The session is there. */
   found(key: string): void {
     delete this.#data.sessions[key]?.missing;
@@ -93,24 +112,49 @@ export class TargetRecords {
   /** The session is not there, although all of its agent was looked at; see {@link MISSING_TIMES}. */
   missed(key: string): void {
     const session = this.#data.sessions[key];
-    if (session === undefined) return;
+    if (session === undefined || isForgottenForGood(session)) return;
     const { times, at } = session.missing ?? { times: 0, at: Number.NEGATIVE_INFINITY };
     const now = this.#now();
     // A clock that was set back says that it was ahead: what was counted by it does not count.
     if (now < at) session.missing = { times: 1, at: now };
     else if (now - at < MISSING_EVERY_MS) return;
-    else if (times + 1 >= MISSING_TIMES) this.forget(key);
+    else if (times + 1 >= MISSING_TIMES) this.drop(key);
     else session.missing = { times: times + 1, at: now };
   }
 
-  forget(key: string): void {
+  /** Nothing is known of the session any more. */
+  drop(key: string): void {
+    this.#forgottenIds = undefined;
     delete this.#data.sessions[key];
+  }
+
+  /**
+   * Nothing of the session is sent any more, and of its record only that is left, with the
+   * highest generation that a server can hold of it.
+   *
+   * @param deleted the host has deleted it
+   */
+  forget(key: string, deleted = false): void {
+    this.#forgottenIds = undefined;
+    const forgottenAt = Math.floor(this.#now());
+    const through = Math.max(forgottenAt, newestGiven(this.#session(key)));
+    const streams = {};
+    const forgotten = { generations: through + 1, sent: through, streams, forgottenAt };
+    this.#data.sessions[key] = deleted ? { ...forgotten, deleted } : forgotten;
+  }
+
+  /** The session goes again, all of it, as a new generation. */
+  remember(key: string): void {
+    this.#forgottenIds = undefined;
+    delete this.#data.sessions[key]?.forgottenAt;
+    delete this.#data.sessions[key]?.deleted;
   }
 
   /** Starts a stream of a session from line 0, as a generation of its own. */
   begin(key: string, source: string, store: StreamRecord["store"], start: Position): StreamRecord {
     const session = this.#session(key);
-    const generation = Math.max(session.generations, Math.floor(this.#now()));
+    const least = Math.max(session.generations, this.#data.leastGeneration ?? 0);
+    const generation = Math.max(least, Math.floor(this.#now()));
     session.generations = generation + 1;
     return this.continueAt(key, source, { store, generation, position: start });
   }
@@ -252,7 +296,7 @@ export class TargetRecords {
       reason,
       since: since ?? now,
       attempts: before + 1,
-      retryAt: now + Math.min(MAX_SESSION_BACKOFF_MS, FIRST_SESSION_BACKOFF_MS * 2 ** before),
+      retryAt: retryTime(before, now),
     };
   }
 
@@ -292,6 +336,10 @@ export class TargetRecords {
   }
 }
 
+/** What a user has forgotten may come back, from a backup, after any time. */
+const isForgottenForGood = ({ forgottenAt, deleted }: SessionData): boolean =>
+  forgottenAt !== undefined && deleted === undefined;
+
 function moveTo(record: StreamData, position: Position): void {
   record.position = { ...position };
   // It was about a line that is behind us now.
@@ -304,10 +352,11 @@ export function withoutUnbegun(target: TargetData): TargetData {
   return { ...target, sessions: Object.fromEntries(sessions) };
 }
 
-/** Whether anything of a session was sent, planned, counted, or found not to be worth another scan. */
-function isWorthKeeping({ streams, servedAt, aside }: SessionData): boolean {
+/** Whether anything of a session was sent, planned, counted, forgotten, or found not to be worth another scan. */
+function isWorthKeeping({ streams, servedAt, sent, aside }: SessionData): boolean {
   return (
     servedAt !== undefined ||
+    sent !== undefined ||
     aside !== undefined ||
     Object.values(streams).some(
       ({ position, parts, idle, counted, searched }) =>
@@ -318,14 +367,4 @@ function isWorthKeeping({ streams, servedAt, aside }: SessionData): boolean {
         searched !== undefined,
     )
   );
-}
-
-/** The newest generation of a session that a server can hold; -1 when nothing was planned. */
-export function newestSent({ sent, streams }: SessionRecord): number {
-  if (sent !== undefined) return sent;
-  // Ledgers of 2.0.0 do not say: it was the highest one.
-  const begun = Object.values(streams).filter(
-    ({ position, parts }) => position.lines > 0 || parts !== undefined,
-  );
-  return Math.max(-1, ...begun.map(({ generation }) => generation));
 }

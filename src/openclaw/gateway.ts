@@ -1,8 +1,9 @@
 import { setImmediate } from "node:timers/promises";
 import { formatConfigProblem, MINIMAL_CONFIG, readConfig } from "../config/config.ts";
+import { describeFirstContact } from "../run/first-contact.ts";
 import type { IdleCache } from "../run/idle-cache.ts";
 import { noteRun } from "../run/last-run.ts";
-import { formatNote, isOfRun, type RunReport, troubleKey } from "../run/report.ts";
+import { formatNote, isLogged, type RunReport, troubleKey } from "../run/report.ts";
 import { LockedError, type Problem } from "../shared/problem.ts";
 import { plain } from "../shared/text.ts";
 import { readLayout } from "../stores/layout.ts";
@@ -44,6 +45,7 @@ export function startUploads(context: GatewayContext, pluginConfig: unknown): Sc
   }
   let runs: IdleCache | undefined;
   const reported = new Reported();
+  let isIntroduced = false;
   return createScheduler({
     everyMs: config.everyMs,
     now: Date.now,
@@ -66,6 +68,12 @@ export function startUploads(context: GatewayContext, pluginConfig: unknown): Sc
           signal,
           now: Date.now,
           random: Math.random,
+          events: {
+            onFirstContact(contact) {
+              if (!isIntroduced) logger.info(`influxion: ${plain(describeFirstContact(contact))}`);
+              isIntroduced = true;
+            },
+          },
         });
         tell(context, note.report, reported);
       } catch (error) {
@@ -125,7 +133,7 @@ function tell(
   for (const note of report.failures.slice(0, MAX_LOGGED)) {
     logger.warn(`influxion: failing: ${formatNote(note)}`);
   }
-  const met = reported.fresh(report.problems.filter(isOfRun));
+  const met = reported.fresh(report.problems.filter(isLogged));
   for (const { agentId = "", sessionId = "", message } of met.slice(0, MAX_LOGGED)) {
     logger.warn(`influxion: ${formatNote({ agentId, sessionId, reason: message })}`);
   }

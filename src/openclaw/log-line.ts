@@ -7,10 +7,12 @@ export function describeRun(report: RunReport): string | null {
   const failing = report.failed === 0 ? "" : `, ${report.failed} failing`;
   const waiting = report.left.sessions === 0 ? "" : `, ${report.left.sessions} waiting`;
   if (outcome === "refused" || outcome === "unreachable") return `${outcome}: ${report.reason}`;
-  if (sent.parts === 0 && report.failed === 0) return null;
+  const done = report.deletions?.done ?? 0;
+  if (sent.parts + done === 0 && report.failed === 0) return null;
   const what =
     sent.parts === 0
       ? "nothing"
       : `${count(sent.sessions, "session")} (${count(sent.lines, "line")}, ${bytes(sent.wireBytes)} on the wire)`;
-  return `uploaded ${what}${failing}${waiting}`;
+  const deleted = done === 0 ? "" : `, ${count(done, "deletion")} confirmed by the API`;
+  return `uploaded ${what}${failing}${waiting}${deleted}`;
 }

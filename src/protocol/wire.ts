@@ -1,6 +1,6 @@
 import * as v from "valibot";
 
-/** Path of the one endpoint, appended to `apiUrl`. */
+/** Path of the one endpoint, for `POST` and `DELETE`, appended to `apiUrl`. */
 export const INGEST_PATH = "/v1/openclaw/ingest/sessions";
 
 /**
@@ -54,6 +54,18 @@ export interface Receipt extends v.InferOutput<typeof ReceiptSchema> {
   errors?: { lineIndex: number; reason: string }[];
   /** The highest generation of the session that the API holds, at least when that is above the part's. */
   newestGeneration?: number;
+}
+
+/**
+ * What makes an answer to `DELETE` a confirmation: how many sessions something was deleted of. A
+ * number alone would not do: a server that does not know the method may answer 404 in JSON, too.
+ */
+export const DeletionReceiptSchema = v.object({ deleted: Count });
+
+/** The API's answer to a deletion. */
+export interface DeletionReceipt extends v.InferOutput<typeof DeletionReceiptSchema> {
+  /** Sessions of which something newer than what was to be deleted stays. */
+  left?: number;
 }
 
 /** What leaves no room above it is no generation that a client began. */

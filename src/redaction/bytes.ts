@@ -66,13 +66,17 @@ export function countBefore(
   return count;
 }
 
+const DASHES = byteClass("-");
+const MOST_DASHES = 8;
 const JOINED = byteClass("A-Za-z0-9_");
 
 /**
  * Whether a word may begin here: nothing of one stands before it, unless that ends an escape, a
  * percent-encoded character or a colour of a terminal.
  */
-export function isEdge(bytes: Uint8Array, at: number): boolean {
+export function isEdge(bytes: Uint8Array, offset: number): boolean {
+  // In base64 for URLs, dashes are like letters: what counts is what they follow.
+  const at = offset - countBefore(bytes, offset, DASHES, MOST_DASHES);
   const before = bytes[at - 1] ?? 0;
   if (JOINED[before] !== 1) return true;
   if (bytes[at - 2] === BACKSLASH || bytes[at - 3] === PERCENT) return true;

@@ -1,5 +1,9 @@
 import { BACKSLASH, QUOTE } from "./bytes.ts";
 
+const COLON = 0x3a;
+const SPACE = 0x20;
+const TAB = 0x09;
+
 /** A string in a line of JSON. */
 export interface Literal {
   /** Offsets of its quotes. */
@@ -10,22 +14,22 @@ export interface Literal {
 }
 
 /** The string that begins at or behind `from`; undefined when there is none. */
-export function nextLiteral(line: string, from: number): Literal | undefined {
-  const open = line.indexOf('"', from);
+export function nextLiteral(line: Buffer, from: number): Literal | undefined {
+  const open = line.indexOf(QUOTE, from);
   if (open === -1) return undefined;
   const close = closingQuote(line, open);
   let next = close + 1;
-  while (/[ \t\r]/.test(line[next] ?? "")) next++;
-  return { open, close, isKey: line[next] === ":" };
+  while (line[next] === SPACE || line[next] === TAB) next++;
+  return { open, close, isKey: line[next] === COLON };
 }
 
-function closingQuote(line: string, open: number): number {
-  const first = line.indexOf('"', open + 1);
+function closingQuote(line: Buffer, open: number): number {
+  const first = line.indexOf(QUOTE, open + 1);
   if (first === -1) return line.length;
-  if (line.charCodeAt(first - 1) !== BACKSLASH) return first;
+  if (line[first - 1] !== BACKSLASH) return first;
   // Quotes in a text are many, and each is a step for indexOf.
   for (let at = open + 1; at < line.length; at++) {
-    const byte = line.charCodeAt(at);
+    const byte = line[at];
     if (byte === QUOTE) return at;
     if (byte === BACKSLASH) at++;
   }

@@ -1,6 +1,13 @@
 /** What people and documentation write where a secret would stand. */
-const PLACEHOLDER =
-  /x{5}|\*{3}|\.{3}|…|^[x*.#_-]+$|<[a-z]|^\$|\$[{(]|\{\{|%[A-Z_]+%|redacted|example|placeholder|change[_-]?me|replace[_-]?(?:me|with)|your[_-]|dummy|insert[_-]|^my[_-]?(?:secret|token|password|api[_-]?key|key)$|abcdefgh|0{10}|(?:1234567890){2}/i;
+const PLACEHOLDER = new RegExp(
+  [
+    "x{5}|\\*{3}|\\.{3}|…|^[x*.#_-]+$|abcdefgh|0{10}|(?:1234567890){2}",
+    "^<[a-z]|<[a-z][\\w -]*>|^\\$|\\$\\{[a-z_]\\w*[:}]|\\$\\([a-z]|\\{\\{|%[A-Z_]+%",
+    "redacted|example|placeholder|change[_-]?me|replace[_-]?(?:me|with)|your[_-]|dummy|insert[_-]",
+    "^my[_-]?(?:secret|token|password|api[_-]?key|key)$",
+  ].join("|"),
+  "i",
+);
 
 export const isPlaceholder = (value: string): boolean => PLACEHOLDER.test(value);
 
@@ -32,8 +39,18 @@ export function wordShare(text: string): number {
   return all === 0 ? 0 : spoken / all;
 }
 
-/** At this share a text is taken for a name. */
-const NAME_SHARE = 0.7;
+/** How much a text may look like a name. */
+interface Bounds {
+  /** At this share of words a text is taken for a name. */
+  readonly words: number;
+  /** With this share of changes between capitals and small letters it is not; in camel case it is a third, in random letters a half. */
+  readonly changes: number;
+}
+
+const STRICT: Bounds = { words: 0.7, changes: 0.38 };
+
+/** Where little else than a secret is written. */
+export const LENIENT: Bounds = { words: 0.85, changes: 0.25 };
 
 /** The share of neighbours of which the first is of one kind and the second of the other. */
 function changes(text: string, pair: RegExp): number {
@@ -45,20 +62,27 @@ function changes(text: string, pair: RegExp): number {
 }
 
 /** Between letters and digits: in names there are few, in random texts a third. */
-const isMixed = (text: string): boolean => changes(text, /[A-Za-z][0-9]|[0-9][A-Za-z]/) >= 1 / 6;
+const isMixed = (text: string): boolean => changes(text, /[A-Za-z][0-9]|[0-9][A-Za-z]/) >= 1 / 5;
 
-/** Between capitals and small letters: in names in camel case a third, in random letters a half. */
-const hasRandomCase = (text: string): boolean => changes(text, /[a-z][A-Z]|[A-Z][a-z]/) >= 0.38;
+const hasRandomCase = (text: string, share: number): boolean =>
+  changes(text, /[a-z][A-Z]|[A-Z][a-z]/) >= share;
 
 const hasConsonants = (text: string): boolean => /[b-df-hj-np-tv-z]{6}/i.test(text);
 
+/** Whether letters alone look as if a machine had drawn them. */
+export function areLettersRandom(text: string, bounds: Bounds = STRICT): boolean {
+  if (wordShare(text) >= bounds.words) return false;
+  return hasRandomCase(text, bounds.changes) || hasConsonants(text);
+}
+
 /** Whether a text of 16 characters or more looks as if a machine had drawn it. */
-export function isRandom(text: string): boolean {
+export function isRandom(text: string, isLenient = false): boolean {
+  const bounds = isLenient ? LENIENT : STRICT;
   if (!/[A-Za-z]/.test(text)) return false;
   if (entropy(text) < Math.min(3, Math.log2(text.length) - 1.2)) return false;
   if (isMixed(text)) return true;
-  if (wordShare(text) >= NAME_SHARE) return false;
-  return /[0-9]/.test(text) || hasRandomCase(text) || hasConsonants(text);
+  if (/[0-9]/.test(text)) return wordShare(text) < bounds.words;
+  return areLettersRandom(text, bounds);
 }
 
 /** Whether the body of a token of known form may be one, as opposed to what stands for one in a text. */

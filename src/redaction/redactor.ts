@@ -1,10 +1,10 @@
 import { setImmediate as nextTurn } from "node:timers/promises";
 import { parseJson } from "../shared/json.ts";
 import { identityOf } from "./identity.ts";
-import { compilePatterns, type PatternOption } from "./patterns.ts";
+import { compilePatterns, type PatternOption, type PatternProblem } from "./patterns.ts";
 import { marker, type Rule, type Span } from "./rule.ts";
+import { RULES } from "./rules/all.ts";
 import { ESCAPES } from "./rules/escape.ts";
-import { RULES } from "./rules/index.ts";
 import { Scanner } from "./scanner.ts";
 import { type Detection, searchLine } from "./search.ts";
 import { TOO_MANY } from "./spans.ts";
@@ -19,7 +19,7 @@ export interface RedactorOptions {
   /** Exact values that must never leave, wherever they are; shorter ones than 6 characters are not looked for. */
   readonly values?: readonly string[];
   /** Random bytes of this machine for the {@link Redactor.identity}, see `identityOf`. */
-  readonly secret: Uint8Array;
+  readonly identitySecret: Uint8Array;
   /** What one line may take, in ms of this thread's CPU. @default 5000 */
   readonly lineBudgetMs?: number;
   /** CPU time of this thread in ms. */
@@ -53,7 +53,7 @@ export interface RedactedBlock {
 }
 
 /** Bytes that are scanned before other work may go on: some ms. */
-const SCAN_BYTES = 256 * 1024;
+const SCAN_BYTES = 128 * 1024;
 
 /** How long other work may have to wait while lines are searched. */
 const TURN_MS = 8;
@@ -63,6 +63,8 @@ const OVERLAP = 3;
 
 const LINE_BUDGET_MS = 5000;
 
+const NEWLINE = 0x0a;
+
 const UNCHANGED: readonly ChangedLine[] = [];
 
 /** Ids that the config may name to switch rules off. */
@@ -71,8 +73,9 @@ export const RULE_IDS: ReadonlySet<string> = new Set(RULES.map(({ id }) => id));
 const TAKEN = new Set([...RULE_IDS, VALUE_RULE, TOO_MANY]);
 
 /** What a pattern of a config is refused for. */
-export const patternProblems = (options: readonly PatternOption[]) =>
-  compilePatterns(options, TAKEN).problems;
+export function patternProblems(options: readonly PatternOption[]): PatternProblem[] {
+  return compilePatterns(options, TAKEN).problems;
+}
 
 /**
  * Takes credentials out of lines of JSON, and changes nothing else of them. A line that cannot be
@@ -87,7 +90,7 @@ export class Redactor {
 
   /** @throws {TypeError} for a pattern that is refused */
   constructor(options: RedactorOptions) {
-    const { disable = [], patterns = [], values = [], secret } = options;
+    const { disable = [], patterns = [], values = [], identitySecret } = options;
     const compiled = compilePatterns(patterns, TAKEN);
     const [problem] = compiled.problems;
     if (problem !== undefined) {
@@ -96,7 +99,7 @@ export class Redactor {
     this.#detection = detectionOf(disable, compiled.patterns, values);
     this.#lineBudgetMs = options.lineBudgetMs ?? LINE_BUDGET_MS;
     this.#cpuMs = options.cpuMs ?? threadCpuMs;
-    this.identity = identityOf({ disable, patterns, values, secret });
+    this.identity = identityOf({ disable, patterns, values, identitySecret });
   }
 
   /**
@@ -121,7 +124,7 @@ export class Redactor {
       while (next < hits.length && (hits[next + 1] as number) < start) next += 2;
       const own = hitsWithin(hits, next, start, end);
       if (own.length === 0 && this.#detection.patterns.length === 0) continue;
-      const line = block.toString("latin1", start, end);
+      const line = block.subarray(start, end);
       const result = await this.#line(line, own, turn);
       if (result === undefined) continue;
       changed.push({ index, ...result.change });
@@ -147,7 +150,7 @@ export class Redactor {
   }
 
   /** Undefined when the line stays as it is. */
-  async #line(line: string, hits: readonly number[], turn: Turn): Promise<LineResult | undefined> {
+  async #line(line: Buffer, hits: readonly number[], turn: Turn): Promise<LineResult | undefined> {
     try {
       const work = new Work(this.#cpuMs, this.#lineBudgetMs);
       const search = searchLine(line, hits, this.#detection, work);
@@ -155,7 +158,10 @@ export class Redactor {
       for (; step.done !== true; step = search.next()) {
         if (turn.isOver) await turn.pause();
       }
-      return step.value.length === 0 ? undefined : replaced(line, step.value);
+      if (step.value.length === 0) return undefined;
+      // Parsing a long line cannot be interrupted: it gets a turn of its own.
+      if (line.length > SCAN_BYTES) await turn.pause();
+      return replaced(line, step.value);
     } catch (error) {
       // Whatever was thrown: it may hold a piece of the line, so nothing of it is told.
       return omitted(
@@ -197,22 +203,22 @@ interface LineResult {
 }
 
 /** @throws when what came out is no JSON on one line, which only a defect can cause */
-function replaced(line: string, spans: readonly Span[]): LineResult {
-  let text = "";
+function replaced(line: Buffer, spans: readonly Span[]): LineResult {
+  const pieces: Buffer[] = [];
   let copied = 0;
   for (const { start, end, rule } of spans) {
-    text += line.slice(copied, start) + marker(rule);
+    pieces.push(line.subarray(copied, start), Buffer.from(marker(rule)));
     copied = end;
   }
-  text += line.slice(copied);
-  if (text.includes("\n") || parseJson(text) === undefined) {
+  const bytes = Buffer.concat([...pieces, line.subarray(copied)]);
+  if (bytes.includes(NEWLINE) || parseJson(bytes.toString()) === undefined) {
     throw new Error("the redacted line is no JSON");
   }
   const findings = spans.map(({ rule, start, end }) => ({ rule, start, end }));
-  return { bytes: Buffer.from(text, "latin1"), change: { findings } };
+  return { bytes, change: { findings } };
 }
 
-function omitted(line: string, reason: OmittedReason): LineResult {
+function omitted(line: Buffer, reason: OmittedReason): LineResult {
   const record = JSON.stringify({ omitted: { reason, bytes: line.length } });
   return { bytes: Buffer.from(record), change: { findings: [], omitted: reason } };
 }

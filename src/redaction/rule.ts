@@ -46,6 +46,8 @@ export interface Rule {
    * Rules that know what they found by its own form win over those that know it by its name.
    */
   readonly generic?: boolean;
+  /** Its expression, so that a change of it is a change of what is done. */
+  readonly form?: string;
   /** What is found at a needle. @param at offset of the needle in the text */
   find(subject: Subject, at: number): readonly Span[];
 }
@@ -54,3 +56,6 @@ export interface Rule {
 export const marker = (rule: string): string => `[redacted:${rule}]`;
 
 export const NOTHING: readonly Span[] = [];
+
+/** Says that the secret, if it is one, goes on behind what was shown: the rule wants to see more than it asked for. */
+export const MORE: readonly Span[] = [];

@@ -1,10 +1,11 @@
 import { type Literal, nextLiteral } from "./literals.ts";
 import type { UserPattern } from "./patterns.ts";
-import type { Rule, Span, Subject } from "./rule.ts";
-import { ruleOfValue } from "./rules/named.ts";
+import { MORE, type Rule, type Span, type Subject } from "./rule.ts";
+import { ESCAPES } from "./rules/escape.ts";
+import { ruleOfMember } from "./rules/named.ts";
 import type { Scanner } from "./scanner.ts";
 import { merge, TOO_MANY } from "./spans.ts";
-import { boundary, type View, viewsOf } from "./view.ts";
+import { boundary, textOf, type View, viewsOf } from "./view.ts";
 import type { Work } from "./work.ts";
 
 /** What is looked for. */
@@ -22,8 +23,11 @@ const BEHIND = 700;
 /** The same for a rule that has to see more: as much as it asks for, and what escapes add. */
 const STRETCH = 1.5;
 
+/** What a rule is shown besides that wants to see more than it asked for. */
+const MORE_CHARACTERS = 4096;
+
 /** Bytes of a string that are decoded at a time. */
-const CHUNK = 8 * 1024;
+const CHUNK = 4 * 1024;
 
 /** Strings that are passed before other work may go on. */
 const LITERALS = 5000;
@@ -39,11 +43,10 @@ const SLACK = 64;
  * Finds the secrets in the strings of one line of JSON. Yields where other work may go on. Keys are
  * left alone, but say something of their values.
  *
- * @param line a binary string: one character a byte
  * @param hits pairs of offsets, ascending: between the two of a pair, both included, are needles
  */
 export function* searchLine(
-  line: string,
+  line: Buffer,
   hits: readonly number[],
   detection: Detection,
   work: Work,
@@ -61,26 +64,25 @@ export function* searchLine(
     while (next < hits.length && (hits[next + 1] as number) <= literal.open) next += 2;
     const isHit = next < hits.length && (hits[next] as number) < literal.close;
     if (literal.isKey) {
-      key = isHit ? line.slice(literal.open + 1, literal.close) : undefined;
+      key = isHit && !work.isExhausted ? textOf(line, literal.open + 1, literal.close) : undefined;
       continue;
     }
     if (work.isExhausted) {
       if (isHit) spans.push({ start: literal.open + 1, end: literal.close, rule: TOO_MANY });
-      key = undefined;
       continue;
     }
     const search = new LiteralSearch(line, literal, detection, work);
     if (key !== undefined) search.byKey(key);
     if (isHit) yield* search.atHits(hits, next);
     if (all) yield* search.byPatterns();
-    spans.push(...search.spans());
+    for (const span of search.spans()) spans.push(span);
     key = undefined;
   }
   return spans;
 }
 
 class LiteralSearch {
-  readonly #line: string;
+  readonly #line: Buffer;
   readonly #literal: Literal;
   readonly #detection: Detection;
   readonly #work: Work;
@@ -89,7 +91,7 @@ class LiteralSearch {
   #known: number;
   #tooMany = false;
 
-  constructor(line: string, literal: Literal, detection: Detection, work: Work) {
+  constructor(line: Buffer, literal: Literal, detection: Detection, work: Work) {
     this.#line = line;
     this.#literal = literal;
     this.#detection = detection;
@@ -107,9 +109,8 @@ class LiteralSearch {
   byKey(key: string): void {
     const { open, close } = this.#literal;
     if (close - open > CHUNK) return;
-    this.#countLook();
-    const value = viewsOf(this.#line, open + 1, close)[0]?.text ?? "";
-    const rule = ruleOfValue(key, value);
+    this.#countLooks(1);
+    const rule = ruleOfMember(key, textOf(this.#line, open + 1, close));
     if (rule === null || !this.#detection.isEnabled(rule)) return;
     this.#found.push({ start: open + 1, end: close, rule: rule.id });
   }
@@ -133,7 +134,6 @@ class LiteralSearch {
       const start = this.#boundary(from - PATTERN_OVERLAP);
       const end = this.#end(from + PATTERN_CHUNK + PATTERN_OVERLAP);
       for (const view of viewsOf(this.#line, Math.max(start, open + 1), end)) this.#match(view);
-      this.#work.check();
       yield;
     }
   }
@@ -162,9 +162,10 @@ class LiteralSearch {
     for (const view of viewsOf(this.#line, start, end)) {
       const subject = { ...view, ends };
       this.#detection.scanner.scan(view.bytes, 0, view.bytes.length, (at, { rule }) => {
-        if ((view.map[at] as number) > to + SLACK) return;
+        if (rule === ESCAPES || (view.map[at] as number) > to + SLACK) return;
         missing = Math.max(missing, at + rule.reach - view.text.length);
-        if (isLast || missing <= 0) this.#find(rule, subject, at, found);
+        if (!isLast && missing > 0) return;
+        missing = Math.max(missing, this.#find(rule, subject, at, found));
       });
     }
     if (missing > 0 && !isLast) return missing;
@@ -172,16 +173,20 @@ class LiteralSearch {
     return 0;
   }
 
-  #find(rule: Rule, subject: Subject, at: number, found: Span[]): void {
-    if (this.#tooMany) return;
-    this.#countLook();
-    for (const span of rule.find(subject, at)) found.push(this.#inLine(span, subject));
+  /** @returns how many characters it has to see besides */
+  #find(rule: Rule, subject: Subject, at: number, found: Span[]): number {
+    if (this.#tooMany) return 0;
+    const spans = rule.find(subject, at);
+    this.#countLooks(1 + spans.length);
+    for (const span of spans) found.push(this.#inLine(span, subject));
+    return spans === MORE ? MORE_CHARACTERS : 0;
   }
 
   #match(view: View): void {
     for (const { id, expression } of this.#detection.patterns) {
+      this.#work.checkClock();
       for (const match of view.text.matchAll(expression)) {
-        this.#countLook();
+        this.#countLooks(1);
         if (this.#tooMany) return;
         const start = match.index;
         if (match[0] !== "") {
@@ -191,8 +196,8 @@ class LiteralSearch {
     }
   }
 
-  #countLook(): void {
-    this.#work.look();
+  #countLooks(count: number): void {
+    this.#work.addLooks(count);
     if (this.#work.isExhausted) this.#tooMany = true;
   }
 

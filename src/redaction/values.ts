@@ -1,4 +1,5 @@
 import { type Needle, NOTHING, type Rule } from "./rule.ts";
+import { byteOf } from "./view.ts";
 
 /** Shorter ones would be found in every other word. */
 export const SHORTEST_VALUE = 6;
@@ -27,7 +28,7 @@ export function valueRule(values: readonly string[]): Rule | undefined {
     id: VALUE_RULE,
     source: "the config",
     reach: Math.max(...wanted.map(({ length }) => length)),
-    needles: anchors.map(({ anchor }) => needle(anchor.text)),
+    needles: anchors.flatMap(({ anchor }) => needlesOf(anchor.text)),
     find({ text }, at) {
       return anchors.flatMap(({ value, anchor }) => {
         const start = at - anchor.offset;
@@ -59,8 +60,26 @@ function anchorOf(value: string): Anchor {
   return plain !== undefined && plain.text.length >= 3 ? plain : { text: near, offset: 0 };
 }
 
-/** A bracket means more than itself in a needle, and characters beyond ASCII are several bytes. */
-function needle(text: string): Needle {
-  const bytes = [...Buffer.from(text)].map((byte) => String.fromCharCode(byte));
-  return { text: bytes.map((byte) => (byte === "[" ? "[[]" : byte)).join(""), verify: () => true };
+/** The bytes of the line, and what escapes or a view make of them where there are characters beyond ASCII. */
+function needlesOf(text: string): Needle[] {
+  const utf8 = needle([...Buffer.from(text)]);
+  const units = Array.from({ length: text.length }, (_, index) => text.charCodeAt(index));
+  if (units.every((unit) => unit < 0x80)) return [utf8];
+  const first = units[0] ?? 0;
+  const escaped = `\\u${first.toString(16).padStart(4, "0")}`;
+  const encoded = encodeURIComponent(text.slice(0, 2).toWellFormed());
+  return [
+    utf8,
+    needle(units.map(byteOf)),
+    ...[escaped, encoded].map((form) => ({ text: form, fold: true, verify: () => true })),
+  ];
+}
+
+/** A bracket means more than itself in a needle. */
+function needle(bytes: readonly number[]): Needle {
+  const characters = bytes.map((byte) => String.fromCharCode(byte));
+  return {
+    text: characters.map((one) => (one === "[" ? "[[]" : one)).join(""),
+    verify: () => true,
+  };
 }

@@ -13,11 +13,18 @@ export interface View {
 /** Stands for characters that no rule asks for. */
 const OTHER = 0x80;
 
+/** How the scanner sees a character of a view. */
+export const byteOf = (unit: number): number => (unit > 0xff ? OTHER : unit);
+
 const BACKSLASH = 0x5c;
+const SMALL_U = 0x75;
 const PERCENT = 0x25;
 
 /** Undone one after the other: JSON in a string of JSON in a string of JSON, and once more. */
 const MAX_DEPTH = 4;
+
+/** The same for percent-encoding, as of a URL in a URL. */
+const MAX_PERCENT = 2;
 
 /** Collects the characters of a view. */
 class Builder {
@@ -37,7 +44,7 @@ class Builder {
   add(unit: number, from: number): void {
     const at = this.#length++;
     this.#units[at] = unit;
-    this.#bytes[at] = unit > 0xff ? OTHER : unit;
+    this.#bytes[at] = byteOf(unit);
     this.#map[at] = from;
     if (unit > this.#highest) this.#highest = unit;
   }
@@ -64,31 +71,44 @@ class Builder {
 
 /**
  * The views of a part of a string's literal: with its own escapes undone, then with those of the
- * JSON in it and so on, and one with percent-encoding undone.
+ * JSON in it and so on, and last with percent-encoding undone.
  *
- * @param line a binary string: one character a byte
  * @param start neither within an escape nor within a character
  */
-export function viewsOf(line: string, start: number, end: number): View[] {
-  const first = unescaped(literal(line, start, end));
+export function viewsOf(line: Buffer, start: number, end: number): View[] {
+  const first = firstView(line, start, end);
   const views = [first];
   for (let last = first; views.length < MAX_DEPTH && last.text.includes("\\"); ) {
     last = unescaped(last);
     views.push(last);
   }
   const deepest = views.at(-1) ?? first;
-  if (/%[0-9A-Fa-f]{2}/.test(deepest.text)) views.push(percentDecoded(deepest));
+  for (let last = deepest, k = 0; k < MAX_PERCENT && /%[0-9A-Fa-f]{2}/.test(last.text); k++) {
+    last = percentDecoded(last);
+    views.push(last);
+  }
   return views;
 }
 
+/** With the string's own escapes undone, as it is meant. */
+function firstView(line: Buffer, start: number, end: number): View {
+  return unescaped(literal(line, start, end));
+}
+
+/** The text alone, which most often is what is written. */
+export function textOf(line: Buffer, start: number, end: number): string {
+  const written = line.toString("latin1", start, end);
+  return /^[ !#-[\]-~]*$/.test(written) ? written : firstView(line, start, end).text;
+}
+
 /** The characters of the literal itself, from UTF-8. */
-function literal(line: string, start: number, end: number): View {
+function literal(line: Buffer, start: number, end: number): View {
   const builder = new Builder(end - start);
   for (let at = start; at < end; ) {
-    const byte = line.charCodeAt(at);
+    const byte = byteAt(line, at);
     const length = lengthOf(byte);
     let point = length === 1 ? byte : byte & (0xff >> (length + 1));
-    for (let k = 1; k < length; k++) point = (point << 6) | (line.charCodeAt(at + k) & 0x3f);
+    for (let k = 1; k < length; k++) point = (point << 6) | (byteAt(line, at + k) & 0x3f);
     builder.addPoint(point, at);
     at += length;
   }
@@ -177,34 +197,37 @@ const NEAR = 64;
  *
  * @param known such a place, at or before `from`
  */
-export function boundary(line: string, known: number, from: number, to: number): number {
+export function boundary(line: Buffer, known: number, from: number, to: number): number {
   if (from <= known) return known;
   for (let at = from; at < Math.min(to, from + NEAR); at++) {
-    if (!isContinuation(line.charCodeAt(at)) && !isNearEscape(line, at)) return at;
+    if (!isContinuation(byteAt(line, at)) && !isNearEscape(line, at)) return at;
   }
   return walk(line, known, from);
 }
 
-function isNearEscape(line: string, at: number): boolean {
+function isNearEscape(line: Buffer, at: number): boolean {
   for (let before = at - LONGEST_ESCAPE; before < at; before++) {
-    if (line.charCodeAt(before) === BACKSLASH) return true;
+    if (byteAt(line, before) === BACKSLASH) return true;
   }
   return false;
 }
 
 /** From one escape to the next, so that its cost is that of the text in between, once. */
-function walk(line: string, known: number, from: number): number {
+function walk(line: Buffer, known: number, from: number): number {
   let at = known;
   while (at < from) {
-    const backslash = line.indexOf("\\", at);
+    const backslash = line.indexOf(BACKSLASH, at);
     if (backslash === -1 || backslash >= from) {
       at = from;
-      while (isContinuation(line.charCodeAt(at))) at++;
+      while (isContinuation(byteAt(line, at))) at++;
       return at;
     }
-    at = backslash + (line[backslash + 1] === "u" ? 6 : 2);
+    at = backslash + (line[backslash + 1] === SMALL_U ? 6 : 2);
   }
   return at;
 }
+
+/** 0 behind the end. */
+const byteAt = (line: Buffer, at: number): number => line[at] ?? 0;
 
 const isContinuation = (byte: number): boolean => (byte & 0xc0) === 0x80;

@@ -28,9 +28,8 @@ export class Work {
     this.#deadline = cpuMs() + budgetMs;
   }
 
-  /** One more place is looked at. */
-  look(): void {
-    this.#looks++;
+  addLooks(count: number): void {
+    this.#looks += count;
   }
 
   /**
@@ -43,7 +42,11 @@ export class Work {
 
   /** Looks at the clock now and then: that takes longer than much of the work. @throws {OverrunError} */
   check(): void {
-    if (this.#checks++ % CHECK_EVERY !== 0) return;
+    if (this.#checks++ % CHECK_EVERY === 0) this.checkClock();
+  }
+
+  /** The same at once. @throws {OverrunError} */
+  checkClock(): void {
     if (this.#cpuMs() > this.#deadline) throw new OverrunError();
   }
 }

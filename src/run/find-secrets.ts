@@ -57,8 +57,8 @@ export interface SearchReport {
 export async function findSecrets(options: FindSecretsOptions): Promise<SearchReport> {
   const { stateDir, config, now, all } = options;
   const { apiKey, redactValues = [] } = options;
-  const filter = createFilter(config.filter);
   const ledger = await Ledger.open({ stateDir, now, readOnly: true });
+  const filter = createFilter(config.filter, ledger.firstRunAt ?? now());
   const values = [apiKey, ...redactValues];
   // What is there is looked at as it is, whatever the content level would leave of it.
   const everything = { ...config, content: { level: "full", images: true } } as const;
@@ -66,9 +66,9 @@ export async function findSecrets(options: FindSecretsOptions): Promise<SearchRe
     config: everything,
     filter,
     values,
-    secret: ledger.secret,
+    identitySecret: ledger.secret,
   });
-  const { redactor } = transformOf([], { sessionId: "", names: [] });
+  const { redactor } = transformOf([], namesOf("", []));
   const sent = new SentLines(ledger, ledger.target(config));
   const look = { ...options, filter, countExcluded: all, knownBytes: () => 0 };
   await using found = await findAgents(look);

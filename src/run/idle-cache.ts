@@ -25,7 +25,7 @@ export class IdleCache {
     this.#run = run;
   }
 
-  /** A run with the config of the runs before; its report is that of a whole one. */
+  /** A run with the config of the runs before, but for its filter; its report is that of a whole one. */
   async run(options: RunOptions): Promise<RunReport> {
     const startedAt = new Date(options.now()).toISOString();
     const state = await stateToken(options, this.#databases);
@@ -64,6 +64,7 @@ async function stateToken(
   const asksForNames = needsNames(config.filter);
   const hash = createHash("sha256");
   const add = (...parts: unknown[]): unknown => hash.update(JSON.stringify(parts));
+  add(config.filter);
   try {
     const files = new Set([
       ...Object.values(ledgerPaths(stateDir)),

@@ -10,8 +10,9 @@ type Options = Pick<RunOptions, "stateDir" | "layout" | "config" | "agentId" | "
 /** All sessions of the agents that filters let through, with all that they are called; no transcript is read. */
 export async function knownSessions(options: Options): Promise<readonly KnownSession[]> {
   const { stateDir, config, agentId, signal, now } = options;
-  const filter = { ...createFilter(config.filter), needsNames: true, needsAllNames: true };
   const ledger = await Ledger.open({ stateDir, now, readOnly: true });
+  const chosen = createFilter(config.filter, ledger.firstRunAt ?? now());
+  const filter = { ...chosen, needsNames: true, needsAllNames: true };
   // How large they are is not asked for.
   await using found = await findAgents({ ...options, filter, knownBytes: () => 0 });
   const agents = found.agents.filter(

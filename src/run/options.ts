@@ -3,6 +3,7 @@ import type { LockOwner } from "../ledger/lock.ts";
 import type { Clock } from "../shared/clock.ts";
 import type { HostLayout } from "../stores/layout.ts";
 import type { HostProxy } from "../upload/proxy.ts";
+import type { FirstContact } from "./first-contact.ts";
 
 /** What is asked of a run: plain data, which crosses to the worker thread as it is. */
 export interface RunInput {
@@ -44,6 +45,8 @@ export interface RunEvents {
   onWait?(owner: LockOwner): void;
   /** Paths at which a database of an agent was looked for and something was. */
   onDatabases?(paths: readonly string[]): void;
+  /** Before the first byte is sent to a destination that has taken nothing yet. */
+  onFirstContact?(contact: FirstContact): void;
   onPlan?(plan: readonly (SessionName & { readonly bytes: number })[]): void;
   /** @param bytes compressed bytes handed to the socket */
   onBytes?(bytes: number): void;

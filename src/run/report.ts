@@ -1,6 +1,7 @@
 import type { Code } from "../shared/codes.ts";
 import type { Problem } from "../shared/problem.ts";
 import { plain } from "../shared/text.ts";
+import type { DeletionReport } from "./deletions.ts";
 
 /** Failures that are reported one by one; the others are counted. */
 export const MAX_REPORTED = 50;
@@ -42,6 +43,11 @@ const OF_RUN: ReadonlySet<Problem["code"]> = new Set<Code>([
 /** What only the run that met it can report; all else is found again by whoever looks. */
 export function isOfRun({ code }: Problem): boolean {
   return OF_RUN.has(code);
+}
+
+/** What is reported in the Gateway's log. */
+export function isLogged(problem: Problem): boolean {
+  return isOfRun(problem) || problem.code === "DELETION_PENDING";
 }
 
 /** What one run did. Plain data: it is printed, kept for `status` and given out as JSON. */
@@ -89,6 +95,8 @@ export interface RunReport {
   /** Sessions that wait for the next run although this one tried them; at most {@link MAX_REPORTED}. */
   readonly postponed: readonly SessionNote[];
   readonly problems: readonly Problem[];
+  /** What the API was asked to delete; absent when that is nothing. */
+  readonly deletions?: DeletionReport;
   /** What the API answered: its receipts added up, or why it took no more. */
   readonly lastAnswer?: string;
   readonly warnings: readonly string[];

@@ -13,6 +13,7 @@ import { moveToBack, restorePlaces } from "../planning/queue.ts";
 import { MAX_PART_BYTES } from "../protocol/limits.ts";
 import type { SessionResult } from "../upload/session.ts";
 import type { Transform } from "../upload/transform.ts";
+import type { FirstContact } from "./first-contact.ts";
 import type { RunOptions } from "./options.ts";
 import { transformsOf } from "./transforms.ts";
 import { nameOf, Uploader, type UploaderOptions } from "./uploader.ts";
@@ -39,6 +40,8 @@ export async function upload(
     return [...sessions];
   }
   const transformOf = await transformsOf(options, surveyOptions.filter, ledger);
+  if (!target.hasTaken)
+    options.events?.onFirstContact?.(firstContact(config, sessions, transformOf));
   const current = new Map(sessions.map((session) => [session.key, session]));
   await using uploader = new Uploader({ ...options, transformOf });
   let waiting: readonly SurveyedSession[] = sessions;
@@ -60,6 +63,26 @@ export async function upload(
   }
   await ledger.save();
   return [...current.values()];
+}
+
+function firstContact(
+  { apiUrl, deploymentId, projectId, redact }: Config,
+  sessions: readonly SurveyedSession[],
+  transformOf: (session: SurveyedSession) => Transform,
+): FirstContact {
+  const pending = sessions.filter(isPending);
+  return {
+    apiUrl,
+    deploymentId,
+    projectId,
+    sessions: pending.length,
+    bytes: pending.reduce(
+      (sum, { state }) => sum + (state.kind === "pending" ? state.bytes : 0),
+      0,
+    ),
+    content: [...new Set(pending.map((session) => transformOf(session).content))],
+    redacts: redact.secrets,
+  };
 }
 
 const isPending = ({ state }: SurveyedSession): boolean => state.kind === "pending";

@@ -16,6 +16,7 @@ import {
 } from "../discovery/survey.ts";
 import { knownBytes, Ledger } from "../ledger/ledger.ts";
 import type { Lock } from "../ledger/lock.ts";
+import type { Deletion } from "../ledger/schema.ts";
 import type { TargetRecords } from "../ledger/target.ts";
 import { type PlannedSession, planParts } from "../planning/parts.ts";
 import { recordUndelivered } from "../planning/queue.ts";
@@ -24,6 +25,7 @@ import type { Problem } from "../shared/problem.ts";
 import { type Agents, findAgents } from "../stores/agents.ts";
 import { isIdle } from "../stores/idle.ts";
 import { MAX_RETRY_AFTER_MS } from "../upload/retry-after.ts";
+import { describePending, sendDeletions, withoutDeleted } from "./deletions.ts";
 import type { RunOptions } from "./options.ts";
 import { type PlanReader, readPlan } from "./read-plan.ts";
 import type { RunReport } from "./report.ts";
@@ -53,29 +55,44 @@ async function runLocked(options: RunOptions, lock: Lock): Promise<RunReport> {
   const ledger = await Ledger.open({ stateDir, now, lock });
   const target = ledger.target(config);
   const tally = new Tally(startedAt, trigger, ledger.problems, target.hasTaken);
+  ledger.noteRun(startedAt);
   const heldBack = ignoreHold ? null : reasonToHold(target, options);
   if (heldBack !== null) return tally.finish(heldBack, now(), false);
   return await findAndUpload({ ...options, ledger, target, tally });
 }
 
 async function findAndUpload(options: UploaderOptions): Promise<RunReport> {
-  const { config, ignoreHold, now, signal, events, ledger, target, tally } = options;
-  const filter = createFilter(config.filter);
+  const { config, ignoreHold = false, now, signal, events, ledger, target, tally } = options;
+  const filter = createFilter(config.filter, ledger.firstRunAt ?? now());
   await using agents = await findAgents({ ...options, filter, knownBytes: knownBytes(target) });
   events?.onDatabases?.(agents.databases);
   const surveyOptions = { ...surveyOf(options, filter, agents), ledger, target };
-  const found = await survey(surveyOptions);
+  const found = await withoutDeleted(config, agents.agents, await survey(surveyOptions), target);
   tally.problems.push(...found.problems);
   prune(target, found, agents.agents);
   // Whoever asked for another try has it, whatever there is to send.
-  if (ignoreHold === true) target.setRefused(undefined);
+  if (ignoreHold) target.setRefused(undefined);
   const sessions = await upload(options, surveyOptions, found, () => askAgain(options, filter));
   signal.throwIfAborted();
   await record(options);
+  // Where nothing arrives, nothing is deleted either.
+  if (tally.stop === null) await deletePending(options);
   tally.countStates({ ...found, sessions });
   const settled =
     tally.parts === 0 && ledger.problems.length === 0 && isSettled(found, target, tally.startedAt);
   return { ...tally.finish(null, now(), settled), ...foundIn(agents, found) };
+}
+
+/** Asks the API for what it was to delete and has not confirmed. */
+async function deletePending(options: UploaderOptions): Promise<void> {
+  const report = await sendDeletions({ ...options, onRetry: undefined });
+  options.tally.deletions = report;
+  if (report.pending === 0) return;
+  const reason = report.reason ?? options.target.deletions.pending[0]?.failed?.reason;
+  options.tally.problems.push({
+    code: "DELETION_PENDING",
+    message: describePending(report.pending, reason),
+  });
 }
 
 /** Leaves to the next run what this one found out about sessions and key. */
@@ -124,6 +141,8 @@ export interface DryRun {
   readonly survey: Survey;
   /** What the run would report if all of it was taken. */
   readonly report: RunReport;
+  /** What the API would be asked to delete. */
+  readonly deletions: readonly Deletion[];
   readonly problems: readonly Problem[];
   readonly unmatched: readonly UnmatchedPattern[];
 }
@@ -137,12 +156,12 @@ export interface DryRun {
  */
 export async function dryRun(options: DryRunOptions): Promise<DryRun> {
   const { stateDir, config, now, all = false, toTheEnd = false, only, trigger } = options;
-  const filter = createFilter(config.filter);
   const ledger = await Ledger.open({ stateDir, now, readOnly: true });
   const target = ledger.target(config);
+  const filter = createFilter(config.filter, ledger.firstRunAt ?? now());
   await using agents = await findAgents({ ...options, filter, knownBytes: knownBytes(target) });
   const surveyOptions = { ...surveyOf(options, filter, agents), only, ledger, target };
-  const found = await survey(surveyOptions);
+  const found = await withoutDeleted(config, agents.agents, await survey(surveyOptions), target);
   const limits = limitsOf(config, target);
   const transformOf = await transformsOf(options, filter, ledger);
   const planned = {
@@ -163,7 +182,8 @@ export async function dryRun(options: DryRunOptions): Promise<DryRun> {
   const isAll = options.agentId === undefined && only === undefined;
   const unmatched = isAll ? unmatchedPatterns(filter, found) : [];
   const problems = [...ledger.problems, ...tally.problems];
-  return { plan, survey: found, report, problems, unmatched };
+  const deletions = target.deletions.pending;
+  return { plan, survey: found, report, deletions, problems, unmatched };
 }
 
 /** Whether the same scan at any later time would find the same, and nothing to do. */
@@ -178,8 +198,9 @@ function isSettled(
       const isDone = state.kind === "skipped" || (state.kind === "uploaded" && !state.growing);
       return isDone && isIdle({ changedAt }, now);
     }) &&
-    // One that vanished is forgotten in the end.
-    Object.values(target.sessions).every(({ missing }) => missing === undefined)
+    // One that vanished is dropped in the end.
+    Object.values(target.sessions).every(({ missing }) => missing === undefined) &&
+    target.deletions.pending.length === 0
   );
 }
 

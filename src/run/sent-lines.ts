@@ -1,8 +1,9 @@
 import { resolveStream } from "../discovery/resolve.ts";
 import type { FoundStream } from "../discovery/scan-streams.ts";
+import { newestSent } from "../ledger/generations.ts";
 import type { Ledger } from "../ledger/ledger.ts";
 import type { SessionRecord } from "../ledger/records.ts";
-import { newestSent, type TargetRecords } from "../ledger/target.ts";
+import type { TargetRecords } from "../ledger/target.ts";
 import type { Reader, Stream } from "../stores/store.ts";
 
 /** Whether a line was sent; null when that is not known. */

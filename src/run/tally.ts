@@ -3,9 +3,10 @@ import type { Survey } from "../discovery/survey.ts";
 import type { PlannedPart } from "../ledger/records.ts";
 import { addCounts, type LineCounts, noLines, sentLines } from "../lines/entry.ts";
 import type { Problem } from "../shared/problem.ts";
-import { count, plain } from "../shared/text.ts";
+import { count, quoted } from "../shared/text.ts";
 import type { Delivered } from "../upload/send.ts";
 import type { SessionTally } from "../upload/session.ts";
+import type { DeletionReport } from "./deletions.ts";
 import { MAX_REPORTED, type RunReport, type SessionNote } from "./report.ts";
 
 /** Sessions in a row whose retries are exhausted before the run gives up on the API. */
@@ -27,6 +28,8 @@ export class Tally implements SessionTally {
   readonly problems: Problem[] = [];
   /** Sessions whose retries were exhausted in this run. */
   readonly exhausted: { readonly session: SurveyedSession; readonly reason: string }[] = [];
+  /** What became of what the API was to delete; null where it was not asked. */
+  deletions: DeletionReport | null = null;
   /** Set when the run cannot go on. */
   stop: SessionTally["stop"] = null;
 
@@ -232,6 +235,7 @@ export class Tally implements SessionTally {
       failed: this.#failures.length,
       postponed: this.#postponed.slice(0, MAX_REPORTED),
       problems: [...this.#ledgerProblems, ...this.problems].slice(0, MAX_REPORTED),
+      ...(isNothing(this.deletions) ? {} : { deletions: this.deletions }),
       ...(this.#lastAnswer === undefined ? {} : { lastAnswer: this.#lastAnswer }),
       warnings: [...this.#warnings],
       left: this.#left,
@@ -245,11 +249,10 @@ export class Tally implements SessionTally {
   }
 }
 
-function note({ agentId, sessionId }: SurveyedSession, reason: string): SessionNote {
-  return { agentId, sessionId, reason };
+function isNothing(report: DeletionReport | null): report is null {
+  return report === null || report.done + report.pending === 0;
 }
 
-/** What the API says, as far as it is quoted. */
-function quoted(text: string): string {
-  return plain(text.slice(0, 200), "?");
+function note({ agentId, sessionId }: SurveyedSession, reason: string): SessionNote {
+  return { agentId, sessionId, reason };
 }

@@ -17,10 +17,10 @@ export async function transformsOf(
     redactValues = [],
   }: Pick<RunOptions, "config" | "redactValues"> & Partial<Pick<RunOptions, "apiKey">>,
   filter: Filter,
-  { secret }: Ledger,
+  { secret: identitySecret }: Ledger,
 ): Promise<(session: SurveyedSession) => Transform> {
   const { createTransforms } = await import("../upload/transform.ts");
   const values = [apiKey, ...redactValues];
-  const transformOf = createTransforms({ config, filter, values, secret });
+  const transformOf = createTransforms({ config, filter, values, identitySecret });
   return ({ agent, sessionId, streams }) => transformOf(agent.names, namesOf(sessionId, streams));
 }

@@ -11,6 +11,9 @@ export function escapedText(text: string): string {
   return text.replace(/[\p{C}\p{Zl}\p{Zp}]/gu, escaped);
 }
 
+/** The beginning of what somebody else has chosen, such as the API, as a terminal may show it. */
+export const quoted = (text: string): string => plain(text.slice(0, 200), "?");
+
 /** JSON as a terminal may show it: the same document, with what {@link plain} drops in escaped form. */
 export function plainJson(document: unknown): string {
   // Line breaks are those between members: within a text they are escaped already.

@@ -5,7 +5,7 @@ import type { Clock } from "../shared/clock.ts";
 import { describeReadFailure, type Problem } from "../shared/problem.ts";
 import { groupClaims, nameGroup } from "./groups.ts";
 import { AgentLists, NOT_ASKED } from "./jsonl/facts.ts";
-import type { FileNames, SessionIndex } from "./jsonl/session-index.ts";
+import type { ByFile, Listed, SessionIndex } from "./jsonl/session-index.ts";
 import { type JsonlFolder, openJsonlStore } from "./jsonl.ts";
 import { DEFAULT_LAYOUT, type HostLayout } from "./layout.ts";
 import { type Claim, type DatabaseFile, findPlaces, sessionsDirOf } from "./places.ts";
@@ -41,7 +41,10 @@ export interface Agents extends AsyncDisposable {
 export interface FindOptions extends Clock {
   readonly stateDir: string;
   readonly layout?: HostLayout | undefined;
-  readonly filter: Pick<Filter, "byAgent" | "byAgentId" | "needsNames" | "needsAllNames">;
+  readonly filter: Pick<
+    Filter,
+    "byAgent" | "byAgentId" | "needsNames" | "needsAllNames" | "needsStart"
+  >;
   /** Also open the stores of agents that a filter excludes, to count what is in them. */
   readonly countExcluded?: boolean;
   readonly knownBytes: KnownBytes;
@@ -163,6 +166,7 @@ async function storesOf(agentId: string, found: Found, options: StoresOptions): 
   const { sessions, shared, databases, failures: known } = found;
   const { now, filter, isExcluded, lists, indexes } = options;
   const needsNames = filter.needsNames && !isExcluded;
+  const needsStart = filter.needsStart && !isExcluded;
   const stores: Store[] = [];
   const failures = [...known];
   if (!isAgentId(agentId))
@@ -185,7 +189,8 @@ async function storesOf(agentId: string, found: Found, options: StoresOptions): 
     } else if (store === undefined) {
       const knownBytes: KnownBytes = isExcluded ? () => 0 : options.knownBytes;
       const sessionsDir = sessionsDirOf(path);
-      store = openSqliteStore({ agentId, path, sessionsDir, now, knownBytes, needsNames });
+      const needs = { needsNames, needsStart };
+      store = openSqliteStore({ agentId, path, sessionsDir, now, knownBytes, ...needs });
     } else {
       const message = `a second database of this agent is left alone, because one session must not be two: ${path}`;
       failures.push({ code: "SECOND_DATABASE", agentId, message });
@@ -203,7 +208,7 @@ function misnamed(agentId: string, { sessions, databases }: Found): Problem[] {
 }
 
 /** What lists say of the files in a folder, wherever the lists are. */
-async function namesIn(dir: string, indexes: readonly SessionIndex[]): Promise<FileNames[]> {
+async function namesIn(dir: string, indexes: readonly SessionIndex[]): Promise<ByFile<Listed>[]> {
   const place = await identityOf(dir);
   return indexes.flatMap(({ byFolder }) => byFolder.get(place) ?? []);
 }

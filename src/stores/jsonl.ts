@@ -1,5 +1,6 @@
 import type { Clock } from "../shared/clock.ts";
 import { StoreError } from "../shared/problem.ts";
+import { deletedIn } from "./jsonl/deleted.ts";
 import type { FactsOf } from "./jsonl/facts.ts";
 import { type FolderOptions, listFolder } from "./jsonl/list.ts";
 import { openJsonl } from "./jsonl/reader.ts";
@@ -23,6 +24,7 @@ export function openJsonlStore({ agentId, folders, now }: JsonlStoreOptions): St
     kind: "jsonl",
     agentId,
     list: (signal) => listFolders(agentId, folders, signal),
+    deleted: () => deletedIn(folders.map(({ dir }) => dir)),
     open: (stream, signal) => openJsonl(stream.file?.path ?? "", stream, now, signal),
     close: () => Promise.resolve(),
   };

@@ -1,4 +1,5 @@
 import { idsOfStem } from "./ids.ts";
+import { mergeFacts, NOTHING_KEPT } from "./session-facts.ts";
 import type { RelatedNames, Store, Stream } from "./store.ts";
 
 /** A stream and where it was listed. */
@@ -23,8 +24,15 @@ export function addRelatedNames<T extends Listed>(
     if (more.length === 0 && reason === undefined) continue;
     const named = found.map((one) => {
       const { stream } = one;
-      const namesUnknown = stream.namesUnknown ?? reason;
-      return { ...one, stream: { ...stream, names: [...stream.names, ...more], namesUnknown } };
+      return {
+        ...one,
+        stream: {
+          ...stream,
+          names: [...stream.names, ...more.flatMap(({ names }) => names)],
+          facts: mergeFacts([stream, ...more].map(({ facts = NOTHING_KEPT }) => facts)),
+          namesUnknown: stream.namesUnknown ?? reason,
+        },
+      };
     });
     sessions.set(sessionId, named);
   }

@@ -3,7 +3,13 @@ import { parseSessionKey } from "../shared/session-key.ts";
 import { idsOfStem } from "./ids.ts";
 import type { FileFacts } from "./jsonl/facts.ts";
 import { Recordings } from "./jsonl/recordings.ts";
-import { gapIn, namesOfKeys, readSessionIndex, type SessionIndex } from "./jsonl/session-index.ts";
+import {
+  gapIn,
+  listedByKeys,
+  mergeListed,
+  readSessionIndex,
+  type SessionIndex,
+} from "./jsonl/session-index.ts";
 import type { JsonlFolder } from "./jsonl.ts";
 import { type Claim, claim } from "./places.ts";
 import type { SharedFolder } from "./session-store.ts";
@@ -78,15 +84,15 @@ function factsFor(owner: string, stem: string, known: Known): FileFacts {
   const { keys, unreadable } = listed.length === 0 ? recordings.keysOf(stem) : NOT_RECORDED;
   const recorded = keys.map((key) => parseSessionKey(key)?.agentId ?? agentId);
   const agents = [...new Set([...listed, ...recorded])].sort();
-  const names = [
-    ...idsOfStem(stem).slice(1),
-    ...indexes.flatMap((index) => index.namesOf(stem)),
-    ...namesOfKeys(keys, indexes),
-  ];
+  const { names, facts } = mergeListed([
+    ...indexes.flatMap((index) => index.entriesOf(stem)),
+    ...listedByKeys(keys, indexes),
+  ]);
   return {
     // What a recording says is of an agent that is gone is distinguished from it by the key.
     isOurs: owner === (agents.find((one) => owners.has(one)) ?? agentId),
-    names,
+    names: [...idsOfStem(stem).slice(1), ...names],
+    facts,
     namesUnknown: unreadable ?? (listed.length === 0 ? gap : undefined),
     agentUnknown: agents.length === 1 || !isDoubtful ? undefined : unknownAgent(agents.length),
   };

@@ -2,6 +2,7 @@ import type { Clock } from "../shared/clock.ts";
 import { InfluxionError, type Problem, StoreError } from "../shared/problem.ts";
 import { COLD_ROW_SQL, type ColdRow, ColdSource } from "./sqlite/cold.ts";
 import { Connection, DatabaseBusyError, DatabaseMissingError } from "./sqlite/connection.ts";
+import { deletedSessions } from "./sqlite/deleted.ts";
 import { badNumbers } from "./sqlite/event.ts";
 import { listSessions, type OpenDatabase } from "./sqlite/list.ts";
 import { LiveSource } from "./sqlite/live.ts";
@@ -25,6 +26,8 @@ export interface SqliteStoreOptions extends Clock {
   readonly knownBytes?: KnownBytes;
   /** Also find out what sessions are called. */
   readonly needsNames?: boolean;
+  /** Also find out when they began. */
+  readonly needsStart?: boolean;
 }
 
 /**
@@ -67,9 +70,13 @@ class SqliteStore implements Store {
   }
 
   async list(signal?: AbortSignal): Promise<Listing> {
-    const { knownBytes = () => undefined, needsNames = false } = this.#options;
-    const options = { agentId: this.agentId, knownBytes, needsNames, signal };
+    const { knownBytes = () => undefined, needsNames = false, needsStart = false } = this.#options;
+    const options = { agentId: this.agentId, knownBytes, needsNames, needsStart, signal };
     return listSessions(await this.#connect(), options);
+  }
+
+  async deleted(): Promise<ReadonlyMap<string, number>> {
+    return deletedSessions(await this.#connect());
   }
 
   async open(stream: Stream, signal?: AbortSignal): Promise<Reader> {

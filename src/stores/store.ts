@@ -1,4 +1,5 @@
 import type { InfluxionError, Problem } from "../shared/problem.ts";
+import type { SessionFacts } from "./session-facts.ts";
 
 /**
  * How far into one stream uploads have come. What `offset` counts is the store's
@@ -42,10 +43,14 @@ export interface Stream {
   readonly movedFrom?: string;
   /** When the stream last changed, in ms since the epoch. */
   readonly changedAt: number;
+  /** When the session began, in ms since the epoch, where the listing tells; only where it was asked for. */
+  readonly startTime?: number | undefined;
   /** Equal between two scans only if the stream did not change in between. */
   readonly signature: string;
   /** What a user may call the session besides its id: its keys in the host, labels and display names. */
   readonly names: readonly string[];
+  /** What else the host keeps of the session; only where names were asked for. @default nothing */
+  readonly facts?: SessionFacts | undefined;
   /** Why there may be more names, as a clause; only where they were asked for. */
   readonly namesUnknown?: string | undefined;
   /** Why the session may be another agent's, as a clause. */
@@ -54,10 +59,16 @@ export interface Stream {
   readonly file?: { readonly path: string; readonly inode: number };
 }
 
+/** What is kept of a session under a key. */
+interface NamesAndFacts {
+  readonly names: readonly string[];
+  readonly facts: SessionFacts;
+}
+
 /** What a store says of sessions that may be in another one, or be listed there under an earlier id. */
 export interface RelatedNames {
-  /** Further names, by id. */
-  readonly names: ReadonlyMap<string, readonly string[]>;
+  /** Further names, by id, and what else is kept of the sessions. */
+  readonly names: ReadonlyMap<string, readonly NamesAndFacts[]>;
   /** Why any session that the store does not have may have more, as a clause. */
   unknown?: string;
 }
@@ -159,6 +170,12 @@ export interface Reader {
     sha256: string,
   ): Promise<{ readonly offset: number; readonly fingerprint: string } | null>;
   /**
+   * When the session began, in ms since the epoch: the earliest time in its first lines, which are
+   * another session's where these were copied. Null when that cannot be told. For stores whose
+   * listing does not tell.
+   */
+  startTime?(): Promise<number | null>;
+  /**
    * Where each line is JSON by contract: the failure to raise when the line with this
    * many before it in the range from `start` is not, because then the store is damaged
    * and the line must not be sent. Without it such a line is sent as `raw`. Whoever
@@ -186,6 +203,11 @@ export interface Store {
    * @throws {SourceChangedError} when it is not what was listed any more
    */
   open(stream: Stream, signal?: AbortSignal): Promise<Reader>;
+  /**
+   * Sessions that the host itself says it has deleted, by id, and when, in ms since the epoch;
+   * nothing follows from being gone alone. One of them may be there again.
+   */
+  deleted?(): Promise<ReadonlyMap<string, number>>;
   /**
    * What may be the file in another store that the stream was imported from, where the
    * host keeps it. Each reader is closed when the next is asked for.

@@ -1,4 +1,5 @@
 import { MAX_ANSWER_BYTES, type Receipt } from "../protocol/wire.ts";
+import { quoted } from "../shared/text.ts";
 import type { Answer } from "./answer.ts";
 import { isJson, parseReceipt } from "./receipt.ts";
 import { parseRetryAfter } from "./retry-after.ts";
@@ -119,7 +120,7 @@ function classifySuccess(answer: Answer, sent: number): Outcome {
     const type = answer.contentType?.split(";")[0] ?? "no content type";
     const why = isJson(answer.body)
       ? ": its JSON does not count the lines as accepted and rejected; check apiUrl"
-      : ` (${printable(type)}); is a captive portal or proxy answering for the API?`;
+      : ` (${quoted(type)}); is a captive portal or proxy answering for the API?`;
     return { kind: "retry", reason: `answered ${answer.status} without a receipt${why}` };
   }
   const counted = receipt.accepted + receipt.rejected;
@@ -131,9 +132,4 @@ function classifySuccess(answer: Answer, sent: number): Outcome {
 
 function originOf(location: string): string {
   return URL.parse(location)?.origin ?? "another path";
-}
-
-/** Short and without control characters: some of it was chosen by the other side. */
-export function printable(text: string): string {
-  return text.replace(/[^\x20-\x7e]/g, "?").slice(0, 200);
 }

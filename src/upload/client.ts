@@ -6,28 +6,13 @@ import {
   INGEST_PATH,
   REDACTION_HEADER,
 } from "../protocol/wire.ts";
-import { InfluxionError } from "../shared/problem.ts";
 import { type Answer, readAnswer } from "./answer.ts";
 import type { Body } from "./body.ts";
+import { IdleWatch } from "./idle-watch.ts";
 import { chooseProxy, type HostProxy, type HttpProxy, readRoots } from "./proxy.ts";
 import type { Transform } from "./transform.ts";
 import type { ConnectOptions } from "./tunnel.ts";
 import { Agent, type buildConnector, request } from "./undici.ts";
-
-/**
- * What the kernel may hold of a body that was handed to it, in bytes (tcp(7), tcp_wmem).
- * Nothing reports when it leaves, so the idle limit grows with it, up to four times
- * `upload.timeoutMs`: a slow uplink that makes progress is no failure.
- */
-const KERNEL_BYTES = 4 * 1024 * 1024;
-const MOST_PATIENCE = 4;
-
-/** No byte moved and no answer came for `upload.timeoutMs`, or longer while some may still have been on their way. */
-export class IdleTimeoutError extends InfluxionError {
-  constructor(ms: number, during: string) {
-    super("IDLE_TIMEOUT", `nothing moved for ${ms} ms while ${during}`);
-  }
-}
 
 export interface ClientOptions {
   readonly apiUrl: string;
@@ -63,9 +48,15 @@ export interface AttemptResult {
 export interface Client {
   /**
    * One attempt at one part.
-   * @throws what the transport or the body's source threw, {@link IdleTimeoutError}, or the signal's reason
+   * @throws what the transport or the body's source threw, `IDLE_TIMEOUT`, or the signal's reason
    */
   send(attempt: Attempt): Promise<AttemptResult>;
+  /**
+   * Asks once for a deletion.
+   * @param query what is to be deleted, see docs/wire.md
+   * @throws what the transport threw, `IDLE_TIMEOUT`, or the signal's reason
+   */
+  delete(query: URLSearchParams, signal: AbortSignal): Promise<Answer>;
   /** Whether an earlier request on this client was answered, so that a connection may be a reused one. */
   readonly hasConnected: boolean;
   /** Ends every connection at once. */
@@ -83,63 +74,112 @@ export async function createClient(options: ClientOptions): Promise<Client> {
   const headers = {
     ...route.headers,
     authorization: `Bearer ${apiKey}`,
-    "content-type": "application/x-ndjson",
     accept: "application/json",
     "accept-encoding": "identity",
     "user-agent": `influxion-openclaw/${version} node/${process.versions.node}`,
   };
   const connecting = `connecting${proxy === null ? "" : ` through the proxy set by ${proxy.source}`}`;
   let hasConnected = false;
+  const ask = async (exchange: Exchange): Promise<Answer> => {
+    // Without a body nothing shows when the connection is there.
+    const during = exchange.body ? connecting : `${connecting} or waiting for the answer`;
+    const answer = await answerTo(route, exchange, new IdleWatch(timeoutMs, during));
+    hasConnected = true;
+    return answer;
+  };
 
   return {
     get hasConnected() {
       return hasConnected;
     },
-    async send({ idempotencyKey, generation, firstLine, transform, body, signal, onBytes }) {
-      const idle = new IdleWatch(timeoutMs, connecting);
-      const stop = AbortSignal.any([signal, idle.signal]);
+    async send(attempt) {
+      let isSent = false;
       let bodySent = false;
-      try {
-        const answered = request(route.dispatcher, {
-          origin: route.origin,
-          path: route.path,
-          method: "POST",
-          headers: {
-            ...headers,
-            "content-encoding": body.coding,
-            "idempotency-key": idempotencyKey,
-            [GENERATION_HEADER]: String(generation),
-            [FIRST_LINE_HEADER]: String(firstLine),
-            [CONTENT_HEADER]: transform.content,
-            [REDACTION_HEADER]: transform.redaction,
-          },
-          body: watched(body, idle, onBytes, () => {
-            bodySent = true;
-          }) as unknown as Dispatcher.DispatchOptions["body"] & null,
-          signal: stop,
-          // The watch above is the one idle limit; undici's timers know nothing of a body's progress.
-          headersTimeout: 0,
-          bodyTimeout: 0,
-        });
-        // undici hears the signal only once there is a connection.
-        const response = await Promise.race([answered, aborted(stop)]);
-        idle.moved("reading the answer");
-        const sentBefore = bodySent;
-        const answer = { ...(await readAnswer(response)), proxy: route.proxy };
-        hasConnected = true;
-        return { answer, bodySent: sentBefore };
-      } catch (error) {
-        if (stop.aborted) throw stop.reason;
-        throw error;
-      } finally {
-        idle.stop();
-      }
+      const { body, signal, onBytes } = attempt;
+      const answer = await ask({
+        method: "POST",
+        path: route.path,
+        headers: { ...headers, ...headersOf(attempt) },
+        signal,
+        body: (idle) =>
+          watched(body, idle, onBytes, () => {
+            isSent = true;
+          }),
+        onAnswer: () => {
+          bodySent = isSent;
+        },
+      });
+      return { answer, bodySent };
+    },
+    delete(query, signal) {
+      // Without a body: that of a DELETE may be refused on the way (RFC 9110, 9.3.5).
+      return ask({ method: "DELETE", path: `${route.path}?${query}`, headers, signal });
     },
     async close() {
       closing.abort();
       await route.dispatcher.destroy();
     },
   };
+}
+
+function headersOf({
+  body,
+  idempotencyKey,
+  generation,
+  firstLine,
+  transform,
+}: Attempt): Readonly<Record<string, string>> {
+  return {
+    "content-type": "application/x-ndjson",
+    "content-encoding": body.coding,
+    "idempotency-key": idempotencyKey,
+    [GENERATION_HEADER]: String(generation),
+    [FIRST_LINE_HEADER]: String(firstLine),
+    [CONTENT_HEADER]: transform.content,
+    [REDACTION_HEADER]: transform.redaction,
+  };
+}
+
+interface Exchange {
+  readonly method: "POST" | "DELETE";
+  readonly path: string;
+  readonly headers: Readonly<Record<string, string>>;
+  readonly signal: AbortSignal;
+  readonly body?: (idle: IdleWatch) => AsyncIterable<Buffer>;
+  /** Notified when the answer begins. */
+  readonly onAnswer?: () => void;
+}
+
+/** The answer to one request, as a whole; `idle` ends it when nothing moves. */
+async function answerTo(
+  { dispatcher, origin, proxy }: Route,
+  { method, path, headers, signal, body, onAnswer }: Exchange,
+  idle: IdleWatch,
+): Promise<Answer> {
+  const stop = AbortSignal.any([signal, idle.signal]);
+  try {
+    const answered = request(dispatcher, {
+      origin,
+      path,
+      method,
+      headers,
+      body: (body?.(idle) ?? null) as unknown as Dispatcher.DispatchOptions["body"] & null,
+      signal: stop,
+      // The watch is the one idle limit; undici's timers know nothing of a body's progress.
+      headersTimeout: 0,
+      bodyTimeout: 0,
+    });
+    // undici hears the signal only once there is a connection.
+    const response = await Promise.race([answered, aborted(stop)]);
+    idle.moved("reading the answer");
+    onAnswer?.();
+    return { ...(await readAnswer(response)), proxy };
+  } catch (error) {
+    if (stop.aborted) throw stop.reason;
+    throw error;
+  } finally {
+    idle.stop();
+  }
 }
 
 /** Where a request is sent, so that it gets to the API. */
@@ -213,51 +253,4 @@ async function* watched(
   }
   onEnd();
   idle.moved("waiting for the answer");
-}
-
-/** Aborts its signal when nothing moved for `ms`, or longer while what was handed over may still be moving. */
-class IdleWatch {
-  readonly #abort = new AbortController();
-  readonly #ms: number;
-  #timer: NodeJS.Timeout;
-  #limit: number;
-  #handed = 0;
-  #during: string;
-
-  constructor(ms: number, during: string) {
-    this.#during = during;
-    this.#ms = ms;
-    this.#limit = ms;
-    this.#timer = this.#start();
-  }
-
-  get signal(): AbortSignal {
-    return this.#abort.signal;
-  }
-
-  moved(during: string): void {
-    this.#during = during;
-    this.#timer.refresh();
-  }
-
-  /** So many more bytes are with the kernel. */
-  handed(bytes: number): void {
-    this.#during = "sending the part";
-    this.#handed += bytes;
-    const share = Math.min(1, this.#handed / KERNEL_BYTES);
-    this.#limit = Math.round(this.#ms * (1 + (MOST_PATIENCE - 1) * share));
-    clearTimeout(this.#timer);
-    this.#timer = this.#start();
-  }
-
-  #start(): NodeJS.Timeout {
-    return setTimeout(() => {
-      this.#abort.abort(new IdleTimeoutError(this.#limit, this.#during));
-    }, this.#limit);
-  }
-
-  /** After this the signal never fires. */
-  stop(): void {
-    clearTimeout(this.#timer);
-  }
 }

@@ -1,5 +1,6 @@
 import { errnoOf } from "../shared/problem.ts";
-import { type Failure, isTransient, printable } from "./classify.ts";
+import { quoted } from "../shared/text.ts";
+import { type Failure, isTransient } from "./classify.ts";
 import { ProxyError } from "./proxy.ts";
 
 /** Error codes of Node's and OpenSSL's certificate checks (node:tls, "X509 certificate error codes"). */
@@ -85,7 +86,7 @@ function describeFailure(error: unknown): string {
   if (!(error instanceof Error)) return String(error);
   const inner = error.cause instanceof Error ? error.cause : error;
   const code = errnoOf(inner);
-  const detail = [code, printable(inner.message)].filter((text) => text !== "").join(": ");
+  const detail = [code, quoted(inner.message)].filter((text) => text !== "").join(": ");
   if (code === "ERR_ASSERTION" && inner.message.includes("statusCode >= 100")) {
     return `${NOT_HTTP} (its status is below 100)`;
   }

@@ -10,7 +10,7 @@ import { classifyFailure } from "./failure.ts";
 import type { PartOutcome, PartSource, Send } from "./send.ts";
 
 export interface AttemptOptions {
-  readonly client: Client;
+  readonly client: Pick<Client, "send" | "hasConnected">;
   readonly deploymentId: string;
   readonly projectId: string;
   readonly signal: AbortSignal;

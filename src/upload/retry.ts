@@ -1,4 +1,5 @@
 import { setTimeout as sleep } from "node:timers/promises";
+import type { Outcome } from "./classify.ts";
 import type { Layer, PartSource } from "./send.ts";
 
 /** Longest back-off between two attempts, in ms. `Retry-After` may ask for more. */
@@ -17,15 +18,21 @@ export function backoffMs(retry: number, baseMs: number, random: () => number): 
   return Math.round(random() * Math.min(MAX_BACKOFF_MS, baseMs * 2 ** retry));
 }
 
-export interface RetryOptions {
+/** How often and how long to try again what may pass. */
+export interface RetryTimes {
   /** Retries after the first attempt. */
   readonly retryAttempts: number;
   readonly retryBackoffMs: number;
   readonly signal: AbortSignal;
   readonly random: () => number;
+}
+
+export interface RetryOptions extends RetryTimes {
   /** Notified why an attempt failed and how long the next one waits, in ms. */
   readonly onRetry?: (source: PartSource, reason: string, waitMs: number) => void;
 }
+
+type Retry = Extract<Outcome, { kind: "retry" }>;
 
 /**
  * Tries again what may pass, after a back-off. When the retries are exhausted, or the API asks
@@ -33,17 +40,30 @@ export interface RetryOptions {
  *
  * @throws the signal's reason
  */
-export function retrying(options: RetryOptions): Layer {
-  const { retryAttempts, retryBackoffMs, signal, random, onRetry } = options;
-  return (send) => async (source, coding) => {
-    for (let retry = 0; ; retry++) {
-      const outcome = await send(source, coding);
-      if (outcome.kind !== "retry" || retry >= retryAttempts) return outcome;
-      const { reason, waitMs = 0 } = outcome;
-      if (waitMs > MAX_WAIT_IN_RUN_MS) return outcome;
-      const backoff = backoffMs(retry, retryBackoffMs, random);
-      onRetry?.(source, reason, Math.max(waitMs, backoff));
-      await sleep(backoff, undefined, { signal });
-    }
-  };
+export function retrying({ onRetry, ...times }: RetryOptions): Layer {
+  return (send) => (source, coding) =>
+    tryAgain(
+      times,
+      () => send(source, coding),
+      (reason, waitMs) => onRetry?.(source, reason, waitMs),
+    );
 }
+
+/** The same for an attempt at anything; what the API asks to wait is the attempt's to wait for. */
+export async function tryAgain<Other extends { readonly kind: string }>(
+  { retryAttempts, retryBackoffMs, signal, random }: RetryTimes,
+  attempt: () => Promise<Other | Retry>,
+  onRetry: (reason: string, waitMs: number) => void,
+): Promise<Other | Retry> {
+  for (let retry = 0; ; retry++) {
+    const outcome = await attempt();
+    if (!isRetry(outcome) || retry >= retryAttempts) return outcome;
+    const { reason, waitMs = 0 } = outcome;
+    if (waitMs > MAX_WAIT_IN_RUN_MS) return outcome;
+    const backoff = backoffMs(retry, retryBackoffMs, random);
+    onRetry(reason, Math.max(waitMs, backoff));
+    await sleep(backoff, undefined, { signal });
+  }
+}
+
+const isRetry = (outcome: { readonly kind: string }): outcome is Retry => outcome.kind === "retry";

@@ -1,8 +1,9 @@
 import type { SurveyedSession } from "../discovery/examine.ts";
 import { LedgerError } from "../ledger/files.ts";
+import { newestSent } from "../ledger/generations.ts";
 import type { Ledger } from "../ledger/ledger.ts";
 import type { PlannedPart } from "../ledger/records.ts";
-import { newestSent, type TargetRecords } from "../ledger/target.ts";
+import type { TargetRecords } from "../ledger/target.ts";
 import { sentLines } from "../lines/entry.ts";
 import { halvePart, type RefusedPart } from "../planning/halve.ts";
 import type { PlannedSession, PlannedStream } from "../planning/parts.ts";

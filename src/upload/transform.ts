@@ -24,7 +24,7 @@ export interface TransformOptions {
   /** Exact values that must never leave, such as the API key. */
   readonly values: readonly string[];
   /** See `Ledger.secret`. */
-  readonly secret: Uint8Array;
+  readonly identitySecret: Uint8Array;
 }
 
 /** Chooses the transform of each session. */
@@ -35,11 +35,11 @@ export function createTransforms({
   config: { content, redact },
   filter,
   values,
-  secret,
+  identitySecret,
 }: TransformOptions): TransformOf {
   checkRedaction(redact);
   const disable = redact.secrets ? redact.disable : [...RULE_IDS];
-  const redactor = new Redactor({ disable, patterns: redact.patterns, values, secret });
+  const redactor = new Redactor({ disable, patterns: redact.patterns, values, identitySecret });
   const made = new Map<string, Transform>();
   return (agentNames, session) => {
     const level = leastOf([content.level, filter.levelOf(agentNames, session)]);

@@ -123,7 +123,7 @@ test("P8 P71: status tells that the disk is full, of which no run could leave a 
   expect(problems).toMatchObject([{ code: "LEDGER_UNWRITABLE", message: expect.any(String) }]);
   rmSync(fill);
   await lab.sync();
-  expect((await lab.status()).out).not.toContain("full");
+  expect((await lab.status()).out).not.toContain("disk is full");
 });
 
 test("P61: status names the stores that hold something of an agent, and says when none can be read", async () => {

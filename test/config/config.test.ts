@@ -24,6 +24,7 @@ test("three lines are a whole config; everything else has its documented default
       ...MINIMAL,
       apiUrl: "https://api.influxion.io",
       allowInsecureHttp: false,
+      onDelete: "keep",
       everyMs: 900_000,
       content: { level: "full", images: true },
       redact: { secrets: true, disable: [], patterns: [], values: [] },
@@ -38,7 +39,8 @@ test("three lines are a whole config; everything else has its documented default
       },
       filter: {
         agents: { allow: [], deny: [], content: {} },
-        sessions: { deny: [] },
+        sessions: { allow: [], deny: [] },
+        kinds: [],
         minMessages: 2,
         minBytes: 512,
       },
@@ -66,6 +68,11 @@ test.for([
   ["upload", { evry: "1m" }, "upload.evry"],
   ["filter", { agents: { deny: "main" } }, "filter.agents.deny"],
   ["filter", { sessions: { deny: [7] } }, "filter.sessions.deny.0"],
+  ["filter", { sessions: { allow: "work" } }, "filter.sessions.allow"],
+  ["filter", { since: "yesterday" }, "filter.since"],
+  ["filter", { since: 20261127 }, "filter.since"],
+  ["filter", { kinds: "cron" }, "filter.kinds"],
+  ["filter", { kinds: ["cron", "crons"] }, "filter.kinds.1"],
   ["filter", { minMessages: null }, "filter.minMessages"],
   ["apiUrl", "api.influxion.io", "apiUrl"],
   ["apiUrl", "https://user:pass@api.influxion.io", "apiUrl"],
@@ -73,6 +80,7 @@ test.for([
   ["apiKey", "with space", "apiKey"],
   ["apiKey", { source: "env" }, "apiKey"],
   ["allowInsecureHttp", "yes", "allowInsecureHttp"],
+  ["onDelete", "delete", "onDelete"],
   ["content", "ful", "content"],
   ["content", null, "content"],
   ["content", { level: "none" }, "content.level"],
@@ -134,7 +142,7 @@ test("a list in place of an object is named as a list, and nothing else", () => 
   expect(problems({ ...MINIMAL, upload: [], filter: { agents: ["main"], sessions: [] } })).toEqual([
     "found a list at upload; expected an object with the upload options",
     'found a list at filter.agents; expected an object such as {"allow": [], "deny": []}',
-    'found a list at filter.sessions; expected an object such as {"deny": ["tmp-*"]}',
+    'found a list at filter.sessions; expected an object such as {"allow": [], "deny": ["tmp-*"]}',
   ]);
 });
 
@@ -156,6 +164,7 @@ test.for([
       { agents: { allow: [pattern] } },
       { agents: { deny: ["main", pattern] } },
       { sessions: { deny: [pattern] } },
+      { sessions: { allow: [pattern] } },
     ]) {
       expect(problems({ ...MINIMAL, filter })).toEqual([
         expect.stringMatching(
@@ -172,6 +181,27 @@ test.for(["[draft] plan", "chat (private)", "a|b", "#x", "a!b"])(
     expect(problems({ ...MINIMAL, filter: { sessions: { deny: [` ${pattern} `] } } })).toEqual([]);
   },
 );
+
+test.for([
+  "2026-02-30",
+  "2026-13-01",
+  "2026-11-27T25:00Z",
+  "2026-11-27T09:00",
+  "2026-11-27 09:00Z",
+  "27.11.2026",
+  "Install",
+  "",
+])("P77: since %j is refused with what to write instead", (since) => {
+  expect(problems({ ...MINIMAL, filter: { since } })).toEqual([
+    `found ${JSON.stringify(since)} at filter.since; expected a date such as "2026-11-27" or "2026-11-27T09:00:00Z", or "install" for what begins after the plugin first ran`,
+  ]);
+});
+
+test("P76: a kind that does not exist is refused with those that do", () => {
+  expect(problems({ ...MINIMAL, filter: { kinds: ["crons"] } })).toEqual([
+    'found "crons" at filter.kinds.0; expected a list of kinds of session to leave out, e.g. ["cron"]: "cron", "subagent", "heartbeat", "group", "direct"',
+  ]);
+});
 
 test.for([
   ["text", { level: "text", images: true }],

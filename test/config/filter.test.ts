@@ -1,11 +1,20 @@
 import { expect, test } from "vitest";
 import { readConfig } from "../../src/config/config.ts";
-import { createFilter, type Filter, type FilterName, isNamed } from "../../src/config/filter.ts";
+import {
+  createFilter,
+  type Filter,
+  type FilterName,
+  isNamed,
+  type NameVerdict,
+  type SessionNames,
+} from "../../src/config/filter.ts";
+
+const FIRST_RUN_AT = Date.parse("2026-11-20T12:00:00Z");
 
 function filterOf(filter: object): Filter {
   const result = readConfig({ apiKey: "k", deploymentId: "d", projectId: "p", filter });
   if (!result.ok) throw new Error(JSON.stringify(result.problems));
-  return createFilter(result.config.filter);
+  return createFilter(result.config.filter, FIRST_RUN_AT);
 }
 
 /** The filter that excludes a session, `undecidable`, or null. */
@@ -14,9 +23,13 @@ function verdict(
   agentNames: string | readonly string[],
   sessionId: string,
   names: readonly string[] = [],
-  unknown: { namesUnknown?: string; agentUnknown?: string } = {},
+  known: Partial<SessionNames> = {},
 ): FilterName | "undecidable" | null {
-  const verdict = filter.byName([agentNames].flat(), { sessionId, names, ...unknown });
+  const session = { sessionId, names, ownNames: names, kinds: [], openKinds: [], ...known };
+  return short(filter.byName([agentNames].flat(), session));
+}
+
+function short(verdict: NameVerdict): FilterName | "undecidable" | null {
   if (verdict.kind === "excluded") return verdict.filter;
   return verdict.kind === "undecidable" ? "undecidable" : null;
 }
@@ -174,7 +187,8 @@ test("P67: what cannot be decided is denied, where there is something to decide"
   expect(verdict(denying, "main", "abc", [], unknown)).toBe("undecidable");
   expect(verdict(denying, "main", "tmp-1", [], unknown)).toBe("filter.sessions.deny");
   expect(verdict(filterOf({}), "main", "abc", [], unknown)).toBeNull();
-  expect(denying.byName(["main"], { sessionId: "abc", names: [], ...unknown })).toMatchObject({
+  const session = { sessionId: "abc", names: [], ownNames: [], kinds: [], openKinds: [] };
+  expect(denying.byName(["main"], { ...session, ...unknown })).toMatchObject({
     reason: expect.stringMatching(/filter\.sessions\.deny.+sessions\.json/),
   });
 
@@ -210,16 +224,100 @@ test("P67: an agent is chosen by any of its names, as the host normalises them, 
   expect(isNamed(["my-agent"], "my")).toBe(false);
 });
 
+test.for([
+  ["work-*", "work-1", [], null],
+  ["WORK-*", "0f8c", ["agent:main:work-1", "work-1"], null],
+  ["agent:My Agent:*", "0f8c", ["agent:my-agent:x"], null],
+  ["work-*", "0f8c", ["homework-1"], "filter.sessions.allow"],
+  ["agent:ops:*", "0f8c", ["agent:main:x", "x"], "filter.sessions.allow"],
+  ["agent:What?:*", "0f8c", ["agent:what:x"], "filter.sessions.allow"],
+] as const)(
+  "P75: sessions.allow %j on the session %j with the names %j: %j",
+  ([pattern, sessionId, names, expected]) => {
+    const filter = filterOf({ sessions: { allow: [pattern] } });
+    expect(verdict(filter, "main", sessionId, names)).toBe(expected);
+  },
+);
+
+test("P75: deny wins over allow, and a pattern that only a denied session matches is no typing error", () => {
+  const filter = filterOf({ sessions: { allow: ["tmp-1", "nothing"], deny: ["tmp-*"] } });
+  expect(verdict(filter, "main", "tmp-1")).toBe("filter.sessions.deny");
+  expect(filter.unmatched()).toEqual([{ option: "filter.sessions.allow", pattern: "nothing" }]);
+});
+
+test("P75: what a session is called by others than its user allows nothing, and denies", () => {
+  const called = { names: ["agent:main:x", "A title"], ownNames: ["agent:main:x"] };
+  for (const [filter, expected] of [
+    [{ allow: ["A title"] }, "filter.sessions.allow"],
+    [{ deny: ["A title"] }, "filter.sessions.deny"],
+  ] as const) {
+    expect(verdict(filterOf({ sessions: filter }), "main", "abc", [], called)).toBe(expected);
+  }
+});
+
+test("P75: a session whose names are not all known goes if one that is known is allowed, and else cannot be decided", () => {
+  const filter = filterOf({ sessions: { allow: ["work-*"] } });
+  const unknown = { namesUnknown: "sessions.json is damaged" };
+  expect(verdict(filter, "main", "work-1", [], unknown)).toBeNull();
+  expect(verdict(filter, "main", "abc", [], unknown)).toBe("undecidable");
+});
+
+test("P76: one kind that is left out is enough, and one that may be left out cannot be decided", () => {
+  const filter = filterOf({ kinds: ["cron", "group"] });
+  expect(verdict(filter, "main", "abc", [], { kinds: ["subagent", "group"] })).toBe("filter.kinds");
+  expect(verdict(filter, "main", "abc", [], { kinds: ["subagent", "direct"] })).toBeNull();
+  expect(verdict(filter, "main", "abc", [], { openKinds: ["direct"] })).toBeNull();
+  const open = { kinds: [], openKinds: ["subagent", "group"] } as const;
+  const session = { sessionId: "abc", names: [], ownNames: [], ...open };
+  expect(filter.byName(["main"], session)).toEqual({
+    kind: "undecidable",
+    reason:
+      "not sent, because filter.kinds cannot be decided for it: nothing that OpenClaw keeps says whether it is of the kind group",
+  });
+  const unknown = { namesUnknown: "sessions.json is damaged" };
+  expect(verdict(filter, "main", "abc", [], unknown)).toBe("undecidable");
+  expect(verdict(filter, "main", "abc", [], { ...unknown, kinds: ["cron"] })).toBe("filter.kinds");
+});
+
+test.for([
+  ["2026-11-20", "2026-11-20T00:00:00Z"],
+  [" 2026-11-20 ", "2026-11-20T00:00:00Z"],
+  ["2026-11-20T01:30+02:00", "2026-11-19T23:30:00Z"],
+  ["2026-11-20T01:30:15.5Z", "2026-11-20T01:30:15.500Z"],
+  ["install", "2026-11-20T12:00:00Z"],
+])("P77: since %j leaves out what began before %s", ([since, instant]) => {
+  const filter = filterOf({ since });
+  const at = Date.parse(instant as string);
+  expect(short(filter.byStart(at - 1, at + 1))).toBe("filter.since");
+  expect(short(filter.byStart(at, at + 1))).toBeNull();
+});
+
+test("P77: what last changed before began before, and what changed later may have", () => {
+  const filter = filterOf({ since: "install" });
+  expect(short(filter.byStart(null, FIRST_RUN_AT - 1))).toBe("filter.since");
+  expect(short(filter.byStart(null, FIRST_RUN_AT))).toBe("undecidable");
+  expect(short(filterOf({}).byStart(null, 0))).toBeNull();
+});
+
 test("of the levels that match an agent the one that sends least counts", () => {
   const filter = filterOf({
     agents: { content: { "team-*": "text", "team-a": "metadata", "*": "no-tool-output" } },
   });
-  const level = (...names: string[]) => filter.levelOf(names, { sessionId: "abc", names: [] });
+  const level = (...names: string[]) =>
+    filter.levelOf(names, { sessionId: "abc", names: [], ownNames: [], kinds: [], openKinds: [] });
   expect(level("main")).toBe("no-tool-output");
   expect(level("team-b")).toBe("text");
   expect(level("team-a")).toBe("metadata");
   expect(level("main", "TEAM-A")).toBe("metadata");
-  expect(filterOf({}).levelOf(["main"], { sessionId: "abc", names: [] })).toBe("full");
+  expect(
+    filterOf({}).levelOf(["main"], {
+      sessionId: "abc",
+      names: [],
+      ownNames: [],
+      kinds: [],
+      openKinds: [],
+    }),
+  ).toBe("full");
 });
 
 test.for([
@@ -231,7 +329,7 @@ test.for([
   "the level of %j is that of the agent %j, which filter.agents.deny would keep here",
   ([pattern, name]) => {
     const filter = filterOf({ agents: { content: { [pattern as string]: "text" } } });
-    const session = { sessionId: "abc", names: [] };
+    const session = { sessionId: "abc", names: [], ownNames: [], kinds: [], openKinds: [] };
     expect(filter.levelOf([name as string], session)).toBe("text");
     expect(filter.levelOf(["another"], session)).toBe("full");
   },
@@ -240,13 +338,34 @@ test.for([
 test("a session has also the level of the agent that its key names, by all of its names", () => {
   const filter = filterOf({ agents: { content: { Operations: "metadata" } } });
   filter.byAgent(["ops", "Operations"]);
-  const session = { sessionId: "abc", names: ["agent:ops:main", "a label"] };
+  const session = {
+    sessionId: "abc",
+    names: ["agent:ops:main", "a label"],
+    ownNames: [],
+    kinds: [],
+    openKinds: [],
+  };
   expect(filter.levelOf(["main"], session)).toBe("metadata");
-  expect(filter.levelOf(["main"], { sessionId: "abc", names: ["agent:dev:main"] })).toBe("full");
+  expect(
+    filter.levelOf(["main"], {
+      sessionId: "abc",
+      names: ["agent:dev:main"],
+      ownNames: [],
+      kinds: [],
+      openKinds: [],
+    }),
+  ).toBe("full");
 });
 
 test("a session of which nobody says whose it is has the least of all levels", () => {
-  const session = { sessionId: "abc", names: [], agentUnknown: "nobody says whose it is" };
+  const session = {
+    sessionId: "abc",
+    names: [],
+    ownNames: [],
+    kinds: [],
+    openKinds: [],
+    agentUnknown: "nobody says whose it is",
+  };
   const filter = filterOf({ agents: { content: { ops: "metadata", dev: "text" } } });
   expect(filter.levelOf(["main"], session)).toBe("metadata");
   expect(filterOf({}).levelOf(["main"], session)).toBe("full");

@@ -55,11 +55,21 @@ const session = fc.record(
     aside,
     sent: count,
     restartedAt: count,
+    forgottenAt: count,
     missing: fc.record({ times: count, at: count }),
     rejected: count,
     omitted: count,
   },
   { requiredKeys: ["generations", "streams"], noNullPrototype: true },
+);
+const deletion = fc.record(
+  {
+    agentId: fc.string(),
+    sessionId: fc.string(),
+    through: count,
+    failed: fc.record({ reason: fc.string(), attempts: count, retryAt: count }),
+  },
+  { requiredKeys: ["through"], noNullPrototype: true },
 );
 const ledger = fc.record({
   schemaVersion: fc.constant(2 as const),
@@ -71,6 +81,8 @@ const ledger = fc.record({
       deploymentId: fc.string(),
       projectId: fc.string(),
       coding: fc.constantFrom("gzip" as const, "zstd" as const),
+      deletions: fc.array(deletion, { minLength: 1, maxLength: 3 }),
+      leastGeneration: count,
       sessions: fc.dictionary(name, session, { maxKeys: 4, noNullPrototype: true }),
     }),
     { maxKeys: 2, noNullPrototype: true },

@@ -513,7 +513,7 @@ test("P44: a receipt that comes before the whole part has been sent is no receip
   const cut = await reader.cut(0, { maxBytes: 1_000_000 });
   if (cut.kind !== "range") throw new Error(cut.kind);
   // Everything is read and counted right, but its last bytes have not left.
-  const client: Client = {
+  const client: Omit<Client, "delete"> = {
     hasConnected: false,
     close: () => Promise.resolve(),
     async send({ body }) {
@@ -531,10 +531,10 @@ test("P44: a receipt that comes before the whole part has been sent is no receip
   const { omitted: _, ...planned } = part;
   const transform = createTransforms({
     config: lab.config(),
-    filter: createFilter(lab.config().filter),
+    filter: createFilter(lab.config().filter, Date.now()),
     values: [],
-    secret: Buffer.alloc(32),
-  })(["main"], { sessionId: "abc", names: [] });
+    identitySecret: Buffer.alloc(32),
+  })(["main"], { sessionId: "abc", names: [], ownNames: [], kinds: [], openKinds: [] });
   const send = createSender({
     client,
     codings: new CodingChoice(undefined),

@@ -194,3 +194,14 @@ test("P19: a session whose rows are not those of the original is sent from its b
   db.close();
   expect(await sentBy(lab)).toEqual({ abc: [0, 1, 2, 3, 4] });
 });
+
+test("P79: of what version 1 sent of a forgotten session nothing is left; taken back, it goes as a whole", async () => {
+  await using lab = await Lab.start();
+  const path = lab.session("main", "abc");
+  uploadedByVersion1(lab, [path]);
+  await lab.forget({ session: ["abc"] });
+  lab.append(path, [message(9)]);
+  expect((await lab.run()).sent.parts).toBe(0);
+  await lab.forget({ session: ["abc"], undo: true });
+  expect(await lab.run()).toMatchObject({ sent: { lines: 6 }, problems: [] });
+});

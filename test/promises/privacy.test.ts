@@ -392,6 +392,8 @@ test("P62: every omission has a counter and a reason", async () => {
     untyped: 1,
     invalidUtf8: 1,
     blank: 2,
+    redacted: 0,
+    withheld: 0,
     rejected: 0,
   });
 });

@@ -76,6 +76,13 @@ export const LOOK_ALIKES: Readonly<Record<string, readonly string[]>> = {
     "the password is wrong",
     "bypass=something1",
     "pass:`Réussies`",
+    "password: getPwd",
+    "STENCIL_PASS_DEPTH_PASS: 0x0B96",
+    "username= password= scmVersion= message=",
+    "password: dbPwdStr",
+    "login --password string   The password",
+    "the password is required",
+    "the password is base64 encoded",
   ],
   "named-secret": [
     "YOUR_API_KEY",

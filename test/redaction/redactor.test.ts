@@ -145,7 +145,7 @@ test("a name of a member redacts nothing once its rule is switched off", async (
 
 test("a line that takes too long is left out, with its size", async () => {
   let ms = 0;
-  const slow = new Redactor({ secret: SECRET, cpuMs: () => (ms += 6000) });
+  const slow = new Redactor({ identitySecret: SECRET, cpuMs: () => (ms += 6000) });
   const line = entry(token);
   const { text, omitted } = await redactLine(line, slow);
   expect(omitted).toBe("redaction-timeout");
@@ -157,7 +157,7 @@ test("a line that takes too long is left out, with its size", async () => {
 test("a line at which something is thrown is left out, and the next is redacted", async () => {
   let calls = 0;
   const failing = new Redactor({
-    secret: SECRET,
+    identitySecret: SECRET,
     cpuMs: () => {
       if (calls++ === 0) throw new Error(`quotes ${token}`);
       return 0;
@@ -189,6 +189,16 @@ test("a string with more to look at than any text is gone as a whole, and so is 
   const { text } = await redactLine(line);
   const { a, b, d } = JSON.parse(text);
   expect([a, b, d]).toEqual(["[redacted:too-many]", "[redacted:too-many]", "plain"]);
+});
+
+test("a string full of escapes that hide nothing stays, and what they hide is found", async () => {
+  const escapes = "\\u003cb\\u003e \\u0026 ".repeat(30_000);
+  const line = `{"a":"${escapes}","b":"${escapes.replaceAll("\\", "\\\\")}"}`;
+  expect((await redactLine(line)).text === line).toBe(true);
+  const hidden = line.replace('"}', `\\\\u0067hp_${token.slice(4)}"}`);
+  const { rules, text } = await redactLine(hidden);
+  expect(rules).toEqual(["github-token"]);
+  expect(text.endsWith('[redacted:github-token]"}')).toBe(true);
 });
 
 test("a long line is searched to its end", async () => {

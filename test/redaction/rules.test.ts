@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import { RULE_IDS } from "../../src/redaction/redactor.ts";
-import { RULES } from "../../src/redaction/rules/index.ts";
+import { RULES } from "../../src/redaction/rules/all.ts";
 import { CONTEXTS, entry } from "./contexts.ts";
 import { cleanTexts, LOOK_ALIKES, PLACEHOLDERS } from "./look-alikes.ts";
 import { type Example, examples, rulesWithExamples } from "./secrets.ts";

@@ -3,7 +3,7 @@ import { Redactor, type RedactorOptions } from "../../src/redaction/redactor.ts"
 export const SECRET = Buffer.alloc(32, 7);
 
 export const redactor = (options: Partial<RedactorOptions> = {}): Redactor =>
-  new Redactor({ secret: SECRET, ...options });
+  new Redactor({ identitySecret: SECRET, ...options });
 
 const plain = redactor();
 

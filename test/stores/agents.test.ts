@@ -29,7 +29,7 @@ async function look(
   await using found = await findAgents({
     stateDir,
     layout: readLayout(hostConfig),
-    filter: createFilter(options),
+    filter: createFilter(options, 0),
     now: Date.now,
     knownBytes: () => undefined,
   });
@@ -59,6 +59,7 @@ const NO_FILTER = {
   byAgentId: () => null,
   needsNames: false,
   needsAllNames: false,
+  needsStart: false,
 };
 
 function database(stateDir: string, agentId: string, sessionId: string, path?: string): AgentDb {

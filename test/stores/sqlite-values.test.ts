@@ -13,11 +13,12 @@ import { Lab } from "../support/lab.ts";
  * damaged database or one of another program.
  */
 const LOOSE = `
-  CREATE TABLE session_windows (session_id, session_key, updated_at, transcript_updated_at, display_name);
+  CREATE TABLE session_windows (
+    session_id, session_key, updated_at, transcript_updated_at, display_name, created_at, chat_type, spawned_by);
   CREATE TABLE session_nodes (session_key, current_session_id, entry_json, label, display_name);
   CREATE TABLE transcript_rewrite_watermarks (session_id, generation);
   CREATE TABLE session_transcript_archives (session_id, reason);
-  CREATE TABLE transcript_events (session_id, seq, event_json, event_zstd, event_utf8_bytes, PRIMARY KEY (session_id, seq));
+  CREATE TABLE transcript_events (session_id, seq, event_json, event_zstd, event_utf8_bytes, created_at, PRIMARY KEY (session_id, seq));
   CREATE TABLE session_transcript_cold_archives (
     session_id, generation, archive_name, archive_sha256, event_count, raw_bytes, last_seq, storage, archive_blob);`;
 
@@ -39,6 +40,7 @@ function loose(needsNames = true): Loose {
     sessionsDir: stateDir,
     now: Date.now,
     needsNames,
+    needsStart: needsNames,
   });
   onTestFinished(async () => {
     await store.close();
@@ -340,11 +342,21 @@ const TABLES: Record<string, readonly string[]> = {
     "updated_at",
     "transcript_updated_at",
     "display_name",
+    "created_at",
+    "chat_type",
+    "spawned_by",
   ],
   session_nodes: ["session_key", "current_session_id", "entry_json", "label", "display_name"],
   transcript_rewrite_watermarks: ["session_id", "generation"],
   session_transcript_archives: ["session_id", "reason"],
-  transcript_events: ["session_id", "seq", "event_json", "event_zstd", "event_utf8_bytes"],
+  transcript_events: [
+    "session_id",
+    "seq",
+    "event_json",
+    "event_zstd",
+    "event_utf8_bytes",
+    "created_at",
+  ],
   session_transcript_cold_archives: [
     "session_id",
     "generation",
@@ -398,6 +410,7 @@ test("P64: whatever values a database holds, good sessions are listed and read, 
             true,
           );
           for (const name of stream.names) expect(typeof name).toBe("string");
+          expect(Number.isSafeInteger(stream.startTime ?? 0)).toBe(true);
           await readAll(made.store, stream.sessionId).catch((error: unknown) => {
             if (!(error instanceof StoreError || error instanceof SourceChangedError)) throw error;
           });

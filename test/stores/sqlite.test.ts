@@ -95,7 +95,7 @@ test("ten thousand idle sessions are listed without reading one page of their ev
   agent.db.exec("BEGIN");
   const insert = {
     window: agent.db.prepare(
-      "INSERT INTO session_windows VALUES (?, 'agent:main:x', NULL, 1, 1, 1)",
+      "INSERT INTO session_windows VALUES (?, 'agent:main:x', NULL, 1, 1, 1, NULL, NULL)",
     ),
     mark: agent.db.prepare("INSERT INTO transcript_rewrite_watermarks VALUES (?, 'g', 1)"),
   };

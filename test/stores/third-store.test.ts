@@ -18,7 +18,7 @@ async function uploadFrom(lab: Lab, store: MemoryStore): Promise<RunReport> {
   const ledger = await Ledger.open({ stateDir, now, lock });
   const target = ledger.target(config);
   const tally = new Tally(now(), "command", ledger.problems, target.hasTaken);
-  const filter = createFilter(config.filter);
+  const filter = createFilter(config.filter, 0);
   const { agentId } = store;
   const names = [agentId];
   const nothing = { excludedBy: null, failures: [], hasUnreadDatabase: false };

@@ -30,7 +30,9 @@ const WINDOWS = `
     previous_session_id TEXT,
     created_at INTEGER NOT NULL,
     updated_at INTEGER NOT NULL,
-    transcript_updated_at INTEGER DEFAULT NULL
+    transcript_updated_at INTEGER DEFAULT NULL,
+    chat_type TEXT CHECK (chat_type IS NULL OR chat_type IN ('direct', 'group', 'channel')),
+    spawned_by TEXT
   ) STRICT;
   CREATE TABLE transcript_rewrite_watermarks (
     session_id TEXT NOT NULL PRIMARY KEY,
@@ -141,15 +143,30 @@ export class AgentDb {
       .run(sessionKey, sessionId, JSON.stringify(entry), label as string, displayName as string);
   }
 
-  /** A session with these events under the numbers 0, 1, … */
-  addSession(sessionId: string, events: readonly unknown[], sessionKey?: string): void {
-    const at = this.#tick();
+  /** What the host says of a session's kind beside its transcript. */
+  setKind(sessionId: string, kind: { chatType?: string; spawnedBy?: string }): void {
+    this.db
+      .prepare("UPDATE session_windows SET chat_type = ?, spawned_by = ? WHERE session_id = ?")
+      .run(kind.chatType ?? null, kind.spawnedBy ?? null, sessionId);
+  }
+
+  /**
+   * A session with these events under the numbers 0, 1, …
+   * @param at in ms since the epoch
+   */
+  addSession(
+    sessionId: string,
+    events: readonly unknown[],
+    sessionKey?: string,
+    at = this.#tick(),
+  ): void {
+    this.#clock = at;
     const key = sessionKey ?? `agent:${this.agentId}:main`;
     this.db
       .prepare("INSERT OR IGNORE INTO session_nodes VALUES (?, ?, '{}', 0, NULL, NULL)")
       .run(key, sessionId);
     this.db
-      .prepare("INSERT INTO session_windows VALUES (?, ?, NULL, ?, ?, ?)")
+      .prepare("INSERT INTO session_windows VALUES (?, ?, NULL, ?, ?, ?, NULL, NULL)")
       .run(sessionId, key, at, at, at);
     this.db
       .prepare("INSERT INTO transcript_rewrite_watermarks VALUES (?, ?, ?)")
@@ -217,15 +234,16 @@ export class AgentDb {
     this.rotate(sessionId);
   }
 
-  deleteSession(sessionId: string): void {
+  /** @param at in ms since the epoch */
+  deleteSession(sessionId: string, at = 0): void {
     const generation = this.#generation(sessionId);
     const name = `${sessionId}.jsonl.deleted.2026-11-22T11-45-08.117Z.${generation}.zst`;
     const blob = zstdCompressSync(this.texts(sessionId).join("\n"));
     this.db
       .prepare(
-        "INSERT INTO session_transcript_archives VALUES (?, ?, 'key', 'deleted', 'zstd', ?, ?, ?, 0)",
+        "INSERT INTO session_transcript_archives VALUES (?, ?, 'key', 'deleted', 'zstd', ?, ?, ?, ?)",
       )
-      .run(sessionId, generation, blob, sha256(blob), name);
+      .run(sessionId, generation, blob, sha256(blob), name, at);
     this.db.prepare("DELETE FROM session_windows WHERE session_id = ?").run(sessionId);
     mkdirSync(this.sessionsDir, { recursive: true });
     writeFileSync(join(this.sessionsDir, name), blob);

@@ -3,6 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { Writable } from "node:stream";
 import { setTimeout as sleep } from "node:timers/promises";
+import { type ForgetFlags, type ForgetOptions, forget } from "../../src/cli/forget.ts";
 import { type PreviewFlags, type PreviewOptions, preview } from "../../src/cli/preview.ts";
 import { type ScanFlags, scan } from "../../src/cli/scan.ts";
 import type { Setup } from "../../src/cli/setup.ts";
@@ -129,6 +130,28 @@ export class Lab implements AsyncDisposable {
         secrets,
         proxy,
         run: runner,
+        terminal,
+      }),
+    );
+  }
+
+  /** Yes to everything, unless `options` says otherwise. */
+  async forget(
+    options: ForgetFlags &
+      Partial<Pick<ForgetOptions, "apiKey" | "ask">> & {
+        signal?: AbortSignal;
+        overrides?: Record<string, unknown>;
+      } = {},
+  ): Promise<Spoken> {
+    const { overrides, signal = new AbortController().signal, ask = null, ...rest } = options;
+    const { apiKey = (key) => Promise.resolve(key as string), ...flags } = rest;
+    return spoken((terminal) =>
+      forget({
+        setup: this.#setup(overrides),
+        flags: { yes: true, ...flags },
+        context: { signal, now: this.now, random: Math.random },
+        apiKey,
+        ask,
         terminal,
       }),
     );

@@ -139,10 +139,11 @@ function play(behaviour: ProxyBehaviour, client: Socket, open: () => Socket): vo
 
 /** A request for an http URL: passed on without what is meant for the proxy. */
 function forward(req: IncomingMessage, res: ServerResponse, port: number): void {
-  const { pathname } = new URL(req.url ?? "");
+  const { pathname, search } = new URL(req.url ?? "");
   const { "proxy-authorization": _, ...headers } = req.headers;
   const { method = "GET" } = req;
-  const onward = request({ host: "127.0.0.1", port, method, path: pathname, headers });
+  const path = `${pathname}${search}`;
+  const onward = request({ host: "127.0.0.1", port, method, path, headers });
   onward.on("response", (answer) => {
     res.writeHead(answer.statusCode ?? 502, answer.headers);
     answer.pipe(res);

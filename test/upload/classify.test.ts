@@ -23,7 +23,7 @@ const TABLE: readonly [from: number, to: number, kind: Outcome["kind"], others: 
       retry: [408, 425, 429],
     },
   ],
-  [500, 599, "retry", { aside: [501, 505] }],
+  [500, 599, "retry", { backoff: [501, 505] }],
   [600, 999, "retry", {}],
 ];
 

@@ -43,6 +43,14 @@ export const AI: readonly TokenForm[] = [
     tail: 32,
   },
   {
+    id: "openai-session",
+    source: "rule set of gitleaks (MIT)",
+    needles: ["sess-"],
+    pattern: "sess-[A-Za-z0-9]{40}",
+    tail: 40,
+    exact: true,
+  },
+  {
     id: "cerebras-key",
     source: "https://inference-docs.cerebras.ai/quickstart",
     needles: ["csk-"],
@@ -98,6 +106,7 @@ export const AI: readonly TokenForm[] = [
     needles: ["fw_"],
     pattern: "fw_[A-Za-z0-9]{22,32}",
     tail: 22,
+    exact: true,
   },
   {
     id: "nvidia-key",

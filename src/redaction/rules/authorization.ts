@@ -1,6 +1,8 @@
 import { byteClass, hasToken } from "../bytes.ts";
 import { isPlaceholder, isRandom } from "../randomness.ts";
 import { type Needle, NOTHING, type Rule } from "../rule.ts";
+import { mayBeRandom } from "./assigned.ts";
+import { isUserAndPassword } from "./basic-auth.ts";
 
 const HEADER =
   /(?:authorization["'`\]]{0,2}[ \t]{0,4}[:=,]>?[ \t]{0,4}["'`]?(?:([A-Za-z][A-Za-z0-9-]{1,20}) {1,4}(?:(?:token|key|apikey)=["']?)?)?|(bearer|basic|token|bot|ssws)[ +]{1,4})([A-Za-z0-9._~+/=:|-]{8,8000})/iy;
@@ -9,20 +11,29 @@ const HEADER =
 const SHORTEST = 14;
 
 const SPACE = 0x20;
-const SKIPPED = byteClass("\\s\"'`:=,>\\]\\\\%0-9A-Za-z");
+
+/** Between name and value, and in a scheme and what follows it, with what escapes make of it. */
+const GAP = byteClass("\\s\"'`:=,>\\]\\\\%");
+const SCHEME = byteClass("A-Za-z0-9 =\"'\\\\%-");
+
+/** As far as a value is looked for, in bytes. */
+const FAR = 40;
 
 /** A token behind the scheme. */
 const behindScheme: Needle["verify"] = (bytes, _at, end) => {
   let at = end;
   while (bytes[at] === SPACE) at++;
-  return hasToken(bytes, at, 8);
+  return hasToken(bytes, at, 8) && mayBeRandom(bytes, at);
 };
 
-/** A value behind the name of the header. */
+/** A value behind the name of the header, with or without a scheme. */
 const behindName: Needle["verify"] = (bytes, _at, end) => {
-  for (let at = end; at < end + 40; at++) {
-    if (SKIPPED[bytes[at] ?? 0] !== 1) return false;
-    if (hasToken(bytes, at, SHORTEST)) return true;
+  let at = end;
+  while (GAP[bytes[at] ?? 0] === 1) at++;
+  if (at === end || at > end + FAR) return false;
+  for (const to = at + FAR; at < to; at++) {
+    if (hasToken(bytes, at, SHORTEST) && mayBeRandom(bytes, at)) return true;
+    if (SCHEME[bytes[at] ?? 0] !== 1) return false;
   }
   return false;
 };
@@ -55,12 +66,5 @@ function isCredential(scheme: string, value: string): boolean {
   if (scheme === "basic" && isUserAndPassword(value)) return true;
   return (
     value.length >= SHORTEST && !/^(?:auth|realm|client|https?:)/i.test(value) && isRandom(value)
-  );
-}
-
-/** Base64 of `user:password`. */
-function isUserAndPassword(value: string): boolean {
-  return /^[\x20-\x7e]*[^\s:]:[\x21-\x7e]{3,}$/.test(
-    Buffer.from(value, "base64").toString("latin1"),
   );
 }

@@ -66,6 +66,7 @@ export const MESSAGING: readonly TokenForm[] = [
     pattern: "[0-9]{8,10}:AA[A-Za-z0-9_-]{33}",
     tail: 33,
     lead: ["0-9", 10],
+    after: "bot",
     exact: true,
   },
   {

@@ -12,7 +12,7 @@ const SECRET_KEYS = new Set(
   (
     "api access secret private auth authentication signing signature encryption encrypt decryption account master shared " +
     "service client webhook license subscription storage deploy deployment admin root app application " +
-    "rest write ingest ingestion integration project team bot write hmac jwt crypto cipher session-secret consumer"
+    "rest write ingest ingestion integration project team bot hmac jwt crypto cipher consumer"
   ).split(" "),
 );
 

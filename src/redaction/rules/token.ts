@@ -21,6 +21,8 @@ export interface TokenForm {
    * it breaks off with its text.
    */
   readonly distinct?: boolean;
+  /** A word that it may follow without a space. */
+  readonly after?: string;
   /** The token is exactly as long as it may be: with more behind it, it is something else. */
   readonly exact?: boolean;
   /** The beginning is met in words as well: what follows must look as if a machine had drawn it. */
@@ -54,6 +56,7 @@ export function tokenRule(form: TokenForm): Rule {
     id: form.id,
     source: form.source,
     reach,
+    form: form.pattern,
     needles: form.needles.map((text) => ({ text, verify: verifier(form) })),
     find(subject, at) {
       const start = at - countBefore(subject.bytes, at, lead, form.lead?.[1] ?? 0);
@@ -76,11 +79,13 @@ function spanOf(
   { text, bytes }: Subject,
   start: number,
 ): readonly Span[] | undefined {
-  if (form.distinct !== true && !isEdge(bytes, start)) return undefined;
+  const isGlued =
+    form.after !== undefined && text.startsWith(form.after, start - form.after.length);
+  if (form.distinct !== true && !isGlued && !isEdge(bytes, start)) return undefined;
   pattern.lastIndex = start;
   const match = pattern.exec(text);
   if (match === null || !isToken(match[0])) return undefined;
-  if (form.random === true && !isRandom(match[0].slice(4))) return undefined;
+  if (form.random === true && !isRandom(match[0].slice(4), true)) return undefined;
   const end = start + match[0].length;
   const rest = restOfWord(text, end);
   if (form.exact === true && rest > 0) return undefined;

@@ -1,5 +1,5 @@
 import * as v from "valibot";
-import { isObject, parseJson } from "../../shared/json.ts";
+import { asObject, isObject, parseJson } from "../../shared/json.ts";
 
 /** How many of a file's first lines may be damaged before it no longer counts as a session. */
 const LINES_LOOKED_AT = 20;
@@ -42,4 +42,27 @@ export function isSeparatedByReturns(head: Buffer): boolean {
 /** Whether `line` is one whole JSON object. */
 export function isJsonObject(line: Buffer): boolean {
   return isObject(parseJson(line.toString("utf8")));
+}
+
+/** Lines that are looked at for when a session began: behind its header come those that a fork copies. */
+const FIRST_LINES = 3;
+
+/** The last millisecond a `Date` knows. */
+const MAX_TIME_MS = 8_640_000_000_000_000;
+
+/**
+ * The earliest time in the first lines of `head`, in ms since the epoch; null when the first of them is
+ * no header: what was before it is not known. Only whole lines count.
+ */
+export function startTimeOf(head: Buffer): number | null {
+  const lines = head.toString("utf8").replace(BOM, "").split("\n").slice(0, -1);
+  const entries = lines.slice(0, FIRST_LINES).map(parseJson);
+  const times = entries.map((entry) => timeOf(asObject(entry).timestamp));
+  if (!v.is(HeaderSchema, entries[0]) || times[0] === null) return null;
+  return Math.min(...times.filter((time) => time !== null));
+}
+
+function timeOf(timestamp: unknown): number | null {
+  const time = typeof timestamp === "string" ? Date.parse(timestamp) : timestamp;
+  return typeof time === "number" && Math.abs(time) <= MAX_TIME_MS ? time : null;
 }

@@ -1,10 +1,13 @@
 import { idsOfStem } from "../ids.ts";
+import type { SessionFacts } from "../session-facts.ts";
 import type { SessionsFolder } from "../session-store.ts";
 import { Recordings } from "./recordings.ts";
 import {
-  type FileNames,
+  type ByFile,
   gapIn,
-  namesOfKeys,
+  type Listed,
+  listedByKeys,
+  mergeListed,
   type ReadIndex,
   readSessionIndex,
   type SessionIndex,
@@ -15,6 +18,8 @@ export interface FileFacts {
   /** The session is this agent's; false for those of others in a folder that agents share. */
   readonly isOurs: boolean;
   readonly names: readonly string[];
+  /** What else the host keeps of it. @default nothing */
+  readonly facts?: SessionFacts | undefined;
   /** Why there may be more names, as a clause. */
   readonly namesUnknown?: string | undefined;
   /** Why it may be another agent's, as a clause. */
@@ -24,7 +29,7 @@ export interface FileFacts {
 /** What is known of files, by their names up to `.jsonl`. */
 export type FactsOf = (stem: string) => FileFacts;
 
-export const NO_FACTS: FileFacts = { isOurs: true, names: [] };
+const NO_FACTS: FileFacts = { isOurs: true, names: [] };
 
 /** The same where nobody asks what sessions are called. */
 export const NOT_ASKED: FactsOf = () => NO_FACTS;
@@ -47,22 +52,30 @@ export class AgentLists {
 
   /**
    * What is known of the sessions in one of the agent's folders.
-   * @param elsewhere names of files in it that other agents' lists have
+   * @param elsewhere what other agents' lists say of files in it
    * @param recordings also look for the keys of those that no list has
    */
-  factsOf(dir: string, elsewhere: readonly FileNames[], recordings: boolean): FactsOf {
+  factsOf(dir: string, elsewhere: readonly ByFile<Listed>[], recordings: boolean): FactsOf {
     const recorded = new Recordings(dir);
     return (stem) => {
-      const listed = new Set([
-        ...this.indexes.flatMap((index) => index.namesOf(stem)),
-        ...elsewhere.flatMap((names) => names.of(stem)),
-      ]);
-      const names = [...idsOfStem(stem).slice(1), ...listed];
-      if (listed.size > 0) return { ...NO_FACTS, names, namesUnknown: this.#unreadable };
+      const listed = [
+        ...this.indexes.flatMap((index) => index.entriesOf(stem)),
+        ...elsewhere.flatMap((entries) => entries.of(stem)),
+      ];
+      const ids = idsOfStem(stem).slice(1);
+      if (listed.length > 0) return factsFrom(ids, listed, this.#unreadable);
       const known = recordings ? recorded.keysOf(stem) : { keys: [], unreadable: undefined };
       const namesUnknown = this.#unreadable ?? known.unreadable ?? gapIn(this.indexes);
-      const recordedNames = namesOfKeys(known.keys, this.indexes);
-      return { ...NO_FACTS, names: [...names, ...recordedNames], namesUnknown };
+      return factsFrom(ids, listedByKeys(known.keys, this.indexes), namesUnknown);
     };
   }
+}
+
+function factsFrom(
+  ids: readonly string[],
+  listed: readonly Listed[],
+  namesUnknown: string | undefined,
+): FileFacts {
+  const { names, facts } = mergeListed(listed);
+  return { ...NO_FACTS, names: [...ids, ...names], facts, namesUnknown };
 }

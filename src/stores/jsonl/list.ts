@@ -76,7 +76,7 @@ function streamOf(
   source: string,
   kind: Exclude<SessionName, { kind: "misnamed" }>,
   { ino, size, mtimeMs }: Seen,
-  { names, namesUnknown, agentUnknown }: FileFacts,
+  { names, facts, namesUnknown, agentUnknown }: FileFacts,
 ): Stream {
   return {
     agentId,
@@ -88,6 +88,7 @@ function streamOf(
     signature: `${ino}:${size}:${mtimeMs}`,
     ...(kind.kind === "live" ? {} : { renamedFrom: liveFile(kind.sessionId) }),
     names,
+    facts,
     namesUnknown,
     agentUnknown,
     file: { path, inode: ino },

@@ -5,7 +5,7 @@ import { NotAFileError, type OpenFile, openRegular } from "../../shared/open-fil
 import { errnoOf, NotASessionError, SourceChangedError, StoreError } from "../../shared/problem.ts";
 import { isIdle } from "../idle.ts";
 import type { Cut, CutOptions, Position, Reader, Searched, Stream, Verdict } from "../store.ts";
-import { isJsonObject, isSeparatedByReturns, looksLikeSession } from "./content.ts";
+import { isJsonObject, isSeparatedByReturns, looksLikeSession, startTimeOf } from "./content.ts";
 import { LIVE_RANK } from "./list.ts";
 
 /** Most bytes of a line that one cut searches for its end, beyond those that any part may have. */
@@ -195,6 +195,10 @@ export class JsonlReader implements Reader {
     // The earlier plugin sent a torn last line as if it were whole: that line goes again, entire.
     const offset = (await this.#lastNewline(0, sizeBytes)) + 1;
     return { offset, fingerprint: offset === 0 ? "" : await this.#fingerprint(offset) };
+  }
+
+  async startTime(): Promise<number | null> {
+    return startTimeOf(await this.bytes(0, Math.min(SCAN_BYTES, this.#size)));
   }
 
   async close(): Promise<void> {

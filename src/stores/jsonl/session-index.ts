@@ -3,38 +3,46 @@ import { asObject, isObject, isText, parseJson } from "../../shared/json.ts";
 import { readRegular } from "../../shared/open-file.ts";
 import { errnoOf, InfluxionError } from "../../shared/problem.ts";
 import { parseSessionKey } from "../../shared/session-key.ts";
+import { kindsOfKey } from "../../shared/session-kind.ts";
 import { idsOfStem } from "../ids.ts";
 import { identityOf } from "../reach.ts";
+import { factsOfKey, kindsOfEntry, mergeFacts, type SessionFacts } from "../session-facts.ts";
+
+/** What one entry of a list says of its session. */
+export interface Listed {
+  /** Ids, keys, labels and display names. */
+  readonly names: readonly string[];
+  readonly facts: SessionFacts;
+}
 
 /** What the host's `sessions.json` says of the sessions beside it. */
 export interface SessionIndex {
-  /** Ids, keys, labels and display names of the session in `<stem>.jsonl`; none when it is not listed. */
-  namesOf(stem: string): string[];
-  /** The same of the session that is kept under a key now. */
-  titlesOf(key: string): string[];
+  /** The entries of the session in `<stem>.jsonl`; none when it is not listed. */
+  entriesOf(stem: string): Listed[];
+  /** What is kept under a key now. */
+  entryOf(key: string): Listed | undefined;
   /** Ids of the agents in whose name it is listed; none when it is not. */
   agentsOf(stem: string): string[];
   /** Ids of all agents in it. */
   readonly agentIds: ReadonlySet<string>;
   /** Why a session may be listed without being found in it, as a clause. */
   readonly gap: string | undefined;
-  /** By {@link identityOf} a folder: the names of files in it that are listed by their path. */
-  readonly byFolder: ReadonlyMap<string, FileNames>;
+  /** By {@link identityOf} a folder: the entries of files in it that are listed by their path. */
+  readonly byFolder: ReadonlyMap<string, ByFile<Listed>>;
 }
 
-/** Names by id, in any case, and by name of a file up to `.jsonl`. */
-export class FileNames {
-  readonly #names = new Map<string, Set<string>>();
+/** Values by id, in any case, and by name of a file up to `.jsonl`. */
+export class ByFile<T> {
+  readonly #values = new Map<string, Set<T>>();
 
-  add(id: string, names: readonly string[]): void {
-    const known = this.#names.get(fold(id)) ?? new Set();
-    for (const name of names) known.add(name);
-    this.#names.set(fold(id), known);
+  add(id: string, value: T): void {
+    const known = this.#values.get(fold(id)) ?? new Set();
+    this.#values.set(fold(id), known.add(value));
   }
 
-  of(stem: string): string[] {
-    const names = idsOfStem(stem).flatMap((id) => [...(this.#names.get(fold(id)) ?? [])]);
-    return [...new Set(names)];
+  of(stem: string): T[] {
+    const values = idsOfStem(stem).flatMap((id) => [...(this.#values.get(fold(id)) ?? [])]);
+    return [...new Set(values)];
   }
 }
 
@@ -68,36 +76,36 @@ async function indexOf(
   path: string,
   agentId: string,
 ): Promise<SessionIndex> {
-  const names = new FileNames();
-  const agents = new FileNames();
+  const entries = new ByFile<Listed>();
+  const agents = new ByFile<string>();
   const agentIds = new Set<string>();
-  const byFolder = new Map<string, FileNames>();
+  const byFolder = new Map<string, ByFile<Listed>>();
   const nameOf = fileNames();
   let gap: string | undefined;
   for (const [key, value] of Object.entries(store)) {
     const entry = asObject(value);
     const agent = parseSessionKey(key)?.agentId ?? agentId;
     agentIds.add(agent);
-    const called = [...namesOfKey(key), ...titlesOf(entry)];
+    const called = listedAs(key, entry);
     const listed = sessionsOf(entry);
     if (listed.length === 0) gap = `${path} has an entry that names no session`;
     for (const { id, file } of listed) {
       const { folder, stem } = file === undefined ? NO_FILE : await nameOf(dirname(path), file);
-      const all = id === undefined ? called : [...called, id];
+      const all = id === undefined ? called : { ...called, names: [...called.names, id] };
       for (const one of [id, stem]) {
         if (one === undefined) continue;
-        names.add(one, all);
-        agents.add(one, [agent]);
+        entries.add(one, all);
+        agents.add(one, agent);
       }
       if (folder === undefined || stem === undefined) continue;
-      const there = byFolder.get(folder) ?? new FileNames();
+      const there = byFolder.get(folder) ?? new ByFile();
       there.add(stem, all);
       byFolder.set(folder, there);
     }
   }
   return {
-    namesOf: (stem) => names.of(stem),
-    titlesOf: (key) => (Object.hasOwn(store, key) ? titlesOf(asObject(store[key])) : []),
+    entriesOf: (stem) => entries.of(stem),
+    entryOf: (key) => (Object.hasOwn(store, key) ? listedAs(key, asObject(store[key])) : undefined),
     agentsOf: (stem) => agents.of(stem),
     agentIds,
     gap,
@@ -133,17 +141,38 @@ export function namesOfKey(key: string): string[] {
   return [...new Set([key, `agent:${agentId}:${rest}`, rest])];
 }
 
-/** What a session is called by keys that it was kept under, and what is kept under these now. */
-export function namesOfKeys(keys: readonly string[], indexes: readonly SessionIndex[]): string[] {
-  return keys.flatMap((key) => [
-    ...namesOfKey(key),
-    ...indexes.flatMap((index) => index.titlesOf(key)),
-  ]);
+/** What is known of a session by keys that it was kept under, and what is kept under these now. */
+export function listedByKeys(keys: readonly string[], indexes: readonly SessionIndex[]): Listed[] {
+  return keys.flatMap((key) => {
+    const kept = indexes.flatMap((index) => index.entryOf(key) ?? []);
+    const names = namesOfKey(key);
+    return kept.length > 0 ? kept : [{ names, facts: factsOfKey(key, names) }];
+  });
+}
+
+/** All that entries of one session say of it. */
+export function mergeListed(entries: readonly Listed[]): Listed {
+  return {
+    names: [...new Set(entries.flatMap(({ names }) => names))],
+    facts: mergeFacts(entries.map(({ facts }) => facts)),
+  };
 }
 
 /** The first {@link SessionIndex.gap} of several lists. */
 export function gapIn(indexes: readonly SessionIndex[]): string | undefined {
   return indexes.find(({ gap }) => gap !== undefined)?.gap;
+}
+
+function listedAs(key: string, entry: Record<string, unknown>): Listed {
+  const keys = namesOfKey(key);
+  return {
+    names: [...keys, ...titlesOf(entry)],
+    facts: {
+      ownNames: [...keys, entry.label].filter(isText),
+      kinds: [...kindsOfKey(key), ...kindsOfEntry(entry)],
+      openKinds: [],
+    },
+  };
 }
 
 function titlesOf(entry: Record<string, unknown>): string[] {

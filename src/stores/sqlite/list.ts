@@ -10,7 +10,7 @@ import { totalsOf } from "./live.ts";
 import { type Kept, KeyNames } from "./names.ts";
 import { sourceBytes } from "./reader.ts";
 import type { Shape } from "./shape.ts";
-import { changedAtSql, changedTextSql, countSql, rawTextSql } from "./values.ts";
+import { changedAtSql, changedTextSql, countSql, rawTextSql, timeSql } from "./values.ts";
 
 /** Sessions one statement lists, about 2 ms. */
 const PAGE_SESSIONS = 200;
@@ -23,6 +23,9 @@ const SLICE_MS = 5;
  * memory; should one ever be written, it still does not leave.
  */
 const INCOGNITO = /^agent:[^:]+:[a-z-]+:incognito-/i;
+
+/** Events that are looked at for when a session began: behind its header come those that a fork copies. */
+const FIRST_EVENTS = 3;
 
 /** No id is longer; what is need not become a string to be refused. */
 const MAX_ID_BYTES = 512;
@@ -37,6 +40,8 @@ export interface ListOptions {
   readonly knownBytes: KnownBytes;
   /** Also find out what sessions are called. */
   readonly needsNames: boolean;
+  /** Also find out when they began. */
+  readonly needsStart: boolean;
   readonly signal?: AbortSignal | undefined;
 }
 
@@ -52,6 +57,7 @@ interface SessionRow extends Kept {
   readonly keyText: string | null;
   readonly changedAt: number;
   readonly changedText: string;
+  readonly startTime: number | null;
 }
 
 /**
@@ -88,11 +94,11 @@ interface ListedStreams {
 
 async function listStreams(database: OpenDatabase, options: ListOptions): Promise<ListedStreams> {
   const { connection, shape } = database;
-  const { needsNames, signal } = options;
+  const { needsNames, needsStart, signal } = options;
   const streams = new Map<string, Stream>();
   const kept = new Map<string, Kept[]>();
   const incognito = new Set<string>();
-  const sql = pageSql(shape);
+  const sql = pageSql(shape, needsStart && shape.startTimes);
   let badIds = countOtherIds(connection, shape);
   let slice = performance.now();
   for (let after: Uint8Array = new Uint8Array(); ; ) {
@@ -118,8 +124,9 @@ async function listStreams(database: OpenDatabase, options: ListOptions): Promis
         continue;
       }
       if (needsNames) {
-        const { key, title } = row;
-        kept.set(sessionId, [...(kept.get(sessionId) ?? []), { key, title }]);
+        const { key, title, chatType, spawnedBy } = row;
+        const named = { key, title, chatType, spawnedBy };
+        kept.set(sessionId, [...(kept.get(sessionId) ?? []), named]);
       }
       // Two rows of metadata for one session: it is called what either says.
       if (streams.has(sessionId)) continue;
@@ -139,13 +146,14 @@ async function streamOf(
   const signature = `${row.generation ?? ""}:${seq}:${row.changedText}`;
   const name = { agentId, sessionId, source: IN_DATABASE, signature };
   const bytes = knownBytes(name) ?? (await bytesOf(sessionId, row, database, signal));
-  const { changedAt } = row;
+  const { changedAt, startTime } = row;
   return {
     ...name,
     rank: "~sqlite",
     movedFrom: liveFile(sessionId),
     bytes,
     changedAt,
+    startTime: startTime ?? undefined,
     names: [],
   };
 }
@@ -188,7 +196,10 @@ function countOtherIds(connection: Connection, { cold }: Shape): number {
  * costs two seeks a session however many events it has. Live and cold sessions are
  * taken from one statement, so that one on its way between the two is never missed.
  */
-function pageSql({ cold, watermarks, windowTitles }: Shape): string {
+function pageSql(
+  { cold, watermarks, windowTitles, windowKinds }: Shape,
+  withStart: boolean,
+): string {
   const after = "session_id > ids.id AND session_id < x''";
   const next = cold
     ? `SELECT min(id) FROM (
@@ -211,6 +222,9 @@ function pageSql({ cold, watermarks, windowTitles }: Shape): string {
            CAST(w.session_key AS TEXT) AS keyText,
            ${rawTextSql("w.session_key")} AS key,
            ${windowTitles ? rawTextSql("w.display_name") : "NULL"} AS title,
+           ${windowKinds ? rawTextSql("w.chat_type") : "NULL"} AS chatType,
+           ${windowKinds ? rawTextSql("w.spawned_by") : "NULL"} AS spawnedBy,
+           ${withStart ? START_SQL : "NULL"} AS startTime,
            ${changedAtSql("w")} AS changedAt,
            ${changedTextSql("w")} AS changedText
     FROM ids
@@ -219,6 +233,17 @@ function pageSql({ cold, watermarks, windowTitles }: Shape): string {
     ${cold ? "LEFT JOIN session_transcript_cold_archives AS c ON c.session_id = ids.id" : ""}
     WHERE ids.id IS NOT NULL`;
 }
+
+/** When the host made a session. */
+const MADE_SQL = timeSql("w.created_at");
+
+/** The same for its first events. */
+const FIRST_SQL = `
+  SELECT min(made) FROM (SELECT ${timeSql("created_at")} AS made FROM transcript_events
+    WHERE session_id = ids.id ORDER BY seq LIMIT ${FIRST_EVENTS})`;
+
+/** The earlier of both; NULL without the first, and the first alone where events are in cold storage. */
+const START_SQL = `min(${MADE_SQL}, coalesce((${FIRST_SQL}), ${MADE_SQL}))`;
 
 function unknownIds(agentId: string, bad: number): Problem {
   return {

@@ -9,10 +9,16 @@ export interface Shape {
   readonly watermarks: boolean;
   /** Sessions may have moved to cold storage (since agent schema 20). */
   readonly cold: boolean;
+  /** The host records which sessions it has deleted. */
+  readonly archives: boolean;
   /** Columns of `session_nodes` that say what a session is called, besides its key and entry; null without these. */
   readonly nodeNames: readonly string[] | null;
   /** Windows have titles. */
   readonly windowTitles: boolean;
+  /** Windows say what kind of session they are of. */
+  readonly windowKinds: boolean;
+  /** Windows and events say when they were made. */
+  readonly startTimes: boolean;
 }
 
 const EVENTS = "transcript_events";
@@ -36,6 +42,10 @@ const REQUIRED: Readonly<Record<string, readonly string[]>> = {
 };
 const MANDATORY = [EVENTS, "session_windows"];
 
+/** Where hosts keep sessions that were deleted or reset, and what is read of that. */
+const ARCHIVES = "session_transcript_archives";
+const ARCHIVE_COLUMNS = ["session_id", "reason", "created_at"];
+
 /** Where hosts keep what a session is called besides its key. */
 const NODES = "session_nodes";
 const NODE_NAMES = ["label", "display_name"];
@@ -47,7 +57,7 @@ const NODE_NAMES = ["label", "display_name"];
  * @throws {StoreError} `DB_SHAPE`, naming what is missing.
  */
 export function probeShape(connection: Connection): Shape {
-  const tables = columnsOf(connection, [...Object.keys(REQUIRED), NODES]);
+  const tables = columnsOf(connection, [...Object.keys(REQUIRED), NODES, ARCHIVES]);
   const missing: string[] = [];
   for (const [table, columns] of Object.entries(REQUIRED)) {
     const found = tables.get(table);
@@ -73,15 +83,20 @@ export function probeShape(connection: Connection): Shape {
     );
   }
   const nodes = tables.get(NODES);
+  const windows = tables.get("session_windows");
   return {
     zstd,
     watermarks: tables.has("transcript_rewrite_watermarks"),
     cold: tables.has("session_transcript_cold_archives"),
+    archives: ARCHIVE_COLUMNS.every((column) => tables.get(ARCHIVES)?.has(column) === true),
     nodeNames:
       nodes?.has("session_key") && nodes.has("entry_json")
         ? NODE_NAMES.filter((column) => nodes.has(column))
         : null,
-    windowTitles: tables.get("session_windows")?.has("display_name") === true,
+    windowTitles: windows?.has("display_name") === true,
+    windowKinds: windows?.has("chat_type") === true && windows.has("spawned_by"),
+    startTimes:
+      windows?.has("created_at") === true && tables.get(EVENTS)?.has("created_at") === true,
   };
 }
 

@@ -22,13 +22,17 @@ export function seqSql(value: string): string {
 
 /** When a session last changed, in ms; 0 when that is not known. */
 export function changedAtSql(alias: string): string {
-  const time = integerSql(rawTimeSql(alias), MAX_TIME);
-  return `coalesce(${time}, 0)`;
+  return `coalesce(${timeSql(rawTimeSql(alias))}, 0)`;
 }
 
 /** The same as text, whatever it is: also a value that is no time shows a change. */
 export function changedTextSql(alias: string): string {
   return `coalesce(substr(CAST(${rawTimeSql(alias)} AS TEXT), 1, 64), '0')`;
+}
+
+/** An instant in ms since the epoch, or NULL. */
+export function timeSql(value: string): string {
+  return integerSql(value, MAX_TIME);
 }
 
 /** Text, or NULL. */

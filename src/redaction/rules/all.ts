@@ -1,9 +1,11 @@
 import type { Rule } from "../rule.ts";
 import { AI } from "./ai.ts";
 import { authorization } from "./authorization.ts";
+import { basicAuth } from "./basic-auth.ts";
 import { CLOUD } from "./cloud.ts";
 import { CODE } from "./code.ts";
 import { cookie } from "./cookie.ts";
+import { curlUser } from "./curl-user.ts";
 import { jwt } from "./jwt.ts";
 import { MESSAGING } from "./messaging.ts";
 import { namedSecret, password } from "./named.ts";
@@ -21,6 +23,8 @@ export const RULES: readonly Rule[] = [
   jwt,
   urlPassword,
   authorization,
+  basicAuth,
+  curlUser,
   cookie,
   password,
   namedSecret,

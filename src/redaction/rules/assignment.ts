@@ -1,0 +1,114 @@
+import { byteClass, countBefore } from "../bytes.ts";
+import type { Subject } from "../rule.ts";
+import type { View } from "../view.ts";
+import { NAME_BEHIND } from "./assigned.ts";
+
+/** A name and the value that it is given. */
+export interface Assignment {
+  readonly name: string;
+  /** What stands between them, with the quotes in front of the value. */
+  readonly gap: string;
+  readonly value: string;
+  readonly quoted: boolean;
+  /** The character behind the value. */
+  readonly next: string;
+  /** Offsets of the value. */
+  readonly start: number;
+  readonly end: number;
+}
+
+/** Longer values are texts. */
+export const MOST_VALUE = 4096;
+
+/** Characters of a name before what the needle is of it. */
+const NAME_BEFORE = 48;
+
+/** `=`, `":"`, `=>`, `** : **`; `","value":"` of lists of variables; `>` of XML. */
+const SEPARATOR =
+  /(?:["'`*\])]{0,4}[ \t]{0,4}(?:=>|:=|={1,3}|[:：＝])[ \t]{0,8}|["'],?\s{0,4}["']?value["']?\s{0,2}[:=]\s{0,2}|>)\*{0,2}[ \t]?(["'`]{0,3})/y;
+
+/** `--name value` */
+const OPTION = /(?: {1,4}|=)(["']?)/y;
+
+/** `define("NAME", "value")`, where the name is the first thing in brackets. */
+const ARGUMENT = /["'`], {0,2}(["'`])/y;
+
+/** `the name is value` */
+const VERB = / is:? {1,2}(["'`]?)/y;
+
+/** Control characters as well, and scripts without spaces between words. */
+const VALUE_END = /[\s"'`\\,;<>(){}[\]|&\p{Cc}…\u2e80-\uffff]|$/gu;
+
+const NAME = byteClass("A-Za-z0-9_.-");
+
+/** The name that a needle is part of. */
+export interface Name {
+  readonly text: string;
+  readonly start: number;
+  readonly end: number;
+}
+
+export function nameAt({ text, bytes }: View, at: number): Name {
+  const from = at - countBefore(bytes, at, NAME, NAME_BEFORE);
+  const start = from + gluedAt(text, from, at);
+  const behind = /^[A-Za-z0-9_-]*/.exec(text.slice(at, at + 24 + NAME_BEHIND))?.[0] ?? "";
+  return { text: text.slice(start, at) + behind, start, end: at + behind.length };
+}
+
+/**
+ * How many characters of what stands before a needle are no part of its name: the end of an escape, a colour of a
+ * terminal, or the dash of a diff.
+ */
+function gluedAt(text: string, from: number, at: number): number {
+  const before = text[from - 1];
+  const own = text.slice(from, at);
+  if (before === "\\") return /^[nrtbf]/.test(own) ? 1 : 0;
+  if (before === "[" || before === ";") return /^[0-9]{0,3}m/.exec(own)?.[0].length ?? 0;
+  return /^-(?!-)/.test(own) ? 1 : 0;
+}
+
+/** What is assigned to a name; null when nothing is, or no end of it can be seen. */
+export function assignmentTo(name: Name, subject: Subject): Assignment | null {
+  const { text, ends } = subject;
+  const found = gapBehind(name, text);
+  if (found === null) return null;
+  const { 0: gap, 1: quotes = "" } = found;
+  const start = name.end + gap.length;
+  const quote = quotes.at(-1);
+  // Two quotes are an empty string.
+  if (quotes.length === 2) return null;
+  const end = quote === undefined ? valueEnd(text, start) : closingQuote(text, start, quote);
+  if (end === -1 || end - start > MOST_VALUE || (end === text.length && !ends)) return null;
+  const next = text[end] ?? "";
+  if (gap.startsWith(">") && (text[name.start - 1] !== "<" || next !== "<")) return null;
+  const value = text.slice(start, end);
+  return { name: name.text, gap, value, quoted: quote !== undefined, next, start, end };
+}
+
+function gapBehind({ text: name, start, end }: Name, text: string): RegExpExecArray | null {
+  const option = name.startsWith("--") ? matchAt(OPTION, text, end) : null;
+  const separator = option ?? matchAt(SEPARATOR, text, end) ?? matchAt(VERB, text, end);
+  if (separator !== null) return separator;
+  return text[start - 2] === "(" ? matchAt(ARGUMENT, text, end) : null;
+}
+
+function matchAt(expression: RegExp, text: string, at: number): RegExpExecArray | null {
+  expression.lastIndex = at;
+  return expression.exec(text);
+}
+
+function valueEnd(text: string, start: number): number {
+  VALUE_END.lastIndex = 0;
+  const length = VALUE_END.exec(text.slice(start, start + MOST_VALUE + 1))?.index;
+  return start + (length ?? MOST_VALUE);
+}
+
+/** A backslash before the quote belongs to what the text is quoted in. -1 when there is none in the line. */
+function closingQuote(text: string, start: number, quote: string): number {
+  for (let at = start; at < text.length && at - start <= MOST_VALUE; at++) {
+    const character = text[at];
+    if (character === quote || character === "\\") return at;
+    if (character === "\n") return -1;
+  }
+  return text.length - start <= MOST_VALUE ? text.length : -1;
+}
