@@ -125,7 +125,13 @@ function describeState(key: string, session: SurveyedSession | undefined): strin
     case "uploaded":
       return [plain(`${key}: all that is complete of it was sent before.`)];
     case "skipped":
-      return [plain(`${key}: skipped by ${state.filter}.`)];
+      return [
+        plain(
+          state.filter === "forget"
+            ? `${key}: forgotten; "openclaw influxion forget --undo" takes that back.`
+            : `${key}: skipped by ${state.filter}.`,
+        ),
+      ];
     case "pending":
       return state.settling
         ? [plain(`${key}: OpenClaw is writing it; try again in a minute.`)]
