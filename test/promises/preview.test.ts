@@ -114,6 +114,19 @@ test("P87: what was planned and has not arrived is shown as it was planned, and 
   expect(linesOf(out).map(withoutInstant)).toEqual(sent.map(withoutInstant));
 });
 
+test("P87: what a database continues is shown behind what is still in the file, as it is sent", async () => {
+  await using lab = await Lab.start();
+  const entries = session("abc");
+  lab.session("main", "abc", entries);
+  const db = new AgentDb(lab.stateDir);
+  db.addSession("abc", [...entries, message(40), message(41)].map(parse));
+  db.db.close();
+  const { out } = await lab.preview({ json: true });
+  await lab.sync({ all: true });
+  expect(linesOf(out)).toHaveLength(7);
+  expect(payloadsOf(out, "abc")).toBe(lab.received("main", "abc"));
+});
+
 test("P87: without key and project the same lines are shown, with placeholders in their envelope", async () => {
   await using lab = await Lab.start();
   lab.session("main", "abc");
