@@ -1,4 +1,5 @@
 import { expect, test } from "vitest";
+import { Ledger } from "../../src/ledger/ledger.ts";
 import { realLines } from "../content/support.ts";
 import { CONTEXTS } from "../redaction/contexts.ts";
 import { type Example, examples } from "../redaction/secrets.ts";
@@ -141,6 +142,18 @@ test("P87: without key and project the same lines are shown, with placeholders i
   });
   await lab.run();
   expect(payloadsOf(out, "abc")).toBe(lab.received("main", "abc"));
+});
+
+test("P88: a ledger that was opened for reading only is never written", async () => {
+  await using lab = await Lab.start();
+  lab.session("main", "abc");
+  await lab.run();
+  const before = snapshot(lab.stateDir);
+  const ledger = await Ledger.open({ stateDir: lab.stateDir, now: lab.now, readOnly: true });
+  ledger.target(lab.config()).forget("main/abc");
+  await ledger.save();
+  await ledger.saveSoon();
+  expect(snapshot(lab.stateDir)).toBe(before);
 });
 
 test("P88: preview and dry run read no network and change nothing, before an upload and after it", async () => {
