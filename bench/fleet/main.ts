@@ -63,6 +63,7 @@ const DELIVERED: Awaited<ReturnType<Send>> = {
     redacted: 0,
     withheld: 0,
   },
+  redactions: new Map(),
   lastEntry: undefined,
   acceptEncoding: undefined,
 };

@@ -1,7 +1,10 @@
 import type { OpenClawPluginApi } from "openclaw/plugin-sdk/plugin-entry";
+import type { LocalConfig } from "../config/config.ts";
 import type { HostConfig } from "../openclaw/host.ts";
 import type { ForgetFlags } from "./forget.ts";
+import type { PreviewFlags } from "./preview.ts";
 import type { ReceiveFlags } from "./receiver/flags.ts";
+import type { ScanFlags } from "./scan.ts";
 import type { Setup } from "./setup.ts";
 import type { StatusFlags } from "./status.ts";
 import type { SyncFlags } from "./sync.ts";
@@ -24,8 +27,30 @@ Exit codes:
   1    usage or config error, a ledger that cannot be used, or an unexpected failure
   2    some sessions failed, or the run was aborted; what was sent before counts
   3    the API refused or could not be reached, or another process is uploading
+  4    scan found credentials
   130  interrupted
 `;
+
+const PREVIEW_HELP = `
+It shows everything that is not sent yet and that filters let through, after the content
+level and redaction. It works before the plugin is configured: what is missing is then
+shown as "<deploymentId>" and "<projectId>".
+
+Examples:
+  openclaw influxion preview
+  openclaw influxion preview --session agent:main:main --limit all
+  openclaw influxion preview --json > lines.ndjson
+${EXIT_CODES}`;
+
+const SCAN_HELP = `
+It reads sessions from their beginnings, whatever was sent of them, and names agent,
+session, line and rule; of a credential it shows a few characters. "sent" means that the
+line was sent: what redaction finds was replaced in it, if that was there and on then.
+
+Examples:
+  openclaw influxion scan
+  openclaw influxion scan --all --json
+${EXIT_CODES}`;
 
 const FORGET_HELP = `
 What is forgotten is what there is now. To keep new sessions here as well, use
@@ -59,6 +84,8 @@ export function addCommands(program: Program, context: CommandContext): void {
 Examples:
   openclaw influxion status            what is uploaded, waiting, skipped and failing
   openclaw influxion sync --dry-run    what would be sent, without sending it
+  openclaw influxion preview           the very lines that would be sent
+  openclaw influxion scan              credentials in transcripts, sent or not
   openclaw influxion sync --all        send everything now
   openclaw influxion forget --session <name> --remote
                                        never send it again, and delete what was sent
@@ -68,6 +95,8 @@ Examples:
 
   addStatus(influxion, context);
   addSync(influxion, context);
+  addPreview(influxion, context);
+  addScan(influxion, context);
   addForget(influxion, context);
   addReceive(influxion);
 }
@@ -82,6 +111,14 @@ async function setupOf({ stateDir, hostConfig, pluginConfig }: CommandContext): 
     layout: readLayout(hostConfig),
     config: readConfig(pluginConfig()),
   };
+}
+
+/** For commands that work before the plugin is configured. */
+async function localSetupOf(
+  context: CommandContext,
+): Promise<Setup & Pick<LocalConfig, "missing">> {
+  const { readLocalConfig } = await import("../config/config.ts");
+  return { ...(await setupOf(context)), ...readLocalConfig(context.pluginConfig()) };
 }
 
 function addStatus(influxion: Command, context: CommandContext): void {
@@ -130,9 +167,63 @@ ${EXIT_CODES}`,
           setup,
           flags,
           context: { signal, now: Date.now, random: Math.random },
-          secrets: (config) => resolveSecrets(config, context.hostConfig),
+          secrets: (config, needsKey) => resolveSecrets(config, context.hostConfig, needsKey),
           proxy: hostProxyOf(context.hostConfig),
           run: (options) => runner.run(options),
+          terminal: TERMINAL,
+        });
+      });
+    });
+}
+
+function addPreview(influxion: Command, context: CommandContext): void {
+  influxion
+    .command("preview")
+    .description("Show the lines that would leave this machine; no network, nothing is recorded")
+    .option("--agent <name>", "only this agent's sessions")
+    .option("--session <name>", "only the session with this id, key or label")
+    .option("--limit <lines>", 'how many lines, or "all" (default: 50 on a terminal, else all)')
+    .option("--show-redacted", "show what is redacted, masked; on a terminal only")
+    .option("--json", "print the lines byte for byte as they would be sent (NDJSON)")
+    .addHelpText("after", PREVIEW_HELP)
+    .action(async (flags: PreviewFlags) => {
+      const [{ preview }, { resolveSecrets }, setup] = await Promise.all([
+        import("./preview.ts"),
+        import("../openclaw/host.ts"),
+        localSetupOf(context),
+      ]);
+      await interruptible(async (signal) => {
+        process.exitCode = await preview({
+          setup,
+          flags,
+          context: { signal, now: Date.now },
+          secrets: (config, needsKey) => resolveSecrets(config, context.hostConfig, needsKey),
+          terminal: TERMINAL,
+        });
+      });
+    });
+}
+
+function addScan(influxion: Command, context: CommandContext): void {
+  influxion
+    .command("scan")
+    .description("Look for credentials in all transcripts; no network, nothing is recorded")
+    .option("--agent <name>", "only this agent's sessions")
+    .option("--all", "also agents and sessions that filters exclude")
+    .option("--json", "print one JSON document")
+    .addHelpText("after", SCAN_HELP)
+    .action(async (flags: ScanFlags) => {
+      const [{ scan }, { resolveSecrets }, setup] = await Promise.all([
+        import("./scan.ts"),
+        import("../openclaw/host.ts"),
+        localSetupOf(context),
+      ]);
+      await interruptible(async (signal) => {
+        process.exitCode = await scan({
+          setup,
+          flags,
+          context: { signal, now: Date.now },
+          secrets: (config, needsKey) => resolveSecrets(config, context.hostConfig, needsKey),
           terminal: TERMINAL,
         });
       });

@@ -1,73 +1,82 @@
-import type { Survey } from "../discovery/survey.ts";
 import type { PlannedPart } from "../ledger/records.ts";
 import type { Deletion } from "../ledger/schema.ts";
 import type { PlannedSession, PlannedStream } from "../planning/parts.ts";
-import type { SessionNote } from "../run/report.ts";
-import { dryRun } from "../run/run.ts";
-import { describeReadFailure, SourceChangedError } from "../shared/problem.ts";
+import { type DryRun, type DryRunOptions, dryRun } from "../run/run.ts";
+import { SourceChangedError } from "../shared/problem.ts";
 import { bytes, count, plain } from "../shared/text.ts";
 import { EXIT } from "./exit.ts";
-import { describeUnmatched, failureLines, noSessions, noteLines } from "./sync-format.ts";
-import { type Terminal, writeJson } from "./terminal.ts";
+import {
+  describeUnmatched,
+  failureLines,
+  noSessions,
+  noteLines,
+  redactionLines,
+} from "./sync-format.ts";
+import { ProgressLine, type Terminal, writeJson } from "./terminal.ts";
 
 /** `openclaw influxion sync --dry-run`: what would be sent now. Returns the exit code of such a run. */
 export async function showPlan(
   terminal: Terminal,
   json: boolean,
-  options: Parameters<typeof dryRun>[0],
+  options: DryRunOptions,
 ): Promise<number> {
-  const { plan: planned, survey, found, deletions, problems, unmatched } = await dryRun(options);
+  const { all = false, stateDir } = options;
+  const found = await readWithProgress(terminal, options);
+  const { report, deletions, problems, unmatched } = found;
   // White space alone is passed over, not sent.
-  const plan = planned.filter(({ streams }) => streams.some(({ parts }) => parts.length > 0));
+  const plan = found.plan.filter(({ streams }) => streams.some(({ parts }) => parts.length > 0));
   const totalBytes = plan.reduce((sum, session) => sum + session.bytes, 0);
-  const failed = planned.filter(isFailed);
-  const failures = failuresOf(survey, failed);
-  const pending = survey.sessions.filter((session) => session.state.kind === "pending").length;
-  const waiting = pending - failed.filter((one) => !plan.includes(one)).length;
-  const exitCode = failures.length > 0 ? EXIT.partial : EXIT.done;
+  const waiting = waitingOf(found, plan);
+  const { failures, failed, redactions } = report;
+  const exitCode = failed > 0 ? EXIT.partial : EXIT.done;
   if (json) {
     const sessions = plan.map(toJson);
-    const more = { waiting, deletions, failures, problems, unmatched };
-    writeJson(terminal, { dryRun: true, exitCode, sessions, totalBytes, ...more });
+    const trouble = { failures, problems, unmatched };
+    const sums = { totalBytes, redactions, waiting, deletions };
+    writeJson(terminal, { dryRun: true, exitCode, sessions, ...sums, ...trouble });
     return exitCode;
   }
   const lines = plan.map(describePlanned);
-  if (found === 0) lines.push(noSessions(options.stateDir));
+  if (report.found === 0) lines.push(noSessions(stateDir));
   lines.push(
-    `${options.all === true ? "All runs together" : "This run"} would send ${count(plan.length, "session")}, ${bytes(totalBytes)} before compression. Nothing was sent.`,
+    `${all ? "All runs together" : "This run"} would send ${count(plan.length, "session")}, ${bytes(totalBytes)} before compression. Nothing was sent.`,
+    ...redactionLines(report),
   );
   lines.push(...deletions.map(describeDeletion));
   const later = waiting - plan.length;
   if (later > 0) lines.push(`${count(later, "more session")} would wait for the next runs.`);
-  lines.push(...failureLines({ failures, failed: failures.length }, terminal));
+  lines.push(...failureLines({ failures, failed }, terminal));
   lines.push(...noteLines({ problems }));
   lines.push(...unmatched.map((one) => `Note: ${describeUnmatched(one)}`));
   terminal.out.write(`${lines.join("\n")}\n`);
   return exitCode;
 }
 
+/** It takes as long as reading all that would go does. */
+async function readWithProgress({ err }: Terminal, options: DryRunOptions): Promise<DryRun> {
+  const line = new ProgressLine(err);
+  let sessions = 0;
+  let read = 0;
+  const onSession = (planned: PlannedSession): void => {
+    line.show(`Reading: ${count(sessions++, "session")}, ${bytes(read)}`);
+    read += planned.bytes;
+  };
+  try {
+    return await dryRun({ ...options, reader: { onSession } });
+  } finally {
+    line.clear();
+  }
+}
+
+/** Sessions that have something to send, now or in the next runs. */
+function waitingOf({ plan: planned, survey }: DryRun, plan: readonly PlannedSession[]): number {
+  const pending = survey.sessions.filter(({ state }) => state.kind === "pending").length;
+  return pending - planned.filter((one) => isFailed(one) && !plan.includes(one)).length;
+}
+
 /** What is rewritten just now is looked at again later. */
 const isFailed = ({ error }: PlannedSession): boolean =>
   error !== undefined && !(error instanceof SourceChangedError);
-
-/** What cannot be read, which a run would report as failed. */
-function failuresOf(
-  { sessions, failedAgents }: Survey,
-  failed: readonly PlannedSession[],
-): SessionNote[] {
-  const failing = sessions.flatMap(({ agentId, sessionId, state }) =>
-    state.kind === "failing" ? [{ agentId, sessionId, reason: state.reason }] : [],
-  );
-  const agents = failedAgents.map(({ agentId = "", message }) => ({
-    agentId,
-    sessionId: "",
-    reason: message,
-  }));
-  const behindParts = failed.map(({ session: { agentId, sessionId }, error }) => {
-    return { agentId, sessionId, reason: describeReadFailure(error).message };
-  });
-  return [...failing, ...behindParts, ...agents];
-}
 
 /** The parts that go in this run. */
 function partsNow({ parts, until }: PlannedStream): readonly PlannedPart[] {

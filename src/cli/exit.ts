@@ -2,8 +2,15 @@ import type { RunReport } from "../run/report.ts";
 import type { Code } from "../shared/codes.ts";
 import { InfluxionError, LockedError } from "../shared/problem.ts";
 
-/** What `openclaw influxion sync` and `forget` end with; documented in the README. */
-export const EXIT = { done: 0, usage: 1, partial: 2, unreachable: 3, interrupted: 130 } as const;
+/** What `openclaw influxion sync`, `forget`, `preview` and `scan` end with; documented in the README. */
+export const EXIT = {
+  done: 0,
+  usage: 1,
+  partial: 2,
+  unreachable: 3,
+  found: 4,
+  interrupted: 130,
+} as const;
 
 /** Something is wrong with how the command was called, or with what the user set up; trying again does not help. By code, which comes out of a run's thread as it was. */
 const USAGE: ReadonlySet<Code> = new Set<Code>([

@@ -151,6 +151,31 @@ export function summary(
   return `${lines.join("\n")}\n`;
 }
 
+/** What is redacted, by rule, and lines that are left out because they cannot be searched. */
+export function redactionLines({
+  redactions,
+  lines,
+}: {
+  readonly redactions: RunReport["redactions"];
+  readonly lines: Pick<RunReport["lines"], "redacted" | "withheld">;
+}): string[] {
+  const rules = Object.entries(redactions).sort(([, a], [, b]) => b - a);
+  const found = rules.reduce((sum, [, n]) => sum + n, 0);
+  const said = [];
+  if (found > 0) {
+    const by = rules.map(([rule, n]) => `${rule} ${n}`).join(", ");
+    said.push(
+      plain(`${count(found, "credential")} redacted in ${count(lines.redacted, "line")}: ${by}.`),
+    );
+  }
+  if (lines.withheld > 0) {
+    said.push(
+      `${count(lines.withheld, "line")} cannot be searched for credentials; only the length is sent.`,
+    );
+  }
+  return said;
+}
+
 export function failureLines(
   { failures, failed }: Pick<RunReport, "failures" | "failed">,
   { out }: Terminal,

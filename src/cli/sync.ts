@@ -1,17 +1,18 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Config } from "../config/config.ts";
-import { createFilter, isNamed } from "../config/filter.ts";
-import type { Secrets } from "../openclaw/host.ts";
+import type { Secrets, SecretsOf } from "../openclaw/host.ts";
 import { noteRun } from "../run/last-run.ts";
 import type { RunContext, RunOptions } from "../run/options.ts";
 import type { RunReport } from "../run/report.ts";
-import { InfluxionError, LockedError } from "../shared/problem.ts";
+import type { DryRunOptions } from "../run/run.ts";
+import { LockedError } from "../shared/problem.ts";
 import { plain } from "../shared/text.ts";
-import { findAgents } from "../stores/agents.ts";
 import { SETTLE_MS } from "../stores/idle.ts";
 import type { HostProxy } from "../upload/proxy.ts";
+import { checkAgent } from "./check-agent.ts";
 import { showPlan } from "./dry-run.ts";
 import { describeFailure, EXIT, exitCodeOf } from "./exit.ts";
+import { localSecrets } from "./local-secrets.ts";
 import { LOCK_WAIT_MS } from "./lock-wait.ts";
 import type { Setup } from "./setup.ts";
 import { Progress, summary } from "./sync-format.ts";
@@ -35,7 +36,7 @@ export interface SyncOptions {
   readonly flags: SyncFlags;
   readonly context: Omit<RunContext, "events">;
   /** Finds what the config only refers to. */
-  readonly secrets: (config: Config) => Promise<Secrets>;
+  readonly secrets: SecretsOf;
   readonly proxy?: HostProxy | undefined;
   /** Does one run; on a thread of its own, if that matters. */
   readonly run: (options: RunOptions) => Promise<RunReport>;
@@ -55,8 +56,8 @@ export async function sync(options: SyncOptions): Promise<number> {
   }
   const reports: RunReport[] = [];
   try {
-    if (agent !== undefined) await checkAgent(options, config.config, agent);
-    if (dryRun) return await showPlan(terminal, json, runOptions(options, config.config));
+    if (agent !== undefined) await checkAgent(setup, options.context, config.config, agent);
+    if (dryRun) return await showPlan(terminal, json, await dryRunOptions(options, config.config));
     return await upload(options, config.config, reports);
   } catch (error) {
     return reportAborted(options, error, reports);
@@ -90,20 +91,6 @@ class Aborted extends Error {
   constructor(cause: unknown) {
     super("the run was aborted", { cause });
   }
-}
-
-async function checkAgent(
-  { setup: { stateDir, layout }, context: { now } }: SyncOptions,
-  config: Config,
-  name: string,
-): Promise<void> {
-  const filter = createFilter(config.filter, now());
-  const knownBytes = () => undefined;
-  await using found = await findAgents({ stateDir, layout, filter, now, knownBytes });
-  if (found.agents.some(({ names }) => isNamed(names, name))) return;
-  const ids = found.agents.map(({ agentId }) => agentId);
-  const there = ids.length === 0 ? "none has any transcript here" : `there are: ${ids.join(", ")}`;
-  throw new InfluxionError("NO_SUCH_AGENT", `no agent "${name}"; ${there}`);
 }
 
 /**
@@ -161,6 +148,12 @@ async function oneRun(
   } finally {
     progress.end();
   }
+}
+
+/** A key that is not known is not looked for either; whatever else must not leave has to be known. */
+async function dryRunOptions(options: SyncOptions, config: Config): Promise<DryRunOptions> {
+  const secrets = await localSecrets(options.secrets, config, options.terminal);
+  return { ...runOptions(options, config), ...secrets };
 }
 
 function runOptions(

@@ -248,6 +248,33 @@ export function readConfig(input: unknown): ConfigResult {
   return { ok: true, config };
 }
 
+/** Stand for what only an upload needs; nothing looks for this key. */
+const PLACEHOLDERS: Readonly<Record<keyof typeof REQUIRED, string>> = {
+  apiKey: "-",
+  deploymentId: "<deploymentId>",
+  projectId: "<projectId>",
+};
+
+/** A config to look at transcripts with, on this machine. */
+export interface LocalConfig {
+  readonly config: ConfigResult;
+  /** Options that have to be set before anything can be uploaded, and have placeholders in `config`. */
+  readonly missing: readonly (keyof typeof REQUIRED)[];
+}
+
+/** The same, but that what only an upload needs may be missing. The key is "" then. */
+export function readLocalConfig(input: unknown): LocalConfig {
+  const given = input ?? {};
+  if (!isObject(given)) return { config: readConfig(input), missing: [] };
+  const missing = (["apiKey", "deploymentId", "projectId"] as const).filter(
+    (path) => given[path] === undefined,
+  );
+  const filled = Object.fromEntries(missing.map((path) => [path, PLACEHOLDERS[path]]));
+  const result = readConfig({ ...given, ...filled });
+  if (!result.ok || !missing.includes("apiKey")) return { config: result, missing };
+  return { config: { ok: true, config: { ...result.config, apiKey: "" } }, missing };
+}
+
 /** Whether `url` points at this machine. */
 export function isLoopbackUrl(url: string): boolean {
   return LOOPBACK.test(URL.parse(url)?.hostname ?? "");

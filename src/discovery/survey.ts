@@ -24,6 +24,8 @@ export interface SurveyOptions extends ExamineOptions {
   readonly agents: readonly Agent[];
   /** Why there may be more agents. */
   readonly failures: readonly Problem[];
+  /** Keys of the sessions that are looked at. @default all */
+  readonly only?: ReadonlySet<string> | undefined;
 }
 
 /**
@@ -52,6 +54,7 @@ export async function survey(options: SurveyOptions): Promise<Survey> {
     for (const [sessionId, streams] of listing.sessions) {
       signal?.throwIfAborted();
       if (streams.some(isLive)) live.add(sessionKey(agent.agentId, sessionId));
+      if (options.only?.has(sessionKey(agent.agentId, sessionId)) === false) continue;
       const session = await examine(options, agent, sessionId, streams, problems);
       if (session !== null) sessions.push(session);
     }

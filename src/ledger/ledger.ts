@@ -50,6 +50,7 @@ export class Ledger {
   readonly #data: LedgerData;
   readonly #now: () => number;
   readonly #lock: OpenOptions["lock"];
+  readonly #readOnly: boolean;
   readonly #targets = new Map<string, TargetRecords>();
   /** Digest of the content that the files hold; null when they have to be written anyway. */
   #written: string | null;
@@ -64,6 +65,7 @@ export class Ledger {
     this.#paths = ledgerPaths(options.stateDir);
     this.#now = options.now;
     this.#lock = options.lock;
+    this.#readOnly = options.readOnly ?? false;
     this.#data = data;
     this.#written = writtenDigest(files);
     this.#onDisk = files.token;
@@ -136,10 +138,11 @@ export class Ledger {
   }
 
   /**
-   * Writes what has changed, durably.
+   * Writes what has changed, durably; nothing where it was opened to be read only.
    * @throws {LedgerError} `LEDGER_UNWRITABLE`; `LEDGER_CHANGED` or `LOCK_LOST` when it is not ours any more
    */
   async save(): Promise<void> {
+    if (this.#readOnly) return;
     // A write in flight may have begun before the change this call is about.
     while (this.#saving !== null) await this.#saving.catch(() => undefined);
     this.#saving = this.#write();

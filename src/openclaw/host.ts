@@ -29,14 +29,27 @@ export interface Secrets {
   readonly apiKey: string;
   /** What `redact.values` leads to. */
   readonly redactValues: readonly string[];
+  /** Why the API key is not known, where it need not be; it is "" then. */
+  readonly unknownKey?: string | undefined;
 }
 
+/** Finds what a config only refers to. @param needsKey whether a key that is not found is a failure */
+export type SecretsOf = (config: Config, needsKey?: boolean) => Promise<Secrets>;
+
 /** @throws what {@link resolveApiKey} and {@link resolveRedactValues} throw */
-export async function resolveSecrets(config: Config, hostConfig: HostConfig): Promise<Secrets> {
-  return {
-    apiKey: await resolveApiKey(config.apiKey, hostConfig),
-    redactValues: await resolveRedactValues(config.redact.values, hostConfig),
-  };
+export async function resolveSecrets(
+  config: Config,
+  hostConfig: HostConfig,
+  needsKey = true,
+): Promise<Secrets> {
+  let unknownKey: string | undefined;
+  const apiKey = await resolveApiKey(config.apiKey, hostConfig).catch((error: unknown) => {
+    if (needsKey || !(error instanceof InfluxionError)) throw error;
+    unknownKey = error.message;
+    return "";
+  });
+  const redactValues = await resolveRedactValues(config.redact.values, hostConfig);
+  return { apiKey, redactValues, unknownKey };
 }
 
 /**

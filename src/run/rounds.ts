@@ -137,9 +137,9 @@ async function sendRound(
 }
 
 /** Sessions of the round that have more to send in this run, as they are now. */
-async function examineAgain(
+export async function examineAgain(
   surveyOptions: SurveyOptions,
-  { all = false, tally }: UploaderOptions,
+  { all = false, tally }: Pick<UploaderOptions, "all" | "tally">,
   plan: readonly PlannedSession[],
   results: ReadonlyMap<string, SessionResult>,
 ): Promise<SurveyedSession[]> {

@@ -6,6 +6,11 @@ export function plain(text: string, mark = ""): string {
   return text.replace(/[\p{C}\p{Zl}\p{Zp}]/gu, mark);
 }
 
+/** The same text with what {@link plain} drops in the escapes of JSON, line breaks included. */
+export function escapedText(text: string): string {
+  return text.replace(/[\p{C}\p{Zl}\p{Zp}]/gu, escaped);
+}
+
 /** The beginning of what somebody else has chosen, such as the API, as a terminal may show it. */
 export const quoted = (text: string): string => plain(text.slice(0, 200), "?");
 

@@ -3,9 +3,8 @@ import { filterPayload } from "../content/filter.ts";
 import { type LineCounts, noLines, sentLines, toPayload } from "../lines/entry.ts";
 import { OMITTED_MARK, omittedLine, wholeLines } from "../lines/line-splitter.ts";
 import { MAX_LINE_BYTES } from "../protocol/limits.ts";
-import type { Coding } from "../protocol/wire.ts";
 import { entryDigest } from "../stores/entry-digest.ts";
-import { Compressor } from "./compressor.ts";
+import { type BodyCoding, Compressor } from "./compressor.ts";
 import { type Block, type EnvelopeFields, EnvelopeWriter } from "./envelope.ts";
 import type { Transform } from "./transform.ts";
 
@@ -15,7 +14,7 @@ export interface BodySource {
   readonly fields: EnvelopeFields;
   /** `lineIndex` of the first line. */
   readonly firstLine: number;
-  readonly coding: Coding;
+  readonly coding: BodyCoding;
   /** What the lines go through. Without it they are sent as they are. */
   readonly transform?: Pick<Transform, "filter" | "redactor"> | undefined;
   /**
@@ -27,7 +26,7 @@ export interface BodySource {
 
 /** One part's request body: read it once, then ask what was in it. */
 export interface Body extends AsyncDisposable {
-  readonly coding: Coding;
+  readonly coding: BodyCoding;
   /** The compressed bytes. Rejects with what went wrong in any stage. */
   readonly chunks: AsyncIterable<Buffer>;
   /** Valid once `chunks` has ended. */
@@ -50,7 +49,7 @@ export function createBody(source: BodySource): Body {
 }
 
 class Pipeline implements Body {
-  readonly coding: Coding;
+  readonly coding: BodyCoding;
   readonly chunks: AsyncIterable<Buffer>;
   readonly counts = noLines();
   readonly redactions = new Map<string, number>();

@@ -1,4 +1,5 @@
-import { constants, createGzip, createZstdCompress, type Gzip, type ZstdCompress } from "node:zlib";
+import { Transform } from "node:stream";
+import { constants, createGzip, createZstdCompress } from "node:zlib";
 import type { Coding } from "../protocol/wire.ts";
 
 /** See docs/performance.md for how these were chosen. */
@@ -14,6 +15,9 @@ export const ZSTD = {
   },
 };
 
+/** How the bytes of a body are written; what is only shown on this machine is not compressed. */
+export type BodyCoding = Coding | "identity";
+
 /**
  * Blocks in zlib's hands at most: one that is being compressed on the thread pool,
  * and one behind it, so that the pool's thread need not wait for this one.
@@ -27,14 +31,14 @@ const IN_FLIGHT = 2;
  */
 export class Compressor {
   /** The compressed bytes. Fails with what it was destroyed with. */
-  readonly output: Gzip | ZstdCompress;
+  readonly output: Transform;
   readonly #onDone: (block: Buffer) => void;
   #inFlight = 0;
   #wake: () => void = () => undefined;
 
   /** @param onDone notified of each block that is compressed, and may be written to again */
-  constructor(coding: Coding, onDone: (block: Buffer) => void) {
-    this.output = coding === "zstd" ? createZstdCompress(ZSTD) : createGzip(GZIP);
+  constructor(coding: BodyCoding, onDone: (block: Buffer) => void) {
+    this.output = createOutput(coding);
     this.#onDone = onDone;
     // Whoever reads the output hears of it; this only keeps it from counting as unhandled.
     this.output.on("error", () => undefined).once("close", () => this.#wake());
@@ -69,4 +73,18 @@ export class Compressor {
   get ended(): boolean {
     return this.output.destroyed;
   }
+}
+
+function createOutput(coding: BodyCoding): Transform {
+  if (coding === "zstd") return createZstdCompress(ZSTD);
+  return coding === "gzip" ? createGzip(GZIP) : createCopy();
+}
+
+/** Hands on copies: the blocks are written to again. */
+function createCopy(): Transform {
+  return new Transform({
+    transform(block: Buffer, _encoding, done) {
+      done(null, Buffer.from(block));
+    },
+  });
 }

@@ -1,11 +1,11 @@
 import { digest } from "../ledger/ledger.ts";
 import type { PlannedPart } from "../ledger/records.ts";
 import { sentLines } from "../lines/entry.ts";
-import type { Coding } from "../protocol/wire.ts";
 import { SourceChangedError } from "../shared/problem.ts";
 import { type Body, createBody } from "./body.ts";
 import { classifyAnswer } from "./classify.ts";
 import type { Client } from "./client.ts";
+import type { BodyCoding } from "./compressor.ts";
 import { classifyFailure } from "./failure.ts";
 import type { PartOutcome, PartSource, Send } from "./send.ts";
 
@@ -21,8 +21,7 @@ export interface AttemptOptions {
 /** One attempt at a part: the innermost {@link Send}, around which the layers are. */
 export function attempting(options: AttemptOptions): Send {
   return async (source, coding) => {
-    await checkSource(source);
-    await using body = bodyOf(source, coding, options);
+    await using body = await openBody(source, coding, options);
     try {
       return await attempt(source, body, options);
     } catch (error) {
@@ -83,11 +82,20 @@ async function attempt(
   return { ...outcome, counts, redactions, lastEntry: body.lastEntry(), acceptEncoding };
 }
 
-function bodyOf(
+/**
+ * The body of a part, of which nothing was read yet.
+ * @throws {SourceChangedError} when it is not what was planned any more
+ */
+export async function openBody(
   source: PartSource,
-  coding: Coding,
-  { deploymentId, projectId, signal }: AttemptOptions,
-): Body {
+  coding: BodyCoding,
+  {
+    deploymentId,
+    projectId,
+    signal,
+  }: Pick<AttemptOptions, "deploymentId" | "projectId" | "signal">,
+): Promise<Body> {
+  await checkSource(source);
   const { reader, start, part, agentId, sessionId, transform } = source;
   const { capturedAt } = part;
   const notJson = reader.notJson?.bind(reader, start.offset);

@@ -15,7 +15,7 @@ export interface Transform {
   readonly version: string;
   /** Null where everything is sent. */
   readonly filter: ContentFilter | null;
-  readonly redactor: Redactor;
+  readonly redactor: Pick<Redactor, "redact">;
 }
 
 export interface TransformOptions {

@@ -1,4 +1,3 @@
-import { createHook } from "node:async_hooks";
 import {
   mkdirSync,
   readdirSync,
@@ -15,23 +14,9 @@ import { readConfig } from "../../src/config/config.ts";
 import type { RunReport } from "../../src/run/report.ts";
 import { type Behaviour, startFaultServer } from "../support/fault-server.ts";
 import { API_KEY, Lab, spoken } from "../support/lab.ts";
+import { networkUse } from "../support/network-use.ts";
+import { snapshot } from "../support/snapshot.ts";
 import { lines, message, session, sessionPath, write } from "../support/transcripts.ts";
-
-/** Sockets and name look-ups that are begun while `work` runs. */
-async function networkUse(work: () => Promise<unknown>): Promise<string[]> {
-  const used: string[] = [];
-  const hook = createHook({
-    init(_id, type) {
-      if (/^(TCP|TLS|UDP|GETADDRINFO)/.test(type)) used.push(type);
-    },
-  }).enable();
-  try {
-    await work();
-  } finally {
-    hook.disable();
-  }
-  return used;
-}
 
 const unconfigured = (lab: Lab) => ({
   stateDir: lab.stateDir,
@@ -131,18 +116,6 @@ test("P56: a session without header, as OpenClaw 2026.2 leaves it after a compac
   lab.session("main", "headless", session("x", 6).slice(1));
   expect((await lab.run()).sent.lines).toBe(6);
 });
-
-/** Names, contents and times of everything below a folder. */
-function snapshot(dir: string): string {
-  return readdirSync(dir, { recursive: true, encoding: "utf8" })
-    .sort()
-    .map((name) => {
-      const stats = statSync(join(dir, name));
-      const content = stats.isFile() ? readFileSync(join(dir, name), "base64") : "";
-      return `${name} ${stats.mtimeMs} ${content}`;
-    })
-    .join("\n");
-}
 
 test("P57: --dry-run changes neither network nor ledger, and lists exactly what the real run then sends", async () => {
   await using lab = await Lab.start();

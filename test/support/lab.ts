@@ -4,10 +4,12 @@ import { join } from "node:path";
 import { Writable } from "node:stream";
 import { setTimeout as sleep } from "node:timers/promises";
 import { type ForgetFlags, type ForgetOptions, forget } from "../../src/cli/forget.ts";
+import { type PreviewFlags, type PreviewOptions, preview } from "../../src/cli/preview.ts";
+import { type ScanFlags, scan } from "../../src/cli/scan.ts";
 import type { Setup } from "../../src/cli/setup.ts";
 import { type StatusFlags, status } from "../../src/cli/status.ts";
 import { type SyncFlags, type SyncOptions, sync } from "../../src/cli/sync.ts";
-import { type Config, readConfig } from "../../src/config/config.ts";
+import { type Config, readConfig, readLocalConfig } from "../../src/config/config.ts";
 import { Ledger } from "../../src/ledger/ledger.ts";
 import { ledgerPaths } from "../../src/ledger/paths.ts";
 import type { SessionRecord } from "../../src/ledger/records.ts";
@@ -153,6 +155,37 @@ export class Lab implements AsyncDisposable {
         terminal,
       }),
     );
+  }
+
+  /** @param input the plugin's options as they stand in openclaw.json, instead of those of this lab */
+  async preview(
+    options: PreviewFlags &
+      Partial<Pick<PreviewOptions, "secrets">> & {
+        overrides?: Record<string, unknown>;
+        input?: unknown;
+        /** The output is a terminal. */
+        isTTY?: boolean;
+      } = {},
+  ): Promise<Spoken> {
+    const { overrides, input, isTTY = false, secrets = plainSecrets, ...flags } = options;
+    const local = input === undefined ? { missing: [] } : readLocalConfig(input);
+    const setup = { ...this.#setup(overrides), ...local };
+    const context = { signal: new AbortController().signal, now: this.now };
+    return spoken((terminal) => {
+      const out = Object.assign(terminal.out, { isTTY });
+      return preview({ setup, flags, context, secrets, terminal: { ...terminal, out } });
+    });
+  }
+
+  /** @param input see {@link preview} */
+  async scan(
+    options: ScanFlags & { overrides?: Record<string, unknown>; input?: unknown } = {},
+  ): Promise<Spoken> {
+    const { overrides, input, ...flags } = options;
+    const local = input === undefined ? { missing: [] } : readLocalConfig(input);
+    const setup = { ...this.#setup(overrides), ...local };
+    const context = { signal: new AbortController().signal, now: this.now };
+    return spoken((terminal) => scan({ setup, flags, context, secrets: plainSecrets, terminal }));
   }
 
   async status(
