@@ -182,7 +182,7 @@ const OF_GATEWAY = new Set([
   "redirect",
 ]);
 
-test("P87: what may leave is found where it may be, so that the rest would be, too", async () => {
+test("P92: what may leave is found where it may be, so that the rest would be, too", async () => {
   await using lab = await plantedLab();
   const server = await startFaultServer();
   const findings = new Findings();
@@ -207,7 +207,7 @@ test("P87: what may leave is found where it may be, so that the rest would be, t
   expect(findings.leaks(SENTINELS)).toEqual([]);
 });
 
-test("P87: without a filter on sessions, what is no session stays all the same", async () => {
+test("P92: without a filter on sessions, what is no session stays all the same", async () => {
   await using lab = await plantedLab();
   const server = await startFaultServer();
   const findings = new Findings();
@@ -220,7 +220,7 @@ test("P87: without a filter on sessions, what is no session stays all the same",
   expect(findings.leaks(UNFILTERED)).toEqual([]);
 });
 
-test("P87: a sentinel is found as it is, in JSON within JSON, in a URL, in base64 and in hex", () => {
+test("P92: a sentinel is found as it is, in JSON within JSON, in a URL, in base64 and in hex", () => {
   const sentinel = { what: "it", value: 'a "sentinel"', allowed: ["body"] } as const;
   const forms = [
     sentinel.value,
@@ -239,7 +239,7 @@ test("P87: a sentinel is found as it is, in JSON within JSON, in a URL, in base6
 });
 
 for (const [name, behaviour] of behaviours) {
-  test.concurrent(`P87: nothing that must stay turns up anywhere when the API does this: ${name}`, async () => {
+  test.concurrent(`P92: nothing that must stay turns up anywhere when the API does this: ${name}`, async () => {
     await using lab = await plantedLab();
     const server = await startFaultServer({ default: behaviour });
     const findings = new Findings();
@@ -272,7 +272,7 @@ const PROXIES: Readonly<Record<string, readonly [string, ProxyBehaviour]>> = {
 };
 
 for (const [name, [address, behaviour]] of Object.entries(PROXIES)) {
-  test(`P87: nothing that must stay turns up anywhere when a proxy is on the way that ${name}`, async () => {
+  test(`P92: nothing that must stay turns up anywhere when a proxy is on the way that ${name}`, async () => {
     await using lab = await plantedLab();
     const server = await startFaultServer({ tls: apiCertificate });
     await using proxy = await startProxyServer({
@@ -338,7 +338,7 @@ async function until(holds: () => boolean | Promise<boolean>): Promise<void> {
   }
 }
 
-test("P87: nothing that must stay is left behind by a crash in an upload, nor said after it", async () => {
+test("P92: nothing that must stay is left behind by a crash in an upload, nor said after it", async () => {
   await using lab = await plantedLab();
   const server = await startFaultServer({ default: { kind: "stall" } });
   const findings = new Findings();
@@ -368,7 +368,7 @@ const BREAKING: Readonly<Record<string, string>> = {
 };
 
 for (const [where, code] of Object.entries(BREAKING)) {
-  test(`P87: nor by an error ${where} that nobody foresaw, whatever its message quotes`, async () => {
+  test(`P92: nor by an error ${where} that nobody foresaw, whatever its message quotes`, async () => {
     await using lab = await plantedLab();
     const preload = join(lab.dir, "preload.mjs");
     const isInThread = 'import { isMainThread } from "node:worker_threads";\nif (!isMainThread) {';
@@ -390,7 +390,7 @@ for (const [where, code] of Object.entries(BREAKING)) {
   });
 }
 
-test("P87: nor by a command that fails in a way that nobody foresaw", async () => {
+test("P92: nor by a command that fails in a way that nobody foresaw", async () => {
   await using lab = await plantedLab();
   const findings = new Findings();
   const fail = async (): Promise<RunReport> => JSON.parse(`{"text": ${SPOKEN}`);
@@ -456,7 +456,7 @@ const REFUSED: readonly (readonly [body: string, headers?: Record<string, string
   [envelope({}), { "influxion-first-line": "7" }],
 ];
 
-test("P87: the receiver repeats neither the key nor what it was sent, whatever it is sent", async () => {
+test("P92: the receiver repeats neither the key nor what it was sent, whatever it is sent", async () => {
   const dir = mkdtempSync(join(elsewhere, "influxion-received-"));
   await using lab = await plantedLab();
   const receiver = receiving(dir);
@@ -507,7 +507,7 @@ const MISTAKES: readonly Overrides[] = [
   { redact: { patterns: [{ id: "ours", pattern: `(${API_KEY}+)+` }] } },
 ];
 
-test("P87: no mistake in the config makes anything say the key", async () => {
+test("P92: no mistake in the config makes anything say the key", async () => {
   await using lab = await plantedLab();
   const findings = new Findings();
   for (const mistake of MISTAKES) {
