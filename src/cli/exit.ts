@@ -1,6 +1,6 @@
 import type { RunReport } from "../run/report.ts";
 import type { Code } from "../shared/codes.ts";
-import { InfluxionError, LockedError } from "../shared/problem.ts";
+import { asInfluxionError, LockedError } from "../shared/problem.ts";
 
 /** What `openclaw influxion sync`, `forget`, `preview` and `scan` end with; documented in the README. */
 export const EXIT = {
@@ -27,6 +27,7 @@ const USAGE: ReadonlySet<Code> = new Set<Code>([
   "LEDGER_UNREADABLE",
   "LEDGER_UNWRITABLE",
   "LEDGER_NEWER",
+  "UNEXPECTED",
 ]);
 
 /** The exit code of one or more runs, the last of which came to its end. */
@@ -50,11 +51,7 @@ export function describeFailure(error: unknown): {
   message: string;
   exitCode: number;
 } {
-  if (!(error instanceof InfluxionError)) {
-    const message = `unexpected failure, please report it: ${String(error)}`;
-    return { code: "UNEXPECTED", message, exitCode: EXIT.usage };
-  }
-  const { code, message } = error;
+  const { code, message } = asInfluxionError(error);
   if (error instanceof LockedError) return { code, message, exitCode: EXIT.unreachable };
   return { code, message, exitCode: USAGE.has(code) ? EXIT.usage : EXIT.partial };
 }

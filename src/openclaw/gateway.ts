@@ -4,7 +4,7 @@ import { describeFirstContact } from "../run/first-contact.ts";
 import type { IdleCache } from "../run/idle-cache.ts";
 import { noteRun } from "../run/last-run.ts";
 import { formatNote, isLogged, type RunReport, troubleKey } from "../run/report.ts";
-import { LockedError, type Problem } from "../shared/problem.ts";
+import { asInfluxionError, LockedError, type Problem } from "../shared/problem.ts";
 import { plain } from "../shared/text.ts";
 import { readLayout } from "../stores/layout.ts";
 import { type HostConfig, hostProxyOf, resolveSecrets } from "./host.ts";
@@ -79,7 +79,7 @@ export function startUploads(context: GatewayContext, pluginConfig: unknown): Sc
       } catch (error) {
         if (signal.aborted) return;
         // The host's log and its health page are looked at in terminals, too.
-        note.failure = plain(error instanceof Error ? error.message : String(error));
+        note.failure = plain(asInfluxionError(error).message);
         const locked = error instanceof LockedError;
         logger[locked ? "info" : "warn"](`influxion: no upload this time: ${note.failure}`);
         if (!locked) serviceHealth?.reportFailure(new Error(note.failure));

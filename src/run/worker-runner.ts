@@ -46,8 +46,7 @@ export type WorkerMessage =
       };
     }[keyof RunEvents]
   | { readonly kind: "report"; readonly report: RunReport }
-  /** A failure that was meant, with its code; or one that was not, without. */
-  | { readonly kind: "failure"; readonly code: Code | null; readonly message: string };
+  | { readonly kind: "failure"; readonly code: Code; readonly message: string };
 
 /**
  * Does runs on a thread of its own, with a heap of its own: the Gateway's event loop
@@ -174,8 +173,7 @@ function tell(
 }
 
 /** A class does not come out of the thread, its code does. */
-function failureOf({ code, message }: { code: Code | null; message: string }): Error {
-  if (code === null) return new Error(message);
+function failureOf({ code, message }: { code: Code; message: string }): Error {
   return code === "LOCKED" ? new LockedError(message) : new InfluxionError(code, message);
 }
 

@@ -1,6 +1,6 @@
 // The thread of a WorkerRunner; see worker-runner.ts.
 import { parentPort } from "node:worker_threads";
-import { InfluxionError } from "../shared/problem.ts";
+import { asInfluxionError } from "../shared/problem.ts";
 import type { RunInput } from "./options.ts";
 import { run } from "./run.ts";
 import type { WorkerCommand, WorkerMessage } from "./worker-runner.ts";
@@ -54,7 +54,6 @@ async function work(input: RunInput): Promise<void> {
 }
 
 function failureMessage(error: unknown): WorkerMessage {
-  const code = error instanceof InfluxionError ? error.code : null;
-  const message = error instanceof Error ? error.message : String(error);
+  const { code, message } = asInfluxionError(error);
   return { kind: "failure", code, message };
 }

@@ -69,10 +69,34 @@ export function describeReadFailure(error: unknown): Pick<Problem, "code" | "mes
     const message = `cannot be read (system error ${error.errno} in ${error.syscall})`;
     return { code: "UNREADABLE", message };
   }
-  // Without its message: that of a parser holds a piece of what it parsed.
-  const name = error instanceof Error ? error.name : typeof error;
-  const message = `cannot be read because of an unexpected ${[name, code].filter(Boolean).join(" ")}; please report it`;
+  const message = `cannot be read because of an unexpected ${nameOf(error)}; please report it`;
   return { code: "UNEXPECTED", message };
+}
+
+/**
+ * What was raised on purpose, as it is; anything else as a failure that may be shown: what it is and
+ * where in the code it came from.
+ */
+export function asInfluxionError(error: unknown): InfluxionError {
+  if (error instanceof InfluxionError) return error;
+  const message = `unexpected failure, please report it: ${nameOf(error)}${placeOf(error)}`;
+  return new InfluxionError("UNEXPECTED", message, { cause: error });
+}
+
+/** Without its message: that of a parser holds a piece of what it parsed. */
+function nameOf(error: unknown): string {
+  const name = error instanceof Error ? error.name : typeof error;
+  return [name, errnoOf(error)].filter(Boolean).join(" ");
+}
+
+/** ` at run/run.js:12:3`, or "" where that is not known. */
+function placeOf(error: unknown): string {
+  if (!(error instanceof Error)) return "";
+  const { stack = "", message } = error;
+  // The message comes before the frames, and may have lines that look like one.
+  const frames = stack.slice(stack.indexOf(message) + message.length);
+  const place = /\n\s+at .*?([\w.-]+\/[\w.-]+:\d+:\d+)\)?(?=\n|$)/.exec(frames)?.[1];
+  return place === undefined ? "" : ` at ${place}`;
 }
 
 function isErrno(code: string): code is Errno {

@@ -1,4 +1,4 @@
-import { errnoOf } from "../shared/problem.ts";
+import { asInfluxionError, errnoOf } from "../shared/problem.ts";
 import { quoted } from "../shared/text.ts";
 import { type Failure, isTransient } from "./classify.ts";
 import { ProxyError } from "./proxy.ts";
@@ -83,9 +83,10 @@ function certificateCodeOf(error: unknown): string | null {
 
 /** The innermost message with its code; transport errors hold addresses, but neither headers nor content. */
 function describeFailure(error: unknown): string {
-  if (!(error instanceof Error)) return String(error);
-  const inner = error.cause instanceof Error ? error.cause : error;
+  const inner = error instanceof Error && error.cause instanceof Error ? error.cause : error;
   const code = errnoOf(inner);
+  // What has no code is no transport's, and may quote a line that it failed on.
+  if (!(inner instanceof Error) || code === "") return asInfluxionError(inner).message;
   const detail = [code, quoted(inner.message)].filter((text) => text !== "").join(": ");
   if (code === "ERR_ASSERTION" && inner.message.includes("statusCode >= 100")) {
     return `${NOT_HTTP} (its status is below 100)`;
