@@ -5,7 +5,7 @@ import { usable } from "./values.ts";
 
 /**
  * Rises with every change of what is found, other than of forms and names of rules:
- * `test/redaction/version.test.ts` holds that it does.
+ * `test/redaction/identity.test.ts` holds that it does.
  */
 export const ENGINE = 1;
 

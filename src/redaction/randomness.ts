@@ -39,6 +39,40 @@ export function wordShare(text: string): number {
   return all === 0 ? 0 : spoken / all;
 }
 
+/** Of all pairs of letters, the sixth that is met most often in English words and in names made of them. */
+const COMMON_PAIRS = new Set(
+  (
+    "th he in er an re on at en nd ti es or te of ed is it al ar st to nt ng se ha as ou io le ve co me de hi ri ro ic " +
+    "ne ea ra ce li ch ll be ma si om ur ca el ta la ns di fo ho pe ec pr no ct us ac ot il tr ly nc et ut ss so rs un " +
+    "lo wa ge ie wh ee wi em ad ol rt po we na ul ni ts mo ow pa im mi ai sh ir su id os iv ia am fi ci vi pl ig tu ev ld ry"
+  ).split(" "),
+);
+
+/** The share of neighbouring letters that words have: a sixth in random texts, two thirds and more in names. */
+function pairShare(text: string): number {
+  const letters = text.toLowerCase();
+  let all = 0;
+  let common = 0;
+  for (let at = 1; at < letters.length; at++) {
+    const pair = letters.slice(at - 1, at + 1);
+    if (!/^[a-z]{2}$/.test(pair)) continue;
+    all++;
+    if (COMMON_PAIRS.has(pair)) common++;
+  }
+  return all === 0 ? 0 : common / all;
+}
+
+/** Shorter texts have too few pairs to tell. */
+const LEAST_PAIRS = 20;
+const FEW_PAIRS = 0.38;
+
+const hasFewPairs = (text: string): boolean =>
+  text.length >= LEAST_PAIRS && pairShare(text) < FEW_PAIRS;
+
+/** Whether a text is made of words, as far as its letters go. */
+const isWords = (text: string, { words }: Bounds): boolean =>
+  wordShare(text) >= words && !hasFewPairs(text);
+
 /** How much a text may look like a name. */
 interface Bounds {
   /** At this share of words a text is taken for a name. */
@@ -71,17 +105,23 @@ const hasConsonants = (text: string): boolean => /[b-df-hj-np-tv-z]{6}/i.test(te
 
 /** Whether letters alone look as if a machine had drawn them. */
 export function areLettersRandom(text: string, bounds: Bounds = STRICT): boolean {
-  if (wordShare(text) >= bounds.words) return false;
-  return hasRandomCase(text, bounds.changes) || hasConsonants(text);
+  if (isWords(text, bounds)) return false;
+  return hasRandomCase(text, bounds.changes) || hasConsonants(text) || hasFewPairs(text);
+}
+
+/** Sixteen digits have less of it. */
+function leastEntropy(text: string): number {
+  const most = text.length >= LEAST_PAIRS && /^[0-9a-f]+$/i.test(text) ? 2.5 : 3;
+  return Math.min(most, Math.log2(text.length) - 1.2);
 }
 
 /** Whether a text of 16 characters or more looks as if a machine had drawn it. */
 export function isRandom(text: string, isLenient = false): boolean {
   const bounds = isLenient ? LENIENT : STRICT;
   if (!/[A-Za-z]/.test(text)) return false;
-  if (entropy(text) < Math.min(3, Math.log2(text.length) - 1.2)) return false;
+  if (entropy(text) < leastEntropy(text)) return false;
   if (isMixed(text)) return true;
-  if (/[0-9]/.test(text)) return wordShare(text) < bounds.words;
+  if (/[0-9]/.test(text)) return !isWords(text, bounds);
   return areLettersRandom(text, bounds);
 }
 

@@ -16,7 +16,11 @@ const LONGEST_FILE = 6e6;
 
 /** What is found in code and documents of others, each looked at: examples of passwords and tokens. */
 const KNOWN: readonly string[] = [
+  "node_modules/@mswjs/interceptors/src/utils/get-url-by-request-options.test.ts: password",
+  "node_modules/@mswjs/interceptors/src/utils/get-url-by-request-options.test.ts: url-password",
+  "node_modules/dotenv/lib/main.js: url-password",
   "node_modules/fast-uri/test/uri-js.test.js: url-password",
+  "node_modules/node-edge-tts/dist/drm.d.ts: named-secret",
   "node_modules/node-edge-tts/dist/drm.js: named-secret",
 ];
 

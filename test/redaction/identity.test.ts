@@ -34,7 +34,7 @@ test("values that are not looked for do not count", () => {
 
 /** What the engine makes of its examples; changes with what it finds, and so must its version. */
 const FINDINGS: Readonly<Record<number, string>> = {
-  1: "623b38dd8d2f9036fb8e7c2746e84fdd",
+  1: "eee208faca7376bef01528d070a018d7",
 };
 
 test("what is found changes only with the version of the engine", async () => {

@@ -81,6 +81,36 @@ const TEMPLATES: Readonly<Record<string, readonly string[]>> = {
   "openrouter-key": ["sk-or-v1-{hex:64}"],
   "langfuse-key": ["sk-lf-{uuid}"],
   "llm-key": ["sk-{b62:20}T3BlbkFJ{b62:20}", "sk-{hex:32}", "sk-{b62:48}"],
+  "kimi-key": ["sk-kimi-{b62:64}"],
+  "together-key": ["tgp_v1_{url:43}"],
+  "jina-key": ["jina_{hex:32}{b62:28}"],
+  "cursor-key": ["crsr_{hex:64}"],
+  "e2b-key": ["e2b_{hex:40}"],
+  "browserbase-key": ["bb_live_{url:26}{b62:1}"],
+  "apify-token": ["apify_api_{b62:36}"],
+  "crates-token": ["cio{b62:32}"],
+  "snyk-token": ["snyk_uat.{hex:8}.{url:100}"],
+  "clickup-token": ["pk_{digit:8}_{UP:32}"],
+  "duffel-token": ["duffel_test_{url:43}"],
+  "infisical-token": ["st.{uuid}.{hex:32}.{hex:32}"],
+  "jfrog-reference-token": ["cmVmdGtu{b62:56}"],
+  "vault-login": ["vault login <s.{b62:24}>"],
+  "teams-webhook": [
+    "https://a.webhook.office.com/webhookb2/{uuid}@{uuid}/IncomingWebhook/<{hex:32}/{uuid}>",
+  ],
+  "url-signature": [
+    "https://d1.cloudfront.net/a?Expires=1767225600&Signature=<{url:340}{b62:2}>&Key-Pair-Id=K2",
+    "https://storage.googleapis.com/b/o?X-Goog-Signature=<{hex:512}>",
+  ],
+  "command-password": [
+    "sshpass -p '<{b62:10}#7a>' ssh root@10.0.0.1",
+    "docker login -u bob -p <{b62:10}!7a> registry.example.net",
+    "redis-cli -h cache -a <{b62:12}7a> ping",
+    "mysql -u root -p<{b62:12}7a> -h db",
+    "http -a bob:<{b62:12}7a> https://example.net",
+    'ConvertTo-SecureString "<{b62:12}#7a>" -AsPlainText -Force',
+    "CREATE USER 'a'@'%' IDENTIFIED BY '<{b62:12}#7a>';",
+  ],
   "openai-session": ["sess-{b62:40}"],
   "basic-auth": [
     '{"auths": {"https://example.com": {"auth": "<{basic:20}>"}}}',
@@ -210,7 +240,7 @@ const TEMPLATES: Readonly<Record<string, readonly string[]>> = {
   "easypost-key": ["EZAK{b62:54}"],
   "shippo-token": ["shippo_live_{hex:40}"],
   "newrelic-key": ["NRAK-{UP:27}", "NRII-{b62:32}", "NRJS-{hex:19}"],
-  "newrelic-license-key": ["{hex:36}NRAL"],
+  "newrelic-license-key": ["{hex:36}NRAL", "{hex:32}FFFFNRAL"],
   "datadog-token": ["ddapp_{b62:34}"],
   "sentry-token": ["sntrys_eyJ{b64:140}_{b64:43}", "sntryu_{hex:64}"],
   "grafana-token": ["glsa_{b62:32}_{hex:8}", "glc_eyJ{b64:140}="],
@@ -265,6 +295,11 @@ const TEMPLATES: Readonly<Record<string, readonly string[]>> = {
     "my password is <{b62:9}7Ab!>",
     "define('DB_PASSWORD', '<{b62:10}3x>');",
     "Server=db;User Id=sa;Pwd=<{b62:12}2r>;",
+    "POSTGRES_PASSWORD: <{b62:4}&{b62:8}2r>",
+    "machine api.example.net login bob password <{b62:12}2r>",
+    "CREATE USER app WITH PASSWORD '<{b62:12}2r>';",
+    '- name: DB_PASSWORD\n  value: "<{b62:12}2r>"',
+    "//registry.example.net/:_password=<{base64:13}>",
   ],
   "named-secret": [
     "aws_secret_access_key = <{b64:40}>",
@@ -287,6 +322,29 @@ const TEMPLATES: Readonly<Record<string, readonly string[]>> = {
     "AWS_SESSION_TOKEN=<{b64:900}=>",
     "//registry.example.com/:_authToken=<{uuid}>",
     "privateKey: <{b64:44}>",
+    'os.environ["API_TOKEN"] = "<{b62:37}>"',
+    'const clientSecret: string = "<{b62:40}>";',
+    'const AuthToken string = "<{b62:40}>"',
+    'let api_key: &str = "<{hex:40}>";',
+    'api_token              = "<{b62:24}>"',
+    '- name: CLIENT_SECRET\n          value: "<{b62:40}>"',
+    '"name": "CLIENT_SECRET",\n      "value": "<{b62:40}>"',
+    "setx API_TOKEN <{b62:37}>",
+    "set -gx SERVICE_KEY <{hex:40}>",
+    "ENV ACCESS_TOKEN <{b62:24}>",
+    "git config --global github.token <{hex:40}>",
+    "npm config set //npm.example.net/:_authToken <{b62:40}>",
+    "aws configure set aws_secret_access_key <{b64:40}>",
+    '["tool", "--token", "<{b62:40}>", "run"]',
+    "| `ACME_API_KEY` | `<{b62:30}>` |",
+    'const apiKey = process.env.API_KEY || "<{b62:40}>";',
+    "const apiKey = process.env.API_KEY ?? '<{b62:40}>';",
+    "Enter your API key: <{b62:40}>",
+    "the secret key is <{b62:40}>",
+    "app.api.key = <{b62:30}>",
+    "APP_SECRET=<{b62:5}&{b62:6}#{b62:9}>",
+    "SECRET_KEY = '<{b36:5}{amp:6}({b36:30}>'",
+    "VAULT_TOKEN=<{hex:20}>",
   ],
 };
 
@@ -313,9 +371,18 @@ function special(random: Random, template: string): string {
     .replace(/\{discord:(\d+)\}/, (_, length: string) =>
       Buffer.from(`1${draw(random, DIGITS, Number(length) - 1)}`).toString("base64url"),
     )
+    .replace(/\{base64:(\d+)\}/g, (_, length: string) =>
+      Buffer.from(draw(random, CLASSES.b62 ?? "", Number(length))).toString("base64"),
+    )
     .replace(/\{basic:(\d+)\}/, (_, length: string) =>
       Buffer.from(`user:${draw(random, CLASSES.b62 ?? "", Number(length))}`).toString("base64"),
     );
+}
+
+/** As a kubeconfig has it. */
+function encoded(random: Random): Example {
+  const secret = Buffer.from(pem(random, "RSA PRIVATE KEY")).toString("base64");
+  return { rule: "private-key-base64", text: `client-key-data: ${secret}`, secret };
 }
 
 function keys(random: Random): Example[] {
@@ -336,6 +403,7 @@ function keys(random: Random): Example[] {
   };
   return [
     ...blocks.map(({ rule, text }) => ({ rule, text, secret: text.split("\n")[3] ?? "" })),
+    encoded(random),
     { ...putty, secret: lines.split("\n")[0] ?? "" },
   ];
 }

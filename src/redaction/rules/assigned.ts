@@ -5,7 +5,7 @@ import type { Needle } from "../rule.ts";
 export const NAME_BEHIND = 32;
 
 /** Between name and value, in bytes, with what escapes make of it. */
-export const GAP = 48;
+export const GAP = 64;
 
 /** Values of this length and more must look random, so that words need not be looked at. */
 const LONG = 16;
@@ -15,6 +15,8 @@ const COLON = 0x3a;
 const GREATER = 0x3e;
 const PERCENT = 0x25;
 const COMMA = 0x2c;
+const PIPE = 0x7c;
+const QUESTION = 0x3f;
 const BRACKET = 0x28;
 const SPACE = 0x20;
 const DASH = 0x2d;
@@ -22,7 +24,9 @@ const SMALL_I = 0x69;
 const SMALL_S = 0x73;
 
 /** What may stand between name and value: white space, quotes, separators, `value`, and escapes of all that. */
-const GAP_BYTES = byteClass(" \\t\"'`*\\\\:=>,%0-9A-FvVaAlLuUetTnN\\[({&;|\\x80-\\xff");
+const GAP_BYTES = byteClass(
+  " \\t\\n\\r\"'`*\\\\:=>,%0-9A-FvVaAlLuUetTnNr\\[\\]({&;|?+\\x80-\\xff-",
+);
 
 const CAPITALS = byteClass("A-Z");
 const IDENTIFIER = byteClass("A-Za-z_.$?!");
@@ -36,7 +40,8 @@ export function assigns(least: number): Needle["verify"] {
   return (bytes, start, from) => {
     let at = from;
     while (at < from + NAME_BEHIND && WORD[bytes[at] ?? 0] === 1) at++;
-    let separated = isOption(bytes, start) && bytes[at] === SPACE && bytes[at + 1] !== DASH;
+    let separated = bytes[at] === SPACE && bytes[at + 1] !== DASH;
+    at = typeEnd(bytes, at);
     if (isVerb(bytes, at)) {
       separated = true;
       at += " is".length;
@@ -50,14 +55,37 @@ export function assigns(least: number): Needle["verify"] {
   };
 }
 
+/** Letters, and signs of types. */
+const TYPE = byteClass("A-Za-z0-9_.<>&");
+const MOST_TYPE = 24;
+
+/** Behind the type in `name: string = …` and `name string = …`; where it was when there is none. */
+function typeEnd(bytes: Uint8Array, from: number): number {
+  let at = from;
+  if (bytes[at] === COLON) at++;
+  if (bytes[at] === SPACE) at++;
+  const start = at;
+  while (at < start + MOST_TYPE && TYPE[bytes[at] ?? 0] === 1) at++;
+  const isType = start > from && at > start && bytes[at] === SPACE && bytes[at + 1] === EQUALS;
+  return isType ? at : from;
+}
+
 /** `the password is …` */
 const isVerb = (bytes: Uint8Array, at: number): boolean =>
   bytes[at] === SPACE && bytes[at + 1] === SMALL_I && bytes[at + 2] === SMALL_S;
 
 function isSeparator(bytes: Uint8Array, at: number, start: number): boolean {
   const byte = bytes[at] ?? 0;
-  if (byte === COMMA) return isArgument(bytes, start);
-  return byte === EQUALS || byte === COLON || byte === GREATER || byte === PERCENT || byte >= 0x80;
+  if (byte === COMMA) return isArgument(bytes, start) || isOption(bytes, start);
+  if (byte === QUESTION) return bytes[at + 1] === QUESTION;
+  return (
+    byte === EQUALS ||
+    byte === COLON ||
+    byte === GREATER ||
+    byte === PIPE ||
+    byte === PERCENT ||
+    byte >= 0x80
+  );
 }
 
 /** `--password value` */
@@ -80,10 +108,11 @@ function isArgument(bytes: Uint8Array, start: number): boolean {
 
 /** @param start offset of the needle */
 function isValue(bytes: Uint8Array, from: number, least: number, start: number): boolean {
+  const members = membersAt(bytes, from);
   for (let at = from; at < from + least; at++) {
-    if (VALUE[bytes[at] ?? 0] !== 1) return false;
+    if (members[bytes[at] ?? 0] !== 1) return false;
   }
-  if (least >= LONG) return mayBeRandom(bytes, from);
+  if (least >= LONG) return mayBeRandom(bytes, from, FEW_CHANGES);
   return !isCode(bytes, from, start) || mayBeRandom(bytes, from, SOME_CHANGES);
 }
 
@@ -102,10 +131,14 @@ const QUOTED = byteClass("^\\s\"'`\\\\");
 /** One character of so many is a change between capitals and small letters. */
 const MANY_CHANGES = 3;
 const SOME_CHANGES = 4;
+const FEW_CHANGES = 4;
+
+const membersAt = (bytes: Uint8Array, from: number): Uint8Array =>
+  QUOTES[bytes[from - 1] ?? 0] === 1 ? QUOTED : VALUE;
 
 /** A digit, or capitals between small letters more often than at the beginnings of words. */
 export function mayBeRandom(bytes: Uint8Array, from: number, share = MANY_CHANGES): boolean {
-  const members = QUOTES[bytes[from - 1] ?? 0] === 1 ? QUOTED : VALUE;
+  const members = membersAt(bytes, from);
   let changes = 0;
   let at = from;
   for (; at < from + 64 && members[bytes[at] ?? 0] === 1; at++) {

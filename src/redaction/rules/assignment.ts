@@ -23,9 +23,22 @@ export const MOST_VALUE = 4096;
 /** Characters of a name before what the needle is of it. */
 const NAME_BEFORE = 48;
 
-/** `=`, `":"`, `=>`, `** : **`; `","value":"` of lists of variables; `>` of XML. */
+/** `=`, `":"`, `=>`, `** : **`; `","value":"` of lists of variables; `>` of XML; `|` of tables; defaults. */
 const SEPARATOR =
-  /(?:["'`*\])]{0,4}[ \t]{0,4}(?:=>|:=|={1,3}|[:：＝])[ \t]{0,8}|["'],?\s{0,4}["']?value["']?\s{0,2}[:=]\s{0,2}|>)\*{0,2}[ \t]?(["'`]{0,3})/y;
+  /(?:["'`*\])]{0,4}[ \t]{0,40}(?:=>|:=|={1,3}|\|\|?|\?\?|[:：＝])[ \t]{0,40}|["']?,?\s{0,40}(?:[-+]\s{0,40})?["']?value["']?\s{0,2}[:=]\s{0,2}|>)\*{0,2}[ \t]?(["'`]{0,3})/y;
+
+/** `name: string = "value"` */
+const TYPED = /(?:: ?| )&?[A-Za-z][\w.<>]{0,22} ?= ?(["'`])/y;
+
+/** `name value`, where the words before the name say that this sets it. */
+const SPACES = / {1,40}(["']?)/y;
+
+/** `setx NAME value`, `ENV NAME value`, `git config a.token value`, `configure set name value`; `login name password value` of .netrc. */
+const SETS =
+  /(?:^|[^A-Za-z]|\[[0-9;]{0,8}m)(?:(?:setx|setenv|set -[A-Za-z]{1,4}|ENV|ARG|config(?:ure)? set|config(?: --[a-z]{1,12}){0,2}) (?:\S{0,80}[/:])?|login\s{1,4}\S{1,80}\s{1,4}[-+]?\s{0,12})$/;
+
+/** As far as those words are looked for. */
+const MOST_SETS = 110;
 
 /** `--name value` */
 const OPTION = /(?: {1,4}|=)(["']?)/y;
@@ -36,10 +49,14 @@ const ARGUMENT = /["'`], {0,2}(["'`])/y;
 /** `the name is value` */
 const VERB = / is:? {1,2}(["'`]?)/y;
 
-/** Control characters as well, and scripts without spaces between words. */
-const VALUE_END = /[\s"'`\\,;<>(){}[\]|&\p{Cc}…\u2e80-\uffff]|$/gu;
+/** Control characters as well, scripts without spaces between words, and an ampersand before another name. */
+const VALUE_END =
+  /[\s"'`\\,;<>(){}[\]|\p{Cc}…\u2e80-\uffff]|&(?=$|[&\s]|amp;|[\w.%[\]-]{1,40}=)|$/gu;
 
 const NAME = byteClass("A-Za-z0-9_.-");
+
+/** What a needle begins of a name, which may be two words in prose. */
+const NAME_END = /^(?:api\.key|(?:api|access|secret) key)?[A-Za-z0-9_-]*/i;
 
 /** The name that a needle is part of. */
 export interface Name {
@@ -51,7 +68,7 @@ export interface Name {
 export function nameAt({ text, bytes }: View, at: number): Name {
   const from = at - countBefore(bytes, at, NAME, NAME_BEFORE);
   const start = from + gluedAt(text, from, at);
-  const behind = /^[A-Za-z0-9_-]*/.exec(text.slice(at, at + 24 + NAME_BEHIND))?.[0] ?? "";
+  const behind = NAME_END.exec(text.slice(at, at + 24 + NAME_BEHIND))?.[0] ?? "";
   return { text: text.slice(start, at) + behind, start, end: at + behind.length };
 }
 
@@ -80,16 +97,38 @@ export function assignmentTo(name: Name, subject: Subject): Assignment | null {
   const end = quote === undefined ? valueEnd(text, start) : closingQuote(text, start, quote);
   if (end === -1 || end - start > MOST_VALUE || (end === text.length && !ends)) return null;
   const next = text[end] ?? "";
+  if (!isOperator(gap, quote)) return null;
   if (gap.startsWith(">") && (text[name.start - 1] !== "<" || next !== "<")) return null;
   const value = text.slice(start, end);
   return { name: name.text, gap, value, quoted: quote !== undefined, next, start, end };
 }
 
+/** `a || "default"`, and a row of a table, which is no union of types; true where there is neither. */
+function isOperator(gap: string, quote: string | undefined): boolean {
+  if (/[|?]{2}/.test(gap)) return quote !== undefined;
+  return !gap.includes("|") || !/["']/.test(gap);
+}
+
 function gapBehind({ text: name, start, end }: Name, text: string): RegExpExecArray | null {
   const option = name.startsWith("--") ? matchAt(OPTION, text, end) : null;
-  const separator = option ?? matchAt(SEPARATOR, text, end) ?? matchAt(VERB, text, end);
+  const separator =
+    option ??
+    matchAt(TYPED, text, end) ??
+    matchAt(SEPARATOR, text, end) ??
+    matchAt(VERB, text, end);
   if (separator !== null) return separator;
-  return text[start - 2] === "(" ? matchAt(ARGUMENT, text, end) : null;
+  const isArgument = text[start - 2] === "(" || name.startsWith("--");
+  return (isArgument ? matchAt(ARGUMENT, text, end) : null) ?? spacesBehind(name, text, start, end);
+}
+
+function spacesBehind(name: string, text: string, start: number, end: number) {
+  const spaces = matchAt(SPACES, text, end);
+  if (spaces === null) return null;
+  const before = text.slice(Math.max(0, start - MOST_SETS), start);
+  const isRow = spaces[0].length > 2 && /(?:^|\n)$/.test(before);
+  // Statements of SQL.
+  const isStatement = spaces[1] === "'" && (/^[A-Z]+$/.test(name) || /\bwith $/i.test(before));
+  return isRow || isStatement || SETS.test(before) ? spaces : null;
 }
 
 function matchAt(expression: RegExp, text: string, at: number): RegExpExecArray | null {

@@ -44,6 +44,16 @@ export const CLOUD: readonly TokenForm[] = [
     group: "secret",
   },
   {
+    id: "url-signature",
+    source:
+      "https://docs.aws.amazon.com/AmazonCloudFront/latest/DeveloperGuide/private-content-signed-urls.html; https://cloud.google.com/storage/docs/access-control/signed-urls",
+    needles: ["&Signature=", "?Signature=", "X-Goog-Signature=", "Signature%3D"],
+    pattern: "(?:[&?]|X-Goog-)Signature=(?<secret>[A-Za-z0-9+/_~-]{26,1100}={0,2})",
+    tail: 26,
+    distinct: true,
+    group: "secret",
+  },
+  {
     id: "google-api-key",
     source: "https://cloud.google.com/docs/authentication/api-keys; rule set of gitleaks (MIT)",
     needles: ["AIza"],
@@ -87,7 +97,7 @@ export const CLOUD: readonly TokenForm[] = [
     id: "azure-sas-signature",
     source: "https://learn.microsoft.com/azure/storage/common/storage-sas-overview",
     needles: ["sig=", "sig%3D"],
-    pattern: "sig=(?<secret>[A-Za-z0-9+/]{42,86}={0,2})",
+    pattern: "sig=(?<secret>[A-Za-z0-9+/_-]{42,86}={0,2})",
     tail: 40,
     group: "secret",
   },
@@ -241,6 +251,14 @@ export const CLOUD: readonly TokenForm[] = [
     tail: 24,
   },
   {
+    id: "vault-login",
+    source: "https://developer.hashicorp.com/vault/docs/commands/login",
+    needles: ["vault login ", "vault%20login%20"],
+    pattern: "vault login (?:-method=token )?(?<secret>(?:s|b)\\.[A-Za-z0-9_-]{24,300})",
+    tail: 20,
+    group: "secret",
+  },
+  {
     id: "terraform-token",
     source:
       "https://developer.hashicorp.com/terraform/cloud-docs/users-teams-organizations/api-tokens; rule set of gitleaks (MIT)",
@@ -295,6 +313,21 @@ export const CLOUD: readonly TokenForm[] = [
     pattern: "AGE-SECRET-KEY-(?:PQ-)?1[QPZRY9X8GF2TVDW0S3JN54KHCE6MUA7L]{58,120}",
     tail: 58,
     distinct: true,
+  },
+  {
+    id: "infisical-token",
+    source: "https://infisical.com/docs/documentation/platform/token",
+    needles: ["st.[0-9a-f]"],
+    pattern: "st\\.[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}\\.[0-9a-f]{32}\\.[0-9a-f]{32}",
+    tail: 100,
+  },
+  {
+    id: "jfrog-reference-token",
+    source: "https://jfrog.com/help/r/jfrog-platform-administration-documentation/access-tokens",
+    needles: ["cmVmdGtu"],
+    pattern: "cmVmdGtu[A-Za-z0-9]{56}",
+    tail: 56,
+    exact: true,
   },
   {
     id: "jfrog-token",

@@ -81,6 +81,23 @@ export const CODE: readonly TokenForm[] = [
     distinct: true,
   },
   {
+    id: "crates-token",
+    source: "https://doc.rust-lang.org/cargo/reference/publishing.html; rule set of gitleaks (MIT)",
+    needles: ["cio"],
+    pattern: "cio[A-Za-z0-9]{32}",
+    tail: 32,
+    exact: true,
+    random: true,
+  },
+  {
+    id: "snyk-token",
+    source: "https://docs.snyk.io/snyk-api/authentication-for-api",
+    needles: ["snyk_uat.", "snyk_sat."],
+    pattern: "snyk_[us]at\\.[0-9a-f]{8}\\.[A-Za-z0-9_.-]{60,300}",
+    tail: 60,
+    distinct: true,
+  },
+  {
     id: "clojars-token",
     source: "rule set of gitleaks (MIT)",
     needles: ["CLOJARS_"],

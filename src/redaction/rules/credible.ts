@@ -31,12 +31,14 @@ const MEMBER = /^[A-Za-z_$][\w$]*(?:[?!]?\.[A-Za-z_$][\w$]*)+[?!]?$/;
 
 /** `NAME=value` of .env files and shells. */
 const isVariable = ({ name, gap }: Use): boolean =>
-  /^[A-Z][A-Z0-9_]*$/.test(name) && gap.startsWith("=") && gap.length <= 2;
+  /^[A-Z][A-Z0-9_]*$/.test(name) && /^(?:=["']?| +["']?)$/.test(gap);
 
 function isSecret(kind: "secret" | "key", use: Use): boolean {
   const { name, value, quoted } = use;
-  const others = quoted ? /[^\x21-\x7e]/ : /[^A-Za-z0-9+/=_.~:%@$!*^-]/;
+  const others = quoted ? /[^\x21-\x7e]/ : /[^A-Za-z0-9+/=_.~:%@$!*^#&?-]/;
   if (value.length < LEAST_SECRET || others.test(value)) return false;
+  // What stands behind a quote may be code, where that quote ends a string.
+  if (quoted && /^[)\]}?;,]/.test(value)) return false;
   if (REFERENCE.test(value) || CONSTANT.test(value)) return false;
   if (!quoted && MEMBER.test(value) && !value.split(".").some(isLongAndRandom)) return false;
   // Names of one key among many hold digests and ids as well, unless they are those of the environment.
@@ -60,6 +62,8 @@ const isStrong = (value: string): boolean =>
 
 function isPassword(use: Use): boolean {
   const { gap, value, quoted } = use;
+  // Tables and defaults are full of words and of examples.
+  if (/[|?]/.test(gap)) return false;
   if (value.length < LEAST_PASSWORD || /\s/.test(value) || NO_PASSWORD.test(value)) return false;
   if (/^[[(<{].*[\])>}]$/.test(value)) return false;
   if (new Set(value).size < 4 || /^(?:~?\/|\.{1,2}\/)/.test(value)) return false;
@@ -82,9 +86,10 @@ const CAMEL_CASE = /^(?:[A-Z]?[a-z]+[0-9]?)(?:[A-Z][a-z]+[0-9]?)+$/;
 /** Members, types, numbers and names in camel case. */
 const isCode = (value: string): boolean =>
   isProse(value) ||
-  /^[=?!&|:+]|[A-Za-z_$)\]][?!]?\.[A-Za-z_$]|^0x[0-9A-Fa-f]+$|^[0-9]+$|Array$|^[A-Za-z_]\w*[:=]$/.test(
+  /^[=?!&|:+]|[A-Za-z_$)\]][?!]?\.[A-Za-z_$]|^0x[0-9A-Fa-f]+$|^[0-9]+$|Array$|^[A-Za-z_]\w*:$/.test(
     value,
   ) ||
+  (/^[A-Za-z_]\w*=$/.test(value) && (value.length % 4 > 0 || wordShare(value) >= LENIENT.words)) ||
   CAMEL_CASE.test(value);
 
 /** Whether the value of a member of JSON is one, where also a word is a password. */

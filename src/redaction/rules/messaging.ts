@@ -40,6 +40,16 @@ export const MESSAGING: readonly TokenForm[] = [
     distinct: true,
   },
   {
+    id: "teams-webhook",
+    source: "https://learn.microsoft.com/microsoftteams/platform/webhooks-and-connectors",
+    needles: ["/IncomingWebhook/", "%2FIncomingWebhook%2F"],
+    pattern:
+      "/IncomingWebhook/(?<secret>[0-9a-f]{32}/[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}(?:/[A-Za-z0-9_-]{20,80})?)",
+    tail: 60,
+    distinct: true,
+    group: "secret",
+  },
+  {
     id: "discord-webhook",
     source: "https://discord.com/developers/docs/resources/webhook",
     needles: ["/webhooks/", "/webhooks\\", "%2Fwebhooks%2F"],

@@ -53,16 +53,21 @@ export const password: Rule = {
 };
 
 const SECRET_WORDS = (
-  "secret token credential _key -key apikey accesskey secretkey privatekey signingkey encryptionkey accountkey " +
+  "secret token credential _key -key apikey api.key accesskey secretkey privatekey signingkey encryptionkey accountkey " +
   "masterkey sharedkey authkey licensekey subscriptionkey clientkey servicekey deploykey webhookkey"
 ).split(" ");
+
+/** As prose and forms write them. */
+const SPACED = ["api key", "access key", "secret key"];
 
 export const namedSecret: Rule = {
   id: "named-secret",
   source: SOURCE,
   reach: REACH,
   generic: true,
-  needles: SECRET_WORDS.map((text) => needle(text, LEAST_SECRET)),
+  needles: [...SECRET_WORDS, ...SPACED, ...SPACED.map(encodeURIComponent)].map((text) =>
+    needle(text, LEAST_SECRET),
+  ),
   find,
 };
 

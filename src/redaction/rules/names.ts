@@ -21,7 +21,7 @@ const OPEN_KEYS = new Set(
   (
     "public primary foreign cache partition sort row idempotency session object translation hash group map " +
     "registry lookup unique i18n locale query item list react test column index sorting routing dedupe hot short " +
-    "publishable anon site run entry record event field parent child store data shift arrow meta job lock dict key"
+    "publishable anon site websocket run entry record event field parent child store data shift arrow meta job lock dict key"
   ).split(" "),
 );
 

@@ -56,6 +56,14 @@ export const PAYMENT: readonly TokenForm[] = [
     distinct: true,
   },
   {
+    id: "duffel-token",
+    source: "https://duffel.com/docs/api; rule set of gitleaks (MIT)",
+    needles: ["duffel_live_", "duffel_test_"],
+    pattern: "duffel_(?:live|test)_[A-Za-z0-9_-]{43}",
+    tail: 43,
+    distinct: true,
+  },
+  {
     id: "plaid-token",
     source: "https://plaid.com/docs/api/tokens; rule set of gitleaks (MIT)",
     needles: ["access-"],

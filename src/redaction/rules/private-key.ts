@@ -32,6 +32,23 @@ export const privateKey: Rule = {
   },
 };
 
+/** A file of a key in base64, as in kubeconfig files and secrets of Kubernetes. */
+export const encodedKey: Rule = {
+  id: "private-key-base64",
+  source: "RFC 7468 in base64; https://kubernetes.io/docs/concepts/configuration/secret",
+  reach: REACH,
+  needles: [{ text: "LS0tLS1CRUdJTi", verify: () => true }],
+  find({ text, ends }, at) {
+    const body = /^[A-Za-z0-9+/_-]+={0,2}/.exec(text.slice(at, at + REACH))?.[0] ?? "";
+    const begin = Buffer.from(body.slice(0, 120), "base64").toString("latin1");
+    const end = at + body.length;
+    if (!/^-----BEGIN [A-Z0-9 ]{0,60}PRIVATE KEY/.test(begin)) return NOTHING;
+    return end === text.length && !ends
+      ? NOTHING
+      : [{ start: at, end, rule: "private-key-base64" }];
+  },
+};
+
 function endOf(body: string): number {
   const end = END.exec(body);
   if (end !== null) return end.index + end[0].length;

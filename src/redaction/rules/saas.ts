@@ -15,9 +15,9 @@ export const SAAS: readonly TokenForm[] = [
     id: "newrelic-license-key",
     source: "https://docs.newrelic.com/docs/apis/intro-apis/new-relic-api-keys",
     needles: ["NRAL"],
-    pattern: "[a-f0-9]{36}NRAL",
+    pattern: "[a-f0-9]{32}(?:[a-f0-9]{4}|FFFF)NRAL",
     tail: 0,
-    lead: ["a-f0-9", 36],
+    lead: ["a-fF0-9", 36],
   },
   {
     id: "datadog-token",
@@ -57,6 +57,14 @@ export const SAAS: readonly TokenForm[] = [
     pattern: "lin_(?:api|oauth|wh)_[A-Za-z0-9]{32,128}",
     tail: 32,
     distinct: true,
+  },
+  {
+    id: "clickup-token",
+    source: "https://developer.clickup.com/docs/authentication; rule set of gitleaks (MIT)",
+    needles: ["pk_[0-9]"],
+    pattern: "pk_[0-9]{5,10}_[A-Z0-9]{32}",
+    tail: 36,
+    exact: true,
   },
   {
     id: "notion-token",
