@@ -105,6 +105,7 @@ const TEMPLATES: Readonly<Record<string, readonly string[]>> = {
   "command-password": [
     "sshpass -p '<{b62:10}#7a>' ssh root@10.0.0.1",
     "docker login -u bob -p <{b62:10}!7a> registry.example.net",
+    "curl -uadmin:<{b62:12}!7a> https://example.net",
     "redis-cli -h cache -a <{b62:12}7a> ping",
     "mysql -u root -p<{b62:12}7a> -h db",
     "http -a bob:<{b62:12}7a> https://example.net",
@@ -119,6 +120,7 @@ const TEMPLATES: Readonly<Record<string, readonly string[]>> = {
   "curl-user": [
     "curl -u admin:<{b62:12}> https://example.com/x",
     "curl -s --user 'bob:<{b62:9}!a>' example.com",
+    'curl --user "bob:<{b62:9}!a>" example.com',
   ],
   "cerebras-key": ["csk-{b36:48}"],
   "xai-key": ["xai-{b62:80}"],
@@ -141,7 +143,7 @@ const TEMPLATES: Readonly<Record<string, readonly string[]>> = {
   "aws-session-token": ["IQoJb3JpZ2lu{b64:340}==", "FwoGZXIvYXdz{b64:300}"],
   "aws-bedrock-key": ["ABSKQmVkcm9ja0FQSUtleS{b64:108}=", "bedrock-api-key-{b64:200}"],
   "aws-signature": ["X-Amz-Signature=<{hex:64}>"],
-  "google-api-key": ["AIza{url:34}{b62:1}"],
+  "google-api-key": ["AIza{url:34}{b62:1}", "AQ.Ab8RN6{url:44}"],
   "google-oauth-token": ["ya29.{url:120}{b62:1}"],
   "google-oauth-secret": ["GOCSPX-{url:28}"],
   "google-refresh-token": ["1//0{url:60}"],
@@ -293,6 +295,7 @@ const TEMPLATES: Readonly<Record<string, readonly string[]>> = {
     "passwd=<{b36:10}3k>",
     "password: <{hex:12}a1>",
     "my password is <{b62:9}7Ab!>",
+    "the password for the admin account is <{b62:9}7Ab!>",
     "define('DB_PASSWORD', '<{b62:10}3x>');",
     "Server=db;User Id=sa;Pwd=<{b62:12}2r>;",
     "POSTGRES_PASSWORD: <{b62:4}&{b62:8}2r>",
