@@ -83,6 +83,7 @@ export const LOOK_ALIKES: Readonly<Record<string, readonly string[]>> = {
     "login --password string   The password",
     "the password is required",
     "the password is base64 encoded",
+    "password:`ยืนยันตัวตนด้วยรหัสผ่าน`",
     "the password for this account is required, a password of 12 letters is weak",
     "| password | Base64 |",
     "password || 'Welcome1'",

@@ -130,9 +130,21 @@ function isValue(bytes: Uint8Array, from: number, least: number, start: number):
   for (let at = from; at < from + least; at++) {
     if (members[bytes[at] ?? 0] !== 1) return false;
   }
-  if (least >= LONG) return mayBeRandom(bytes, from, FEW_CHANGES);
+  if (least >= LONG) return !isCall(bytes, from) && mayBeRandom(bytes, from, FEW_CHANGES);
   return !isCode(bytes, from, start) || mayBeRandom(bytes, from, SOME_CHANGES);
 }
+
+const IDENTIFIER_OR_MEMBER = byteClass("A-Za-z0-9_.$?!");
+
+/** `name(`, which no value without quotes goes on with. */
+function isCall(bytes: Uint8Array, from: number): boolean {
+  if (QUOTES[bytes[from - 1] ?? 0] === 1) return false;
+  let at = from;
+  while (at < from + MOST_CALL && IDENTIFIER_OR_MEMBER[bytes[at] ?? 0] === 1) at++;
+  return bytes[at] === BRACKET;
+}
+
+const MOST_CALL = 64;
 
 /** An identifier or a member, without quotes, and not assigned to a name in capitals. */
 function isCode(bytes: Uint8Array, from: number, start: number): boolean {
