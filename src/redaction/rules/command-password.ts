@@ -62,4 +62,10 @@ const isPassword = (value: string): boolean =>
     value,
   ) &&
   new Set(value).size >= 4 &&
-  /[^a-z]/.test(value);
+  (/[^a-z]/.test(value) || (value.length >= LEAST_LETTERS && !WORDS.test(value)));
+
+/** Of letters alone, shorter ones are words and names. */
+const LEAST_LETTERS = 8;
+
+/** Parts of what documents write for a password. */
+const WORDS = /pass|secret|foobar|token|string|admin/;
