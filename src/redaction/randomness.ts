@@ -59,8 +59,11 @@ function pairShare(text: string): number {
     all++;
     if (COMMON_PAIRS.has(pair)) common++;
   }
-  return all === 0 ? 0 : common / all;
+  return all < ENOUGH_PAIRS ? 1 : common / all;
 }
+
+/** With fewer, as in other scripts than that of English, nothing can be told. */
+const ENOUGH_PAIRS = 8;
 
 /** Shorter texts have too few pairs to tell. */
 const LEAST_PAIRS = 20;

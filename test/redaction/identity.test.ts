@@ -34,7 +34,7 @@ test("values that are not looked for do not count", () => {
 
 /** What the engine makes of its examples; changes with what it finds, and so must its version. */
 const FINDINGS: Readonly<Record<number, string>> = {
-  1: "eee208faca7376bef01528d070a018d7",
+  1: "1e128ebf6b9981cef5941379dffaf00d",
 };
 
 test("what is found changes only with the version of the engine", async () => {

@@ -83,6 +83,8 @@ export const LOOK_ALIKES: Readonly<Record<string, readonly string[]>> = {
     "login --password string   The password",
     "the password is required",
     "the password is base64 encoded",
+    "password:`ยืนยันตัวตนด้วยรหัสผ่าน`",
+    "the password for this account is required, a password of 12 letters is weak",
     "| password | Base64 |",
     "password || 'Welcome1'",
     "login form password fields",
@@ -91,6 +93,8 @@ export const LOOK_ALIKES: Readonly<Record<string, readonly string[]>> = {
   ],
   "command-password": [
     "sshpass -p password ssh root@host",
+    "curl -uadmin https://example.net:8443/a -o out.txt",
+    "mysqldump -u root -pyourpassword main",
     "sshpass -f file ssh root@host",
     "docker login -u bob --password-stdin",
     "docker login -u bob -p $PASSWORD",

@@ -42,10 +42,9 @@ export function assigns(least: number): Needle["verify"] {
     while (at < from + NAME_BEHIND && WORD[bytes[at] ?? 0] === 1) at++;
     let separated = bytes[at] === SPACE && bytes[at + 1] !== DASH;
     at = typeEnd(bytes, at);
-    if (isVerb(bytes, at)) {
-      separated = true;
-      at += " is".length;
-    }
+    const verb = verbEnd(bytes, at);
+    separated ||= verb > at;
+    at = verb;
     for (const to = at + GAP; at < to; at++) {
       if (separated && isValue(bytes, at, least, start)) return true;
       separated ||= isSeparator(bytes, at, start);
@@ -70,9 +69,28 @@ function typeEnd(bytes: Uint8Array, from: number): number {
   return isType ? at : from;
 }
 
-/** `the password is …` */
+const PREPOSITION = byteClass("fot");
+const PHRASE = byteClass("\\w .@'-");
+const MOST_PHRASE = 52;
+
+/** Behind `is` in `the password is …` and `the password for the account is …`; where it was when there is none. */
+function verbEnd(bytes: Uint8Array, from: number): number {
+  if (isVerb(bytes, from)) return from + VERB.length;
+  if (bytes[from] !== SPACE || PREPOSITION[bytes[from + 1] ?? 0] !== 1) return from;
+  for (let at = from + 1; at < from + MOST_PHRASE; at++) {
+    if (PHRASE[bytes[at] ?? 0] !== 1) return from;
+    if (isVerb(bytes, at)) return at + VERB.length;
+  }
+  return from;
+}
+
+const VERB = " is";
+
 const isVerb = (bytes: Uint8Array, at: number): boolean =>
-  bytes[at] === SPACE && bytes[at + 1] === SMALL_I && bytes[at + 2] === SMALL_S;
+  bytes[at] === SPACE &&
+  bytes[at + 1] === SMALL_I &&
+  bytes[at + 2] === SMALL_S &&
+  (bytes[at + 3] === SPACE || bytes[at + 3] === COLON || bytes[at + 3] === PERCENT);
 
 function isSeparator(bytes: Uint8Array, at: number, start: number): boolean {
   const byte = bytes[at] ?? 0;
@@ -112,9 +130,21 @@ function isValue(bytes: Uint8Array, from: number, least: number, start: number):
   for (let at = from; at < from + least; at++) {
     if (members[bytes[at] ?? 0] !== 1) return false;
   }
-  if (least >= LONG) return mayBeRandom(bytes, from, FEW_CHANGES);
+  if (least >= LONG) return !isCall(bytes, from) && mayBeRandom(bytes, from, FEW_CHANGES);
   return !isCode(bytes, from, start) || mayBeRandom(bytes, from, SOME_CHANGES);
 }
+
+const IDENTIFIER_OR_MEMBER = byteClass("A-Za-z0-9_.$?!");
+
+/** `name(`, which no value without quotes goes on with. */
+function isCall(bytes: Uint8Array, from: number): boolean {
+  if (QUOTES[bytes[from - 1] ?? 0] === 1) return false;
+  let at = from;
+  while (at < from + MOST_CALL && IDENTIFIER_OR_MEMBER[bytes[at] ?? 0] === 1) at++;
+  return bytes[at] === BRACKET;
+}
+
+const MOST_CALL = 64;
 
 /** An identifier or a member, without quotes, and not assigned to a name in capitals. */
 function isCode(bytes: Uint8Array, from: number, start: number): boolean {

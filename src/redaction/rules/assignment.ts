@@ -46,8 +46,8 @@ const OPTION = /(?: {1,4}|=)(["']?)/y;
 /** `define("NAME", "value")`, where the name is the first thing in brackets. */
 const ARGUMENT = /["'`], {0,2}(["'`])/y;
 
-/** `the name is value` */
-const VERB = / is:? {1,2}(["'`]?)/y;
+/** `the name is value`, `the name for the account is value` */
+const VERB = /(?: (?:for|of|to) [\w .@'-]{1,48}?)? is:? {1,2}(["'`]?)/y;
 
 /** Control characters as well, scripts without spaces between words, and an ampersand before another name. */
 const VALUE_END =

@@ -56,8 +56,8 @@ export const CLOUD: readonly TokenForm[] = [
   {
     id: "google-api-key",
     source: "https://cloud.google.com/docs/authentication/api-keys; rule set of gitleaks (MIT)",
-    needles: ["AIza"],
-    pattern: "AIza[A-Za-z0-9_-]{35}",
+    needles: ["AIza", "AQ.Ab8RN6"],
+    pattern: "(?:AIza[A-Za-z0-9_-]{35}|AQ\\.Ab8RN6[A-Za-z0-9_-]{40,60})",
     tail: 35,
     exact: true,
   },

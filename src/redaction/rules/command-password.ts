@@ -12,6 +12,7 @@ const COMMANDS: readonly (readonly [begin: string, form: string])[] = [
   ["docker login", `docker login${OPTIONS} (?:-p|--password)[ =]`],
   ["podman login", `podman login${OPTIONS} (?:-p|--password)[ =]`],
   ["helm registry login", `helm registry login${OPTIONS} -p `],
+  ["curl ", `curl${OPTIONS} -u(?=[A-Za-z])[^\\s:"'\`$]{1,80}:`],
   ["redis-cli", `redis-cli${OPTIONS} (?:-a|--pass) `],
   ["mysql", `mysql(?:dump|admin|import)?${OPTIONS} -p(?=[^ ])`],
   ["mariadb", `mariadb(?:-dump|-admin)?${OPTIONS} -p(?=[^ ])`],
@@ -33,7 +34,7 @@ const verify: Needle["verify"] = () => true;
 /** Passwords on the command lines of programs that have an option of their own for them, and in statements of SQL. */
 export const commandPassword: Rule = {
   id: "command-password",
-  source: "the manuals of sshpass, Docker, Redis, MySQL, HTTPie and PowerShell",
+  source: "the manuals of sshpass, curl, Docker, Redis, MySQL, HTTPie and PowerShell",
   reach: REACH,
   generic: true,
   needles: COMMANDS.flatMap(([begin]) => {
@@ -61,4 +62,10 @@ const isPassword = (value: string): boolean =>
     value,
   ) &&
   new Set(value).size >= 4 &&
-  /[^a-z]/.test(value);
+  (/[^a-z]/.test(value) || (value.length >= LEAST_LETTERS && !WORDS.test(value)));
+
+/** Of letters alone, shorter ones are words and names. */
+const LEAST_LETTERS = 8;
+
+/** Parts of what documents write for a password. */
+const WORDS = /pass|secret|foobar|token|string|admin/;

@@ -67,7 +67,7 @@ function isPassword(use: Use): boolean {
   if (value.length < LEAST_PASSWORD || /\s/.test(value) || NO_PASSWORD.test(value)) return false;
   if (/^[[(<{].*[\])>}]$/.test(value)) return false;
   if (new Set(value).size < 4 || /^(?:~?\/|\.{1,2}\/)/.test(value)) return false;
-  if (gap.startsWith(" is")) return isStrong(value);
+  if (/ is:? /.test(gap)) return isStrong(value);
   const isPlain = IDENTIFIER.test(value) && !/[0-9]/.test(value);
   if (isVariable(use)) return !isPlain || value.length >= 8;
   if (isPlain) return value.length >= 8 && !CAMEL_CASE.test(value) && isDrawn(use);

@@ -34,7 +34,8 @@ const PERCENT = 0x25;
 function hasColon(bytes: Uint8Array, _at: number, end: number): boolean {
   for (let at = end; at < end + 80; at++) {
     const byte = bytes[at] ?? SPACE;
-    if (byte === COLON || byte === PERCENT) return at > end;
+    if (byte === PERCENT) return true;
+    if (byte === COLON) return at > end;
     if (byte <= SPACE) return false;
   }
   return false;

@@ -32,6 +32,9 @@ export const privateKey: Rule = {
   },
 };
 
+/** The longest first line of such a file, in characters of base64. */
+const HEAD = 120;
+
 /** A file of a key in base64, as in kubeconfig files and secrets of Kubernetes. */
 export const encodedKey: Rule = {
   id: "private-key-base64",
@@ -39,10 +42,10 @@ export const encodedKey: Rule = {
   reach: REACH,
   needles: [{ text: "LS0tLS1CRUdJTi", verify: () => true }],
   find({ text, ends }, at) {
-    const body = /^[A-Za-z0-9+/_-]+={0,2}/.exec(text.slice(at, at + REACH))?.[0] ?? "";
-    const begin = Buffer.from(body.slice(0, 120), "base64").toString("latin1");
-    const end = at + body.length;
+    const begin = Buffer.from(text.slice(at, at + HEAD), "base64").toString("latin1");
     if (!/^-----BEGIN [A-Z0-9 ]{0,60}PRIVATE KEY/.test(begin)) return NOTHING;
+    const body = /^[A-Za-z0-9+/_-]+={0,2}/.exec(text.slice(at, at + REACH))?.[0] ?? "";
+    const end = at + body.length;
     return end === text.length && !ends
       ? NOTHING
       : [{ start: at, end, rule: "private-key-base64" }];
