@@ -85,13 +85,15 @@ function certificateCodeOf(error: unknown): string | null {
 function describeFailure(error: unknown): string {
   const inner = error instanceof Error && error.cause instanceof Error ? error.cause : error;
   const code = errnoOf(inner);
-  // What has no code is no transport's, and may quote a line that it failed on.
-  if (!(inner instanceof Error) || code === "") return asInfluxionError(inner).message;
+  const isParsers = inner instanceof Error && inner.name === "HTTPParserError";
+  // What else has no code is no transport's, and may quote a line that it failed on.
+  const isKnown = inner instanceof Error && (isParsers || code !== "");
+  if (!isKnown) return asInfluxionError(inner).message;
   const detail = [code, quoted(inner.message)].filter((text) => text !== "").join(": ");
   if (code === "ERR_ASSERTION" && inner.message.includes("statusCode >= 100")) {
     return `${NOT_HTTP} (its status is below 100)`;
   }
-  if (inner.name === "HTTPParserError" || code.startsWith("HPE_")) return `${NOT_HTTP} (${detail})`;
+  if (isParsers || code.startsWith("HPE_")) return `${NOT_HTTP} (${detail})`;
   if (code === "UND_ERR_SOCKET" && /^bad (response|upgrade)$/.test(inner.message)) {
     return `it answered what nobody had asked for, such as "100 Continue"; see what is on the way (${detail})`;
   }
