@@ -95,6 +95,7 @@ export const LOOK_ALIKES: Readonly<Record<string, readonly string[]>> = {
     "sshpass -p password ssh root@host",
     "curl -uadmin https://example.net:8443/a -o out.txt",
     "mysqldump -u root -pyourpassword main",
+    "delete the surface identified by 'surfaceId'.",
     "sshpass -f file ssh root@host",
     "docker login -u bob --password-stdin",
     "docker login -u bob -p $PASSWORD",

@@ -20,7 +20,7 @@ const COMMANDS: readonly (readonly [begin: string, form: string])[] = [
   ["https -a ", "https -a [^\\s:\"']{1,80}:"],
   ["SecureString ", "SecureString (?:-String )?(?=[\"'])"],
   ["IDENTIFIED BY ", "IDENTIFIED BY (?:PASSWORD )?(?=')"],
-  ["identified by ", "identified by (?:password )?(?=')"],
+  ["identified by ", "(?<=\\buser [^\\n]{1,80})identified by (?:password )?(?=')"],
   ["requirepass ", "(?<=^|\\n|[-+])requirepass "],
 ];
 
