@@ -8,6 +8,7 @@ type Modules = {
   "ledger/paths": typeof import("../../src/ledger/paths.ts");
   "openclaw/gateway": typeof import("../../src/openclaw/gateway.ts");
   "run/idle-cache": typeof import("../../src/run/idle-cache.ts");
+  "run/dry-run": typeof import("../../src/run/dry-run.ts");
   "run/run": typeof import("../../src/run/run.ts");
   "upload/body": typeof import("../../src/upload/body.ts");
   "upload/compressor": typeof import("../../src/upload/compressor.ts");

@@ -1,7 +1,7 @@
 import type { PlannedPart } from "../ledger/records.ts";
 import type { Deletion } from "../ledger/schema.ts";
 import type { PlannedSession, PlannedStream } from "../planning/parts.ts";
-import { type DryRun, type DryRunOptions, dryRun } from "../run/run.ts";
+import { type DryRun, type DryRunOptions, dryRun } from "../run/dry-run.ts";
 import { SourceChangedError } from "../shared/problem.ts";
 import { bytes, count, plain } from "../shared/text.ts";
 import { EXIT } from "./exit.ts";

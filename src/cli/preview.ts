@@ -1,9 +1,9 @@
 import type { Config, LocalConfig } from "../config/config.ts";
 import type { KnownSession } from "../discovery/select.ts";
 import type { SecretsOf } from "../openclaw/host.ts";
+import { type DryRunOptions, dryRun } from "../run/dry-run.ts";
 import { knownSessions, namedSessions } from "../run/known-sessions.ts";
 import type { RunContext } from "../run/options.ts";
-import { type DryRunOptions, dryRun } from "../run/run.ts";
 import { plain, plural } from "../shared/text.ts";
 import { checkAgent } from "./check-agent.ts";
 import { describeFailure, EXIT } from "./exit.ts";

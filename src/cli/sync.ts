@@ -1,10 +1,10 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Config } from "../config/config.ts";
 import type { Secrets, SecretsOf } from "../openclaw/host.ts";
+import type { DryRunOptions } from "../run/dry-run.ts";
 import { noteRun } from "../run/last-run.ts";
 import type { RunContext, RunOptions } from "../run/options.ts";
 import type { RunReport } from "../run/report.ts";
-import type { DryRunOptions } from "../run/run.ts";
 import { LockedError } from "../shared/problem.ts";
 import { plain } from "../shared/text.ts";
 import { SETTLE_MS } from "../stores/idle.ts";

@@ -8,7 +8,8 @@ const { readState } = await built<typeof import("../../src/cli/state.ts")>("cli/
 const { readConfig } = await built<typeof import("../../src/config/config.ts")>("config/config");
 const { readLayout } = await built<typeof import("../../src/stores/layout.ts")>("stores/layout");
 const { IdleCache } = await built<typeof import("../../src/run/idle-cache.ts")>("run/idle-cache");
-const { dryRun, run } = await built<typeof import("../../src/run/run.ts")>("run/run");
+const { dryRun } = await built<typeof import("../../src/run/dry-run.ts")>("run/dry-run");
+const { run } = await built<typeof import("../../src/run/run.ts")>("run/run");
 
 const NOBODY = 65_534;
 
