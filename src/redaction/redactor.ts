@@ -18,6 +18,8 @@ export interface RedactorOptions {
   readonly patterns?: readonly PatternOption[];
   /** Exact values that must never leave, wherever they are; shorter ones than 6 characters are not looked for. */
   readonly values?: readonly string[];
+  /** One more of them, which is no part of the identity. */
+  readonly apiKey?: string;
   /** Random bytes of this machine for the {@link Redactor.identity}, see `identityOf`. */
   readonly identitySecret: Uint8Array;
   /** What one line may take, in ms of this thread's CPU. @default 5000 */
@@ -90,13 +92,13 @@ export class Redactor {
 
   /** @throws {TypeError} for a pattern that is refused */
   constructor(options: RedactorOptions) {
-    const { disable = [], patterns = [], values = [], identitySecret } = options;
+    const { disable = [], patterns = [], values = [], apiKey = "", identitySecret } = options;
     const compiled = compilePatterns(patterns, TAKEN);
     const [problem] = compiled.problems;
     if (problem !== undefined) {
       throw new TypeError(`pattern ${problem.index}: expected ${problem.expected}`);
     }
-    this.#detection = detectionOf(disable, compiled.patterns, values);
+    this.#detection = detectionOf(disable, compiled.patterns, [...values, apiKey]);
     this.#lineBudgetMs = options.lineBudgetMs ?? LINE_BUDGET_MS;
     this.#cpuMs = options.cpuMs ?? threadCpuMs;
     this.identity = identityOf({ disable, patterns, values, identitySecret });

@@ -59,13 +59,13 @@ export async function findSecrets(options: FindSecretsOptions): Promise<SearchRe
   const { apiKey, redactValues = [] } = options;
   const ledger = await Ledger.open({ stateDir, now, readOnly: true });
   const filter = createFilter(config.filter, ledger.firstRunAt ?? now());
-  const values = [apiKey, ...redactValues];
   // What is there is looked at as it is, whatever the content level would leave of it.
   const everything = { ...config, content: { level: "full", images: true } } as const;
   const transformOf = createTransforms({
     config: everything,
     filter,
-    values,
+    values: redactValues,
+    apiKey,
     identitySecret: ledger.secret,
   });
   const { redactor } = transformOf([], namesOf("", []));

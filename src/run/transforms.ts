@@ -20,7 +20,12 @@ export async function transformsOf(
   { secret: identitySecret }: Ledger,
 ): Promise<(session: SurveyedSession) => Transform> {
   const { createTransforms } = await import("../upload/transform.ts");
-  const values = [apiKey, ...redactValues];
-  const transformOf = createTransforms({ config, filter, values, identitySecret });
+  const transformOf = createTransforms({
+    config,
+    filter,
+    values: redactValues,
+    apiKey,
+    identitySecret,
+  });
   return ({ agent, sessionId, streams }) => transformOf(agent.names, namesOf(sessionId, streams));
 }

@@ -21,8 +21,13 @@ export interface Transform {
 export interface TransformOptions {
   readonly config: Pick<Config, "content" | "redact">;
   readonly filter: Filter;
-  /** Exact values that must never leave, such as the API key. */
+  /** Exact values that must never leave. */
   readonly values: readonly string[];
+  /**
+   * Never leaves either. It is no part of the version: lines that hold it are rare, keys are
+   * replaced, and then everything that is not confirmed yet would have to be taken for something else.
+   */
+  readonly apiKey: string;
   /** See `Ledger.secret`. */
   readonly identitySecret: Uint8Array;
 }
@@ -35,11 +40,13 @@ export function createTransforms({
   config: { content, redact },
   filter,
   values,
+  apiKey,
   identitySecret,
 }: TransformOptions): TransformOf {
   checkRedaction(redact);
   const disable = redact.secrets ? redact.disable : [...RULE_IDS];
-  const redactor = new Redactor({ disable, patterns: redact.patterns, values, identitySecret });
+  const { patterns } = redact;
+  const redactor = new Redactor({ disable, patterns, values, apiKey, identitySecret });
   const made = new Map<string, Transform>();
   return (agentNames, session) => {
     const level = leastOf([content.level, filter.levelOf(agentNames, session)]);

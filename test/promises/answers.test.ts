@@ -533,6 +533,7 @@ test("P44: a receipt that comes before the whole part has been sent is no receip
     config: lab.config(),
     filter: createFilter(lab.config().filter, Date.now()),
     values: [],
+    apiKey: "",
     identitySecret: Buffer.alloc(32),
   })(["main"], { sessionId: "abc", names: [], ownNames: [], kinds: [], openKinds: [] });
   const send = createSender({

@@ -146,3 +146,16 @@ test("P85: what is tried again after the config changed has another key, on disk
   expect(of("full")[0]?.key).not.toBe(of("metadata")[0]?.key);
   expect(new Set(sent.map(({ redaction }) => redaction)).size).toBe(1);
 });
+
+test("P85: another API key is no reason for another key of a part", async () => {
+  await using lab = await Lab.start();
+  lab.session("main", "abc");
+  const server = await startFaultServer({ default: { kind: "cut", at: "after-body" } });
+  for (const apiKey of ["sk-first-0123456789", "sk-second-0123456789"]) {
+    await lab.run({ apiUrl: server.url, apiKey });
+  }
+  const keys = new Set(server.requests.map(({ headers }) => headers["idempotency-key"]));
+  await server.close();
+  expect(server.requests.length).toBeGreaterThan(1);
+  expect(keys.size).toBe(1);
+});
