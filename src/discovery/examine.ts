@@ -1,7 +1,7 @@
 import type { Filter, FilterName, NameVerdict, SessionNames } from "../config/filter.ts";
 import { MAX_SESSION_BACKOFF_MS } from "../ledger/backoff.ts";
-import { sessionKey } from "../ledger/ledger.ts";
 import type { SessionRecord } from "../ledger/records.ts";
+import { sessionKey } from "../ledger/session-key.ts";
 import type { TargetRecords } from "../ledger/target.ts";
 import { isAhead } from "../shared/clock.ts";
 import {

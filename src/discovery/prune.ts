@@ -1,3 +1,4 @@
+import { splitKey } from "../ledger/session-key.ts";
 import type { TargetRecords } from "../ledger/target.ts";
 import type { Agent } from "../stores/agents.ts";
 import { hasDelivered } from "./examine.ts";
@@ -20,7 +21,7 @@ export function prune(
   const mayBeMore = failedAgents.some(({ agentId }) => agentId === undefined);
   for (const key of Object.keys(target.sessions)) {
     if (found.has(key)) continue;
-    const agentId = key.slice(0, key.indexOf("/"));
+    const { agentId } = splitKey(key);
     // An agent that could not be listed, or was not asked for, says nothing about its sessions.
     const isGone = !existing.has(agentId) && !mayBeMore;
     if (isGone || listed.has(agentId)) target.missed(key);

@@ -1,5 +1,5 @@
 import { fold } from "../config/patterns.ts";
-import { sessionKey } from "../ledger/ledger.ts";
+import { sessionKey, splitKey } from "../ledger/session-key.ts";
 import type { TargetRecords } from "../ledger/target.ts";
 import type { Problem } from "../shared/problem.ts";
 import type { Agent } from "../stores/agents.ts";
@@ -83,9 +83,7 @@ function foundSession(
   };
 }
 
-/** An agent's id holds no slash. */
 export function recordedSession(key: string): KnownSession {
-  const slash = key.indexOf("/");
-  const [agentId, sessionId] = [key.slice(0, slash), key.slice(slash + 1)];
+  const { agentId, sessionId } = splitKey(key);
   return { key, agentId, sessionId, names: [], sources: [liveFile(sessionId)] };
 }

@@ -1,5 +1,5 @@
 import type { Filter, NameVerdict, UnmatchedPattern } from "../config/filter.ts";
-import { sessionKey } from "../ledger/ledger.ts";
+import { sessionKey } from "../ledger/session-key.ts";
 import { describeReadFailure, type Problem } from "../shared/problem.ts";
 import type { Agent } from "../stores/agents.ts";
 import { addRelatedNames } from "../stores/related.ts";

@@ -1,6 +1,7 @@
 import { retryTime } from "./backoff.ts";
 import { newestGiven } from "./generations.ts";
 import type { Deletion, DeletionData, DeletionScope, TargetData } from "./schema.ts";
+import { splitKey } from "./session-key.ts";
 
 /** What the API of one destination is to delete, and has not confirmed, in the order in which it was asked for. */
 export class Deletions {
@@ -70,6 +71,5 @@ function covers(outer: DeletionScope, inner: DeletionScope): boolean {
 
 /** Whether the session with this key, `<agentId>/<sessionId>`, is meant. */
 function isWithin(key: string, scope: DeletionScope): boolean {
-  const slash = key.indexOf("/");
-  return covers(scope, { agentId: key.slice(0, slash), sessionId: key.slice(slash + 1) });
+  return covers(scope, splitKey(key));
 }

@@ -18,6 +18,7 @@ import {
 import type { Lock } from "./lock.ts";
 import { type LedgerFiles, ledgerPaths } from "./paths.ts";
 import { type LedgerData, type LegacyRecord, SCHEMA_VERSION, type TargetData } from "./schema.ts";
+import { sessionKey } from "./session-key.ts";
 import { TargetRecords, withoutUnbegun } from "./target.ts";
 
 /** Shortest time between two writes while confirmations come in, in ms. */
@@ -207,11 +208,6 @@ const noCopy = (why: string): Problem => ({
   code: "LEDGER_COPY",
   message: `no second copy: ${why}`,
 });
-
-/** The key of a session's record. An agent's id holds no slash. */
-export function sessionKey(agentId: string, sessionId: string): string {
-  return `${agentId}/${sessionId}`;
-}
 
 /** Sizes that a store need not add up again. */
 export function knownBytes(target: Pick<TargetRecords, "session">): KnownBytes {

@@ -6,9 +6,10 @@ import {
   recordedSession,
   sessionsNamed,
 } from "../discovery/select.ts";
-import { Ledger, sessionKey } from "../ledger/ledger.ts";
+import { Ledger } from "../ledger/ledger.ts";
 import { type LockOwner, takeLock } from "../ledger/lock.ts";
 import type { DeletionScope } from "../ledger/schema.ts";
+import { sessionKey } from "../ledger/session-key.ts";
 import type { TargetRecords } from "../ledger/target.ts";
 import { isAgentId, normalizeAgentId } from "../shared/agent-id.ts";
 import type { Clock } from "../shared/clock.ts";
