@@ -13,6 +13,7 @@ import type {
   StreamRecord,
 } from "./records.ts";
 import type { Target, TargetData } from "./schema.ts";
+import { splitKey } from "./session-key.ts";
 
 /**
  * A session is forgotten when it was found missing this often, at times at least so far
@@ -99,7 +100,7 @@ export class TargetRecords {
     this.#forgottenIds ??= new Set(
       Object.keys(this.#data.sessions)
         .filter((key) => this.isForgotten(key))
-        .map((key) => key.slice(key.indexOf("/") + 1)),
+        .map((key) => splitKey(key).sessionId),
     );
     return this.#forgottenIds.has(sessionId);
   }
@@ -308,6 +309,11 @@ export class TargetRecords {
   setRefused(refused: Target["refused"]): void {
     if (refused === undefined) delete this.#data.refused;
     else this.#data.refused = { ...refused };
+  }
+
+  /** The API asks not to be called for so long, in ms; a longer wait that it asked for before stays. */
+  holdFor(ms: number): void {
+    this.setNotBefore(Math.max(this.notBefore ?? 0, this.#now() + ms));
   }
 
   setNotBefore(notBefore: number | undefined): void {

@@ -10,11 +10,11 @@ import type { DeletionReceipt } from "../protocol/wire.ts";
 import { type Clock, isAhead } from "../shared/clock.ts";
 import { InfluxionError } from "../shared/problem.ts";
 import { plural } from "../shared/text.ts";
-import { VERSION } from "../shared/version.ts";
 import type { Agent } from "../stores/agents.ts";
 import type { Client } from "../upload/client.ts";
 import type { DeletionOutcome } from "../upload/deletion.ts";
 import type { HostProxy } from "../upload/proxy.ts";
+import { connect } from "./connect.ts";
 
 export interface DeletionRunOptions extends Clock {
   readonly config: Config;
@@ -119,14 +119,6 @@ async function sendAll(
   }
 }
 
-/** Loaded here: most runs have nothing to delete. */
-async function connect({ config, apiKey, proxy }: DeletionRunOptions): Promise<Client> {
-  const { createClient } = await import("../upload/client.ts");
-  const { apiUrl, upload } = config;
-  const { timeoutMs } = upload;
-  return await createClient({ apiUrl, apiKey, timeoutMs, version: VERSION, proxy });
-}
-
 async function sendWith(
   client: Client,
   due: readonly Deletion[],
@@ -155,10 +147,10 @@ async function sendWith(
 function putOff(
   failed: readonly Deletion[],
   failure: Failure,
-  { target, now }: DeletionRunOptions,
+  { target }: DeletionRunOptions,
 ): Failure {
   if (failure.kind === "retry" && failure.waitMs !== undefined) {
-    target.setNotBefore(Math.max(target.notBefore ?? 0, now() + failure.waitMs));
+    target.holdFor(failure.waitMs);
   }
   for (const one of failed) target.deletions.putOff(one, failure.reason);
   return failure;

@@ -3,12 +3,12 @@ import type { SurveyedSession } from "../discovery/examine.ts";
 import type { Ledger } from "../ledger/ledger.ts";
 import type { TargetRecords } from "../ledger/target.ts";
 import type { PlannedSession } from "../planning/parts.ts";
-import { VERSION } from "../shared/version.ts";
 import type { Client } from "../upload/client.ts";
 import { CodingChoice } from "../upload/coding.ts";
 import { createSender, type SendPart } from "../upload/sender.ts";
 import { type SessionResult, uploadSession } from "../upload/session.ts";
 import type { Transform } from "../upload/transform.ts";
+import { connect } from "./connect.ts";
 import type { RunOptions, SessionName } from "./options.ts";
 import type { Tally } from "./tally.ts";
 
@@ -52,7 +52,8 @@ export class Uploader implements AsyncDisposable {
   ): Promise<ReadonlyMap<string, SessionResult>> {
     const { config, signal, tally, events } = this.#options;
     // Not needed, and not loaded, while there is nothing to send.
-    this.#send ??= this.#createSender(await this.#connect());
+    this.#client ??= await connect(this.#options);
+    this.#send ??= this.#createSender(this.#client);
     const context = { ...this.#options, signal: this.#running, send: this.#send };
     const limit = pLimit(compressors(config.upload.concurrency));
     const results = new Map<string, SessionResult>();
@@ -83,19 +84,6 @@ export class Uploader implements AsyncDisposable {
   /** Ends every connection at once. */
   async [Symbol.asyncDispose](): Promise<void> {
     await this.#client?.close();
-  }
-
-  async #connect(): Promise<Client> {
-    const { config, apiKey, proxy } = this.#options;
-    const { createClient } = await import("../upload/client.ts");
-    this.#client = await createClient({
-      apiUrl: config.apiUrl,
-      apiKey,
-      timeoutMs: config.upload.timeoutMs,
-      version: VERSION,
-      proxy,
-    });
-    return this.#client;
   }
 
   #createSender(client: Client): SendPart {

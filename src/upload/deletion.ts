@@ -1,4 +1,3 @@
-import { setTimeout as sleep } from "node:timers/promises";
 import * as v from "valibot";
 import type { Destination } from "../ledger/ledger.ts";
 import type { Deletion } from "../ledger/schema.ts";
@@ -9,6 +8,7 @@ import type { Answer } from "./answer.ts";
 import { classifyAnswer, type Outcome } from "./classify.ts";
 import type { Client } from "./client.ts";
 import { classifyFailure } from "./failure.ts";
+import { createPacer } from "./pacer.ts";
 import { type RetryTimes, tryAgain } from "./retry.ts";
 
 /** What follows from a request to delete something. */
@@ -42,20 +42,16 @@ export async function requestDeletion(
 ): Promise<DeletionOutcome> {
   const query = queryOf(deletion, destination);
   const { signal } = times;
-  let until = 0;
-  const attempt = async (): Promise<DeletionOutcome> => {
-    await sleep(Math.max(0, until - performance.now()), undefined, { signal });
-    const outcome = await client.delete(query, signal).then(
+  const pacer = createPacer(signal);
+  const attempt = (): Promise<DeletionOutcome> =>
+    client.delete(query, signal).then(
       (answer) => classifyDeletion(answer, now()),
       (error: unknown) => {
         signal.throwIfAborted();
         return ofAttempt(classifyFailure(error));
       },
     );
-    if (outcome.kind === "retry") until = performance.now() + (outcome.waitMs ?? 0);
-    return outcome;
-  };
-  return await tryAgain(times, attempt, onRetry);
+  return await tryAgain(times, () => pacer(attempt), onRetry);
 }
 
 /** The rows of docs/wire.md about deletions. @param now ms since the epoch */

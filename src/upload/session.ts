@@ -140,7 +140,7 @@ async function recordOutcome(
   sent: SentPart,
   context: UploadContext,
 ): Promise<"continue" | Exclude<SessionResult, "done">> {
-  const { ledger, tally, target, now } = context;
+  const { ledger, tally, target } = context;
   const { session, source } = sent;
   switch (outcome.kind) {
     case "delivered":
@@ -164,9 +164,7 @@ async function recordOutcome(
       tally.notFound(session, outcome);
       return "later";
     case "retry":
-      if (outcome.waitMs !== undefined) {
-        target.setNotBefore(Math.max(target.notBefore ?? 0, now() + outcome.waitMs));
-      }
+      if (outcome.waitMs !== undefined) target.holdFor(outcome.waitMs);
       tally.retriesExhausted(session, outcome.reason);
       if ((outcome.waitMs ?? 0) > MAX_WAIT_IN_RUN_MS) {
         tally.stop ??= { kind: "unreachable", reason: outcome.reason };
