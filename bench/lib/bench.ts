@@ -5,6 +5,7 @@ import { join } from "node:path";
 import { Readable } from "node:stream";
 import { pipeline } from "node:stream/promises";
 import { createGunzip } from "node:zlib";
+import type { EnvelopeFields } from "../../src/upload/envelope.ts";
 import { type SessionOptions, sessionIdOf, writeSession } from "../corpus.ts";
 import { writeDatabase } from "../database.ts";
 import { built } from "./built.ts";
@@ -67,16 +68,19 @@ export function sessionFile(stateDir: string, seed: number): string {
   return join(stateDir, "agents", "main", "sessions", `${sessionIdOf(seed)}.jsonl`);
 }
 
+/** What the lines of a body have in common. */
+export const fieldsOf = (sessionId: string): EnvelopeFields => ({
+  deploymentId: "bench-deployment",
+  projectId: "bench-project",
+  agentId: "main",
+  sessionId,
+  capturedAt: new Date(NOW).toISOString(),
+});
+
 /** Writes what an upload of a transcript has in its bodies, before compression. */
 export async function writeBody(transcript: string, seed: number, path: string): Promise<void> {
   const { createBody } = await built("upload/body");
-  const fields = {
-    deploymentId: "bench-deployment",
-    projectId: "bench-project",
-    agentId: "main",
-    sessionId: sessionIdOf(seed),
-    capturedAt: new Date(NOW).toISOString(),
-  };
+  const fields = fieldsOf(sessionIdOf(seed));
   await using body = createBody({
     lines: createReadStream(transcript),
     fields,

@@ -4,19 +4,13 @@ import { fileURLToPath } from "node:url";
 import { gzipSync } from "node:zlib";
 import type { Block } from "../../src/upload/envelope.ts";
 import { sessionEntries } from "../corpus.ts";
-import type { Bench } from "../lib/bench.ts";
+import { type Bench, fieldsOf } from "../lib/bench.ts";
 import { built } from "../lib/built.ts";
 import { type Figure, MB, MIB, median } from "../lib/figures.ts";
 import { Random } from "../lib/random.ts";
 import { base64 } from "../lib/text.ts";
 
-const FIELDS = {
-  deploymentId: "bench-deployment",
-  projectId: "bench-project",
-  agentId: "main",
-  sessionId: "00000000-0000-4000-a000-000000000000",
-  capturedAt: "2026-01-03T00:00:00.000Z",
-};
+const FIELDS = fieldsOf("00000000-0000-4000-a000-000000000000");
 
 /** Limit of a line, less what is around the constant in it. */
 const LINE_BYTES = 8 * MIB - 100;

@@ -4,7 +4,7 @@ import { finished } from "node:stream/promises";
 import { gzipSync } from "node:zlib";
 import split2 from "split2";
 import { Bench as Tinybench } from "tinybench";
-import { type Bench, makeState, sessionFile } from "../lib/bench.ts";
+import { type Bench, fieldsOf, makeState, sessionFile } from "../lib/bench.ts";
 import { built } from "../lib/built.ts";
 import { type Figure, MB, MIB } from "../lib/figures.ts";
 
@@ -12,13 +12,7 @@ const SECTION = "Stages of the hot path, one after the other, in memory";
 const READ_BYTES = 256 * 1024;
 const BLOCK_BYTES = 64 * 1024;
 
-const FIELDS = {
-  deploymentId: "bench-deployment",
-  projectId: "bench-project",
-  agentId: "main",
-  sessionId: "00000000-0000-4000-a000-000000000000",
-  capturedAt: "2026-01-03T00:00:00.000Z",
-};
+const FIELDS = fieldsOf("00000000-0000-4000-a000-000000000000");
 
 /** MB/s of each stage on 8 MiB of transcript, which is one part. */
 export async function stages(bench: Bench): Promise<Figure[]> {

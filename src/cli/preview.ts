@@ -1,9 +1,7 @@
 import type { Config, LocalConfig } from "../config/config.ts";
 import type { KnownSession } from "../discovery/select.ts";
-import type { SecretsOf } from "../openclaw/host.ts";
 import { type DryRunOptions, dryRun } from "../run/dry-run.ts";
 import { knownSessions, namedSessions } from "../run/known-sessions.ts";
-import type { RunContext } from "../run/options.ts";
 import { plain, plural } from "../shared/text.ts";
 import { checkAgent } from "./check-agent.ts";
 import { describeFailure, EXIT } from "./exit.ts";
@@ -12,7 +10,7 @@ import { Output } from "./output.ts";
 import { JsonPreview } from "./preview-json.ts";
 import { ReadablePreview } from "./preview-readable.ts";
 import type { PreviewView } from "./preview-view.ts";
-import type { Setup } from "./setup.ts";
+import type { LocalCommand } from "./setup.ts";
 import { failureLines, noteLines } from "./sync-format.ts";
 import { painter, type Terminal } from "./terminal.ts";
 import { formatUnconfigured } from "./unconfigured.ts";
@@ -32,13 +30,7 @@ export interface PreviewFlags {
   readonly json?: boolean;
 }
 
-export interface PreviewOptions {
-  readonly setup: Setup & Pick<LocalConfig, "missing">;
-  readonly flags: PreviewFlags;
-  readonly context: Pick<RunContext, "signal" | "now">;
-  readonly secrets: SecretsOf;
-  readonly terminal: Terminal;
-}
+export type PreviewOptions = LocalCommand<PreviewFlags>;
 
 /**
  * `openclaw influxion preview`: what would leave this machine, line by line. Reads no network, and

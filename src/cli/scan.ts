@@ -1,15 +1,13 @@
-import type { Config, LocalConfig } from "../config/config.ts";
-import type { SecretsOf } from "../openclaw/host.ts";
+import type { Config } from "../config/config.ts";
 import { type FindSecretsOptions, findSecrets, type SearchReport } from "../run/find-secrets.ts";
-import type { RunContext } from "../run/options.ts";
 import { bytes, count, plain } from "../shared/text.ts";
 import { checkAgent } from "./check-agent.ts";
 import { describeFailure, EXIT } from "./exit.ts";
 import { localSecrets } from "./local-secrets.ts";
 import { Output } from "./output.ts";
 import { JsonScan, ReadableScan, type ScanView } from "./scan-format.ts";
-import type { Setup } from "./setup.ts";
-import { ProgressLine, painter, type Terminal } from "./terminal.ts";
+import type { LocalCommand } from "./setup.ts";
+import { ProgressLine, painter } from "./terminal.ts";
 import { formatUnconfigured } from "./unconfigured.ts";
 
 /** As the user gave them. */
@@ -20,13 +18,7 @@ export interface ScanFlags {
   readonly json?: boolean;
 }
 
-export interface ScanOptions {
-  readonly setup: Setup & Pick<LocalConfig, "missing">;
-  readonly flags: ScanFlags;
-  readonly context: Pick<RunContext, "signal" | "now">;
-  readonly secrets: SecretsOf;
-  readonly terminal: Terminal;
-}
+export type ScanOptions = LocalCommand<ScanFlags>;
 
 /**
  * `openclaw influxion scan`: looks for credentials in all transcripts there are. Reads no network,

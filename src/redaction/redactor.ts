@@ -122,7 +122,8 @@ export class Redactor {
     let copied = 0;
     let next = 0;
     for (let index = 0; index * 2 < payloads.length; index++) {
-      const [start = 0, end = 0] = payloads.slice(index * 2, index * 2 + 2);
+      const start = payloads[index * 2] ?? 0;
+      const end = payloads[index * 2 + 1] ?? 0;
       while (next < hits.length && (hits[next + 1] as number) < start) next += 2;
       const own = hitsWithin(hits, next, start, end);
       if (own.length === 0 && this.#detection.patterns.length === 0) continue;

@@ -1,9 +1,10 @@
-import { createFilter, isNamed } from "../config/filter.ts";
+import { createFilter } from "../config/filter.ts";
 import { type KnownSession, listKnown, sessionsNamed } from "../discovery/select.ts";
 import { Ledger } from "../ledger/ledger.ts";
 import { InfluxionError } from "../shared/problem.ts";
 import { findAgents } from "../stores/agents.ts";
 import type { RunOptions } from "./options.ts";
+import { chosenAgents } from "./scope.ts";
 
 type Options = Pick<RunOptions, "stateDir" | "layout" | "config" | "agentId" | "signal" | "now">;
 
@@ -15,9 +16,7 @@ export async function knownSessions(options: Options): Promise<readonly KnownSes
   const filter = { ...chosen, needsNames: true, needsAllNames: true };
   // How large they are is not asked for.
   await using found = await findAgents({ ...options, filter, knownBytes: () => 0 });
-  const agents = found.agents.filter(
-    ({ names }) => agentId === undefined || isNamed(names, agentId),
-  );
+  const agents = chosenAgents(found.agents, agentId);
   const { sessions } = await listKnown(agents, ledger.target(config), signal);
   return sessions;
 }

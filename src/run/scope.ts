@@ -1,7 +1,12 @@
 import { type Filter, isNamed } from "../config/filter.ts";
 import type { Survey, SurveyOptions } from "../discovery/survey.ts";
-import type { Agents } from "../stores/agents.ts";
+import type { Agent, Agents } from "../stores/agents.ts";
 import type { RunOptions } from "./options.ts";
+
+/** The one that goes by this name, among its others; all of them without a name. */
+export function chosenAgents(agents: readonly Agent[], name: string | undefined): Agent[] {
+  return agents.filter(({ names }) => name === undefined || isNamed(names, name));
+}
 
 /** What is scanned in a run. */
 export function surveyOf(
@@ -14,8 +19,7 @@ export function surveyOf(
   filter: Filter,
   { agents, failures }: Agents,
 ): Omit<SurveyOptions, "ledger" | "target"> {
-  const chosen = agents.filter(({ names }) => agentId === undefined || isNamed(names, agentId));
-  return { agents: chosen, failures, filter, retryBackedOff, now, signal };
+  return { agents: chosenAgents(agents, agentId), failures, filter, retryBackedOff, now, signal };
 }
 
 /** How many sessions there are; nothing of agents that are excluded is counted, so without others it is not known. */
