@@ -3,10 +3,10 @@ import { describeOwner } from "../ledger/lock.ts";
 import { describePending } from "../run/deletions.ts";
 import { describeTransform } from "../run/first-contact.ts";
 import { troubleKey } from "../run/report.ts";
+import type { AgentState, Counts, UploadState } from "../run/state.ts";
 import type { Clock } from "../shared/clock.ts";
 import { bytes, count, plain, plural, when } from "../shared/text.ts";
 import { VERSION } from "../shared/version.ts";
-import type { AgentState, Counts, UploadState } from "./state.ts";
 import { describeProblem, describeUnmatched, notTaken } from "./sync-format.ts";
 import { field, painter, type Terminal } from "./terminal.ts";
 

@@ -1,11 +1,11 @@
 import type { Config } from "../config/config.ts";
 import { LedgerError } from "../ledger/files.ts";
+import { readState, type UploadState } from "../run/state.ts";
 import type { Clock } from "../shared/clock.ts";
 import { StoreError } from "../shared/problem.ts";
 import { plain } from "../shared/text.ts";
 import { VERSION } from "../shared/version.ts";
 import type { Setup } from "./setup.ts";
-import { readState, type UploadState } from "./state.ts";
 import { formatStatus, maskKey } from "./status-format.ts";
 import { painter, type Terminal, writeJson } from "./terminal.ts";
 import { formatUnconfigured } from "./unconfigured.ts";

@@ -3,7 +3,7 @@
 
 import { built } from "./built.ts";
 
-const { readState } = await built<typeof import("../../src/cli/state.ts")>("cli/state");
+const { readState } = await built<typeof import("../../src/run/state.ts")>("run/state");
 const { readConfig } = await built<typeof import("../../src/config/config.ts")>("config/config");
 
 const [stateDir = "", filter = "{}"] = process.argv.slice(2);

@@ -4,7 +4,7 @@
 
 import { built } from "./built.ts";
 
-const { readState } = await built<typeof import("../../src/cli/state.ts")>("cli/state");
+const { readState } = await built<typeof import("../../src/run/state.ts")>("run/state");
 const { readConfig } = await built<typeof import("../../src/config/config.ts")>("config/config");
 const { readLayout } = await built<typeof import("../../src/stores/layout.ts")>("stores/layout");
 const { IdleCache } = await built<typeof import("../../src/run/idle-cache.ts")>("run/idle-cache");

@@ -5,10 +5,10 @@ import { whyUnwritable } from "../ledger/files.ts";
 import { knownBytes, Ledger } from "../ledger/ledger.ts";
 import { type LockOwner, lockOwner } from "../ledger/lock.ts";
 import type { Deletion } from "../ledger/schema.ts";
-import { type LastRun, readLastRun } from "../run/last-run.ts";
 import type { Problem } from "../shared/problem.ts";
 import { findAgents } from "../stores/agents.ts";
 import type { HostLayout } from "../stores/layout.ts";
+import { type LastRun, readLastRun } from "./last-run.ts";
 
 /** How many sessions are in each state; `found` is the sum of the others. */
 export interface Counts {
