@@ -1,4 +1,6 @@
 import type { OpenClawPluginApi } from "openclaw/plugin-sdk/plugin-entry";
+import { Changes } from "./openclaw/changes.ts";
+import type { Recorder } from "./openclaw/record-run.ts";
 import type { Scheduler } from "./openclaw/scheduler.ts";
 
 type Service = Parameters<OpenClawPluginApi["registerService"]>[0];
@@ -34,20 +36,21 @@ export default {
       },
     );
     if (api.registrationMode !== "cli-metadata" && api.registrationMode !== "setup-only") {
-      api.registerService(createService(() => api.pluginConfig));
+      api.registerService(createService(api, new Changes(api)));
     }
   },
 };
 
-function createService(pluginConfig: () => unknown): Service {
+function createService(api: OpenClawPluginApi, changes: Changes): Service {
   let uploads: Promise<Scheduler> | undefined;
   return {
     id: "influxion",
     start(context) {
       // Not awaited: the Gateway is not ready before `start` returns.
       uploads = import("./openclaw/gateway.ts").then(({ startUploads }) => {
-        const scheduler = startUploads(context, pluginConfig());
+        const scheduler = startUploads({ ...context, record: recorderOf(api) }, api.pluginConfig);
         scheduler.start();
+        changes.listen(() => scheduler.changed());
         return scheduler;
       });
       uploads.catch((error: unknown) => {
@@ -56,7 +59,18 @@ function createService(pluginConfig: () => unknown): Service {
     },
     async stop() {
       const scheduler = await uploads?.catch(() => undefined);
+      changes.stop();
       await scheduler?.stop();
     },
   };
+}
+
+/** A service's own logger takes sentences only. */
+function recorderOf(api: OpenClawPluginApi): Recorder | undefined {
+  try {
+    const logger = api.runtime.logging.getChildLogger({ plugin: "influxion" });
+    return (message, fields) => logger.info(message, fields);
+  } catch {
+    return undefined;
+  }
 }

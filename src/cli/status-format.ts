@@ -156,7 +156,7 @@ function lastRun({ lastRun: last }: UploadState, now: number, paint: Paint): str
   if (last.report === null)
     return `${ago}, ${paint("red", "failed")}: ${plain(last.failure ?? "unknown")}`;
   const { outcome, reason, sent, trigger } = last.report;
-  const by = trigger === "interval" ? "by the Gateway" : "by a command";
+  const by = trigger === "command" ? "by a command" : "by the Gateway";
   const result = outcome === "done" ? paint("green", "done") : paint("yellow", outcome);
   const why = reason === undefined ? "" : `: ${plain(reason)}`;
   const what =

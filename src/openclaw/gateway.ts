@@ -1,146 +1,35 @@
-import { setImmediate } from "node:timers/promises";
 import { formatConfigProblem, MINIMAL_CONFIG, readConfig } from "../config/config.ts";
-import { describeFirstContact } from "../run/first-contact.ts";
-import type { IdleCache } from "../run/idle-cache.ts";
-import { noteRun } from "../run/last-run.ts";
-import { formatNote, isLogged, type RunReport, troubleKey } from "../run/report.ts";
-import { asInfluxionError, LockedError, type Problem } from "../shared/problem.ts";
 import { plain } from "../shared/text.ts";
-import { readLayout } from "../stores/layout.ts";
-import { type HostConfig, hostProxyOf, resolveSecrets } from "./host.ts";
-import { describeRun } from "./log-line.ts";
+import type { GatewayContext } from "./context.ts";
 import { createScheduler, type Scheduler } from "./scheduler.ts";
-
-/** Sessions of one kind that a run names in the log. */
-const MAX_LOGGED = 5;
-
-/** What the Gateway gives a service; the health report exists on newer hosts only. */
-export interface GatewayContext {
-  readonly stateDir: string;
-  readonly config: HostConfig;
-  readonly logger: { info(line: string): void; warn(line: string): void };
-  readonly serviceHealth?: {
-    reportFailure(error: unknown): void;
-    clearFailure(): void;
-  };
-}
+import { ServiceRuns } from "./service-run.ts";
 
 /**
- * Starts uploading on the interval, or says what is wrong with the config and
- * leaves uploads off. Never throws: the Gateway must not suffer from a bad config.
+ * Starts uploading on the interval and soon after changes, or says what is wrong with the config
+ * and leaves uploads off. Never throws: the Gateway must not suffer from a bad config.
  */
 export function startUploads(context: GatewayContext, pluginConfig: unknown): Scheduler {
-  const { stateDir, logger, serviceHealth } = context;
+  const { logger } = context;
   const result = readConfig(pluginConfig);
   if (!result.ok) {
     for (const problem of result.problems) {
       logger.warn(`influxion: uploads are off; ${plain(formatConfigProblem(problem))}`);
     }
     logger.warn(`influxion: the minimal setup in openclaw.json is\n${MINIMAL_CONFIG}`);
-    return { start: () => undefined, stop: () => Promise.resolve() };
+    return createScheduler({ everyMs: 0, run: neverRuns, now: Date.now, random: Math.random });
   }
-  const { config } = result;
-  if (config.everyMs === 0) {
+  const { everyMs, upload } = result.config;
+  if (everyMs === 0) {
     logger.info('influxion: upload.every is "0"; uploads only with "openclaw influxion sync"');
   }
-  let runs: IdleCache | undefined;
-  const reported = new Reported();
-  let isIntroduced = false;
+  const runs = new ServiceRuns(context, result.config);
   return createScheduler({
-    everyMs: config.everyMs,
+    everyMs,
+    onChange: upload.onChange,
+    run: (scheduled) => runs.run(scheduled),
     now: Date.now,
     random: Math.random,
-    async run(signal, nextAt) {
-      const note: { report: RunReport | null; failure: string | null } = {
-        report: null,
-        failure: null,
-      };
-      try {
-        runs ??= await createRuns();
-        note.report = await runs.run({
-          stateDir,
-          layout: readLayout(context.config),
-          config,
-          ...(await resolveSecrets(config, context.config)),
-          proxy: hostProxyOf(context.config),
-          trigger: "interval",
-          lockWaitMs: 0,
-          signal,
-          now: Date.now,
-          random: Math.random,
-          events: {
-            onFirstContact(contact) {
-              if (!isIntroduced) logger.info(`influxion: ${plain(describeFirstContact(contact))}`);
-              isIntroduced = true;
-            },
-          },
-        });
-        tell(context, note.report, reported);
-      } catch (error) {
-        if (signal.aborted) return;
-        // The host's log and its health page are looked at in terminals, too.
-        note.failure = plain(asInfluxionError(error).message);
-        const locked = error instanceof LockedError;
-        logger[locked ? "info" : "warn"](`influxion: no upload this time: ${note.failure}`);
-        if (!locked) serviceHealth?.reportFailure(new Error(note.failure));
-      }
-      const at = Date.now();
-      const next = new Date(nextAt(at)).toISOString();
-      await noteRun(stateDir, { ...note, at: new Date(at).toISOString(), nextAt: next });
-    },
   });
 }
 
-/**
- * Loaded with the first run: a Gateway that starts does not wait for it. In pieces, since each of
- * them blocks the event loop for some ms; and a thread only when there is something to do.
- */
-export async function createRuns(): Promise<IdleCache> {
-  await import("../config/filter.ts");
-  await setImmediate();
-  await import("../stores/places.ts");
-  await setImmediate();
-  await import("../stores/jsonl/list.ts");
-  await setImmediate();
-  const { IdleCache } = await import("../run/idle-cache.ts");
-  return new IdleCache(async (options) => {
-    const { runInWorker } = await import("../run/worker-runner.ts");
-    await setImmediate();
-    return await runInWorker(options);
-  });
-}
-
-/** What is in the Gateway's log already: the same trouble is reported once for as long as each run meets it. */
-class Reported {
-  #last: ReadonlySet<string> = new Set();
-
-  fresh(problems: readonly Problem[]): readonly Problem[] {
-    const before = this.#last;
-    this.#last = new Set(problems.map(troubleKey));
-    return problems.filter((problem) => !before.has(troubleKey(problem)));
-  }
-}
-
-function tell(
-  { logger, serviceHealth }: GatewayContext,
-  report: RunReport,
-  reported: Reported,
-): void {
-  const { outcome } = report;
-  const described = describeRun(report);
-  const line = described === null ? null : plain(described);
-  if (line !== null) logger[outcome === "done" ? "info" : "warn"](`influxion: ${line}`);
-  for (const note of report.failures.slice(0, MAX_LOGGED)) {
-    logger.warn(`influxion: failing: ${formatNote(note)}`);
-  }
-  const met = reported.fresh(report.problems.filter(isLogged));
-  for (const { agentId = "", sessionId = "", message } of met.slice(0, MAX_LOGGED)) {
-    logger.warn(`influxion: ${formatNote({ agentId, sessionId, reason: message })}`);
-  }
-  if (met.length > MAX_LOGGED) {
-    const more = met.length - MAX_LOGGED;
-    logger.warn(`influxion: and ${more} more of these; see "openclaw influxion status"`);
-  }
-  if (outcome === "done") serviceHealth?.clearFailure();
-  else serviceHealth?.reportFailure(new Error(line ?? outcome));
-}
+const neverRuns = (): Promise<{ kind: "failed" }> => Promise.resolve({ kind: "failed" });

@@ -41,8 +41,13 @@ async function runLocked(options: RunOptions, lock: Lock): Promise<RunReport> {
   const tally = new Tally(startedAt, trigger, ledger.problems, target.hasTaken);
   ledger.noteRun(startedAt);
   const heldBack = ignoreHold ? null : reasonToHold(target, options);
-  if (heldBack !== null) return tally.finish(heldBack, now(), false);
-  return await findAndUpload({ ...options, ledger, target, tally });
+  const report =
+    heldBack === null
+      ? await findAndUpload({ ...options, ledger, target, tally })
+      : tally.finish(heldBack, now(), false);
+  const { notBefore } = target;
+  if (notBefore === undefined || !isAhead(notBefore, now(), MAX_RETRY_AFTER_MS)) return report;
+  return { ...report, notBefore: new Date(notBefore).toISOString() };
 }
 
 async function findAndUpload(options: UploaderOptions): Promise<RunReport> {
