@@ -1,7 +1,9 @@
 import type { AddCommand, CommandContext, Program } from "./commands/context.ts";
 import { addForget } from "./commands/forget.ts";
+import { addPause } from "./commands/pause.ts";
 import { addPreview } from "./commands/preview.ts";
 import { addReceive } from "./commands/receive.ts";
+import { addResume } from "./commands/resume.ts";
 import { addScan } from "./commands/scan.ts";
 import { addStatus } from "./commands/status.ts";
 import { addSync } from "./commands/sync.ts";
@@ -13,6 +15,8 @@ const COMMANDS: readonly AddCommand[] = [
   addPreview,
   addScan,
   addForget,
+  addPause,
+  addResume,
   addReceive,
 ];
 
@@ -32,6 +36,7 @@ Examples:
   openclaw influxion sync --all        send everything now
   openclaw influxion forget --session <name> --remote
                                        never send it again, and delete what was sent
+  openclaw influxion pause --for 2h    send nothing for a while
   openclaw influxion receive           try it without an API key, on this machine
 `,
     );

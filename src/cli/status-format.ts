@@ -2,10 +2,11 @@ import type { Config } from "../config/config.ts";
 import { describeOwner } from "../ledger/lock.ts";
 import { describePending } from "../run/deletions.ts";
 import { describeTransform } from "../run/first-contact.ts";
+import { describePause, type Pause } from "../run/pause.ts";
 import { troubleKey } from "../run/report.ts";
 import type { AgentState, Counts, UploadState } from "../run/state.ts";
 import type { Clock } from "../shared/clock.ts";
-import { bytes, count, plain, plural, when } from "../shared/text.ts";
+import { bytes, count, localTime, plain, plural, when } from "../shared/text.ts";
 import { VERSION } from "../shared/version.ts";
 import { describeProblem, describeUnmatched, notTaken } from "./sync-format.ts";
 import { field, painter, type Terminal } from "./terminal.ts";
@@ -35,7 +36,7 @@ export function formatStatus(
     `Influxion ${VERSION}: configured\n\n`,
     ...destination(config),
     ...disclosure(config, state),
-    ...runs(config, state, at, paint),
+    ...runs(config, state, { stateDir, now: at }, paint),
     ...(verbose ? [field("State", plain(stateDir))] : []),
     ...hold(state, at, paint),
     `\n${table(state.counts, paint)}`,
@@ -76,7 +77,7 @@ function disclosure({ content, redact, filter }: Config, state: UploadState): st
 function runs(
   { everyMs, upload }: Config,
   state: UploadState,
-  now: number,
+  { stateDir, now }: { readonly stateDir: string; readonly now: number },
   paint: Paint,
 ): string[] {
   const { uploading, lastRun: last } = state;
@@ -89,7 +90,9 @@ function runs(
     const what = `${count(sent, "line")} of ${count(sessions, "session")}`;
     lines.push(field("Last upload", `${when(Date.parse(at), now)}, ${what}`));
   }
-  if (!isOff && last?.nextAt !== undefined) {
+  if (state.paused !== null) {
+    lines.push(field("Paused", paint("yellow", pauseOf(stateDir, state.paused, now))));
+  } else if (!isOff && last?.nextAt !== undefined) {
     const next = Date.parse(last.nextAt);
     // A run that is late because one is going on, or because a command is uploading, comes after that.
     const overdue =
@@ -100,6 +103,14 @@ function runs(
   }
   lines.push(field("Uploader", uploading === null ? "idle" : plain(describeOwner(uploading))));
   return lines;
+}
+
+/** "until 2026-11-28 14:05 (in 2 h)" */
+function pauseOf(stateDir: string, paused: Pause, now: number): string {
+  const { until, damage } = paused;
+  if (damage !== null) return plain(describePause(stateDir, paused));
+  if (until === null) return 'until "openclaw influxion resume"';
+  return `until ${localTime(until)} (${when(until, now)})`;
 }
 
 /** Why the interval sends nothing now. */

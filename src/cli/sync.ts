@@ -4,8 +4,9 @@ import type { Secrets, SecretsOf } from "../openclaw/host.ts";
 import type { DryRunOptions } from "../run/dry-run.ts";
 import { noteRun } from "../run/last-run.ts";
 import type { RunContext, RunOptions } from "../run/options.ts";
+import { describePause, readPause } from "../run/pause.ts";
 import type { RunReport } from "../run/report.ts";
-import { LockedError } from "../shared/problem.ts";
+import { InfluxionError, LockedError } from "../shared/problem.ts";
 import { plain } from "../shared/text.ts";
 import { SETTLE_MS } from "../stores/idle.ts";
 import type { HostProxy } from "../upload/proxy.ts";
@@ -22,11 +23,16 @@ import { formatUnconfigured } from "./unconfigured.ts";
 /** How often `--all` waits for sessions that the host is rewriting, before it leaves them to a later run. */
 const SETTLE_ROUNDS = 3;
 
+const HOW_TO_GO_ON =
+  '"openclaw influxion resume" ends that, and "sync --force" sends in spite of it';
+
 /** As the user gave them. */
 export interface SyncFlags {
   readonly json?: boolean;
   readonly dryRun?: boolean;
   readonly all?: boolean;
+  /** Also while uploads are paused. */
+  readonly force?: boolean;
   /** Only this agent, by any of its names. */
   readonly agent?: string;
 }
@@ -58,10 +64,20 @@ export async function sync(options: SyncOptions): Promise<number> {
   try {
     if (agent !== undefined) await checkAgent(setup, options.context, config.config, agent);
     if (dryRun) return await showPlan(terminal, json, await dryRunOptions(options, config.config));
+    await assertNotPaused(options);
     return await upload(options, config.config, reports);
   } catch (error) {
     return reportAborted(options, error, reports);
   }
+}
+
+/** @throws {InfluxionError} `PAUSED`; a run finds out by itself, but only when it has the lock */
+async function assertNotPaused({ setup, flags, context }: SyncOptions): Promise<void> {
+  if (flags.force === true) return;
+  const paused = await readPause(setup.stateDir, context.now());
+  if (paused === null) return;
+  const ways = paused.damage === null ? `; ${HOW_TO_GO_ON}` : "";
+  throw new InfluxionError("PAUSED", `${describePause(setup.stateDir, paused)}${ways}`);
 }
 
 /** A run that did not come to its end, after others that may have. */
@@ -112,7 +128,7 @@ async function upload(options: SyncOptions, config: Config, reports: RunReport[]
     );
     if (!json) terminal.out.write(summary(report, terminal, { all, stateDir, before: reports }));
     reports.push(report);
-    const isOver = report.outcome === "refused" || report.outcome === "unreachable";
+    const isOver = report.outcome !== "done" && report.outcome !== "partial";
     if (!all || isOver || report.left.settling === 0 || reports.length > SETTLE_ROUNDS) break;
     terminal.err.write("Waiting for OpenClaw to finish writing.\n");
     await sleep(SETTLE_MS, undefined, { signal: context.signal });
@@ -171,6 +187,7 @@ function runOptions(
     trigger: "command",
     // A user who syncs asks for another try of everything.
     ignoreHold: true,
+    ignorePause: flags.force,
     retryBackedOff: true,
     lockWaitMs: LOCK_WAIT_MS,
   };

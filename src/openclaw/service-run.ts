@@ -3,6 +3,7 @@ import type { Config } from "../config/config.ts";
 import { describeFirstContact } from "../run/first-contact.ts";
 import type { IdleCache } from "../run/idle-cache.ts";
 import { noteRun } from "../run/last-run.ts";
+import { describePause, readPause } from "../run/pause.ts";
 import type { RunReport } from "../run/report.ts";
 import { asInfluxionError, LockedError } from "../shared/problem.ts";
 import { plain } from "../shared/text.ts";
@@ -21,6 +22,7 @@ export class ServiceRuns {
   readonly #reported = new Reported();
   #runs: IdleCache | undefined;
   #isIntroduced = false;
+  #pauseTold: string | null = null;
 
   constructor(context: GatewayContext, config: Config) {
     this.#context = context;
@@ -30,6 +32,7 @@ export class ServiceRuns {
   /** One run: done, told in the log and noted for `status`. Never throws. */
   async run(scheduled: ScheduledRun): Promise<RunEnd> {
     const startedAt = Date.now();
+    if (await this.#isPaused(startedAt)) return { kind: "paused" };
     try {
       const report = await this.#upload(scheduled);
       tellRun(this.#context, report, this.#reported);
@@ -39,6 +42,16 @@ export class ServiceRuns {
       if (scheduled.signal.aborted) return { kind: "failed" };
       return await this.#failed(scheduled, error, Date.now() - startedAt);
     }
+  }
+
+  /** Whether nothing may be sent now, which is told once. */
+  async #isPaused(now: number): Promise<boolean> {
+    const { stateDir, logger } = this.#context;
+    const paused = await readPause(stateDir, now);
+    const reason = paused === null ? null : plain(describePause(stateDir, paused));
+    if (reason !== null && reason !== this.#pauseTold) logger.info(`influxion: ${reason}`);
+    this.#pauseTold = reason;
+    return reason !== null;
   }
 
   async #upload({ signal, trigger }: ScheduledRun): Promise<RunReport> {
@@ -97,6 +110,7 @@ export class ServiceRuns {
 
 /** What a run says about when the next one is of use. */
 export function endOf({ outcome, notBefore }: RunReport): RunEnd {
+  if (outcome === "paused") return { kind: "paused" };
   if (outcome === "refused") return { kind: "failed" };
   const waitMs = notBefore === undefined ? 0 : Math.max(0, Date.parse(notBefore) - Date.now());
   return outcome === "unreachable" || waitMs > 0

@@ -29,7 +29,7 @@ export function tellRun(
   const described = describeRun(report);
   const line = described === null ? null : plain(described);
   if (line !== null) {
-    logger[outcome === "done" ? "info" : "warn"](`influxion: ${line}`);
+    logger[outcome === "done" || outcome === "paused" ? "info" : "warn"](`influxion: ${line}`);
     record?.("influxion: run", fieldsOf(report));
   }
   for (const note of report.failures.slice(0, MAX_LOGGED)) {
@@ -44,5 +44,5 @@ export function tellRun(
     logger.warn(`influxion: and ${more} more of these; see "openclaw influxion status"`);
   }
   if (outcome === "done") serviceHealth?.clearFailure();
-  else serviceHealth?.reportFailure(new Error(line ?? outcome));
+  else if (outcome !== "paused") serviceHealth?.reportFailure(new Error(line ?? outcome));
 }

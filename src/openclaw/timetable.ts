@@ -26,7 +26,7 @@ const PAUSE_CHECK_MS = 30_000;
 /** How a run ended, as far as it matters for the next one. */
 export type RunEnd =
   | { readonly kind: "done" }
-  /** Uploads are paused; nothing was tried. */
+  /** Uploads are paused. */
   | { readonly kind: "paused" }
   /** Not all was tried, e.g. since another process uploads: what has changed may still be waiting. */
   | { readonly kind: "incomplete" }

@@ -23,6 +23,8 @@ export interface RunInput {
   readonly trigger: RunTrigger;
   /** Send although the API refused the key before, or asked to wait. @default false */
   readonly ignoreHold?: boolean | undefined;
+  /** Send although uploads are paused. @default false */
+  readonly ignorePause?: boolean | undefined;
   /** Also try sessions that are backed off and not due yet. @default false */
   readonly retryBackedOff?: boolean | undefined;
   /** Only this agent, by any of its names. */

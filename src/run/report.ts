@@ -15,7 +15,9 @@ export type RunOutcome =
   /** The credentials were not accepted. */
   | "refused"
   /** Nothing could arrive, or the API asked to wait. */
-  | "unreachable";
+  | "unreachable"
+  /** Uploads are paused, from the beginning or since a part of it. */
+  | "paused";
 
 export interface SessionNote {
   readonly agentId: string;

@@ -12,6 +12,7 @@ import { isIdle } from "../stores/idle.ts";
 import { MAX_RETRY_AFTER_MS } from "../upload/retry-after.ts";
 import { describePending, sendDeletions, withoutDeleted } from "./deletions.ts";
 import type { RunOptions } from "./options.ts";
+import { whyPaused } from "./pause.ts";
 import type { RunReport } from "./report.ts";
 import { upload } from "./rounds.ts";
 import { takeRunLock } from "./run-lock.ts";
@@ -40,7 +41,8 @@ async function runLocked(options: RunOptions, lock: Lock): Promise<RunReport> {
   const target = ledger.target(config);
   const tally = new Tally(startedAt, trigger, ledger.problems, target.hasTaken);
   ledger.noteRun(startedAt);
-  const heldBack = ignoreHold ? null : reasonToHold(target, options);
+  const heldBack =
+    (await reasonPaused(options)) ?? (ignoreHold ? null : reasonToHold(target, options));
   const report =
     heldBack === null
       ? await findAndUpload({ ...options, ledger, target, tally })
@@ -65,7 +67,7 @@ async function findAndUpload(options: UploaderOptions): Promise<RunReport> {
   signal.throwIfAborted();
   await record(options);
   // Where nothing arrives, nothing is deleted either.
-  if (tally.stop === null) await deletePending(options);
+  if (tally.stop === null && (await reasonPaused(options)) === null) await deletePending(options);
   tally.countStates({ ...found, sessions });
   const settled =
     tally.parts === 0 && ledger.problems.length === 0 && isSettled(found, target, tally.startedAt);
@@ -122,6 +124,13 @@ function isSettled(
     Object.values(target.sessions).every(({ missing }) => missing === undefined) &&
     target.deletions.pending.length === 0
   );
+}
+
+async function reasonPaused(
+  options: RunOptions,
+): Promise<{ kind: "paused"; reason: string } | null> {
+  const reason = await whyPaused(options);
+  return reason === null ? null : { kind: "paused", reason };
 }
 
 /** Why nothing is sent now; null when it may. */

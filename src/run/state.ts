@@ -9,6 +9,7 @@ import type { Problem } from "../shared/problem.ts";
 import { findAgents } from "../stores/agents.ts";
 import type { HostLayout } from "../stores/layout.ts";
 import { type LastRun, readLastRun } from "./last-run.ts";
+import { type Pause, readPause } from "./pause.ts";
 
 /** How many sessions are in each state; `found` is the sum of the others. */
 export interface Counts {
@@ -65,6 +66,8 @@ export interface UploadState {
   /** ms since the epoch */
   readonly notBefore: number | null;
   readonly lastRun: LastRun | null;
+  /** Uploads are paused; null while they are not. */
+  readonly paused: Pause | null;
   readonly uploading: LockOwner | null;
 }
 
@@ -127,6 +130,7 @@ export async function readState(
     refused: target.refused ?? null,
     notBefore: target.notBefore ?? null,
     lastRun: await readLastRun(stateDir),
+    paused: await readPause(stateDir, now()),
     uploading: await lockOwner(stateDir),
   };
 }

@@ -58,6 +58,14 @@ export function span(ms: number): string {
   return `${Math.round(seconds / 86_400)} days`;
 }
 
+/** An instant on the clock of this machine: `2026-11-28 14:05`. */
+export function localTime(instant: number): string {
+  const date = new Date(instant);
+  const two = (n: number): string => String(n).padStart(2, "0");
+  const day = `${date.getFullYear()}-${two(date.getMonth() + 1)}-${two(date.getDate())}`;
+  return `${day} ${two(date.getHours())}:${two(date.getMinutes())}`;
+}
+
 /** An instant as seen from `now`: `3 min ago`, `in 2 h`. */
 export function when(instant: number, now: number): string {
   return instant <= now ? `${span(now - instant)} ago` : `in ${span(instant - now)}`;

@@ -10,6 +10,7 @@ export function addSync(influxion: Command, context: CommandContext): void {
     .option("--dry-run", "list exactly what would be sent; no network, nothing is recorded")
     .option("--all", "go on until nothing is waiting, past the limits of one run")
     .option("--agent <name>", "only this agent's sessions")
+    .option("--force", "also while uploads are paused")
     .option("--json", "print one JSON document")
     .addHelpText(
       "after",
