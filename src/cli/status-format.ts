@@ -1,5 +1,7 @@
 import type { Config } from "../config/config.ts";
 import { describeOwner } from "../ledger/lock.ts";
+import type { RunProgress } from "../openclaw/run-progress.ts";
+import type { ServiceStatus } from "../openclaw/uploads.ts";
 import { describePending } from "../run/deletions.ts";
 import { describeTransform } from "../run/first-contact.ts";
 import { describePause, type Pause } from "../run/pause.ts";
@@ -22,11 +24,13 @@ export interface FormatOptions extends Clock {
   /** Every agent and every failing session. */
   readonly verbose: boolean;
   readonly terminal: Pick<Terminal, "out">;
+  /** What the running service says; null where there is none to ask. */
+  readonly service: ServiceStatus | null;
 }
 
 /** `openclaw influxion status` for people. */
 export function formatStatus(
-  { verbose, terminal, now, stateDir }: FormatOptions,
+  { verbose, terminal, now, stateDir, service }: FormatOptions,
   config: Config,
   state: UploadState,
 ): string {
@@ -36,7 +40,7 @@ export function formatStatus(
     `Influxion ${VERSION}: configured\n\n`,
     ...destination(config),
     ...disclosure(config, state),
-    ...runs(config, state, { stateDir, now: at }, paint),
+    ...runs(config, state, { stateDir, now: at, service }, paint),
     ...(verbose ? [field("State", plain(stateDir))] : []),
     ...hold(state, at, paint),
     `\n${table(state.counts, paint)}`,
@@ -77,7 +81,7 @@ function disclosure({ content, redact, filter }: Config, state: UploadState): st
 function runs(
   { everyMs, upload }: Config,
   state: UploadState,
-  { stateDir, now }: { readonly stateDir: string; readonly now: number },
+  { stateDir, now, service }: Pick<FormatOptions, "stateDir" | "service"> & { now: number },
   paint: Paint,
 ): string[] {
   const { uploading, lastRun: last } = state;
@@ -92,17 +96,41 @@ function runs(
   }
   if (state.paused !== null) {
     lines.push(field("Paused", paint("yellow", pauseOf(stateDir, state.paused, now))));
-  } else if (!isOff && last?.nextAt !== undefined) {
-    const next = Date.parse(last.nextAt);
-    // A run that is late because one is going on, or because a command is uploading, comes after that.
-    const overdue =
-      uploading === null
-        ? paint("yellow", `was due ${when(next, now)}; is the Gateway running?`)
-        : "after this upload";
-    lines.push(field("Next run", next < now - LATE_MS ? overdue : when(next, now)));
+  } else if (!isOff) {
+    const next = nextRun(state, service, now, paint);
+    if (next !== null) lines.push(field("Next run", next));
   }
-  lines.push(field("Uploader", uploading === null ? "idle" : plain(describeOwner(uploading))));
+  const owner = uploading === null ? "idle" : plain(describeOwner(uploading));
+  const running = service?.running ?? null;
+  lines.push(field("Uploader", running === null ? owner : describeProgress(running)));
+  if (service !== null) lines.push(field("Gateway", "running"));
   return lines;
+}
+
+/** When the service runs next: as it says itself, or as it meant to after its last run. */
+function nextRun(
+  { uploading, lastRun }: UploadState,
+  service: ServiceStatus | null,
+  now: number,
+  paint: Paint,
+): string | null {
+  const known = service?.next ?? null;
+  if ((service?.running ?? null) !== null) return "after this upload";
+  if (known !== null) {
+    return `${when(known.at, now)}${known.trigger === "change" ? ", for what has changed" : ""}`;
+  }
+  if (lastRun?.nextAt === undefined) return null;
+  const next = Date.parse(lastRun.nextAt);
+  if (next >= now - LATE_MS) return when(next, now);
+  // A run that is late because one is going on, or because a command is uploading, comes after that.
+  if (uploading !== null) return "after this upload";
+  return paint("yellow", `was due ${when(next, now)}; is the Gateway running?`);
+}
+
+/** "the Gateway, 3 of 10 sessions, 1.2 MB sent" */
+function describeProgress({ planned, done, bytes: sent }: RunProgress): string {
+  if (planned === 0) return "the Gateway, looking for what is new";
+  return `the Gateway, ${done} of ${count(planned, "session")}, ${bytes(sent)} sent`;
 }
 
 /** "until 2026-11-28 14:05 (in 2 h)" */

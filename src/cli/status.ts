@@ -1,5 +1,6 @@
 import type { Config } from "../config/config.ts";
 import { LedgerError } from "../ledger/files.ts";
+import type { ServiceStatus } from "../openclaw/uploads.ts";
 import { readState, type UploadState } from "../run/state.ts";
 import type { Clock } from "../shared/clock.ts";
 import { StoreError } from "../shared/problem.ts";
@@ -18,17 +19,19 @@ export interface StatusFlags {
 }
 
 export interface StatusOptions extends Clock {
+  /** Asks the running service; null when there is none. @default there is none */
+  readonly askService?: ((stateDir: string) => Promise<ServiceStatus | null>) | undefined;
   readonly setup: Setup;
   readonly flags: StatusFlags;
   readonly terminal: Terminal;
 }
 
 /**
- * `openclaw influxion status`: looks, touches nothing and calls nobody.
+ * `openclaw influxion status`: looks, touches nothing and calls nobody but the Gateway of this machine.
  * @returns the exit code: 0, or 1 when the config or the ledger keeps uploads off
  */
 export async function status(options: StatusOptions): Promise<number> {
-  const { setup, flags, terminal, now } = options;
+  const { setup, flags, terminal, now, askService = noService } = options;
   const { stateDir, layout, config } = setup;
   const { json = false, verbose = false } = flags;
   const paint = painter(terminal.out);
@@ -47,6 +50,7 @@ export async function status(options: StatusOptions): Promise<number> {
     terminal.out.write(formatUnconfigured(title, problems));
     return 1;
   }
+  const asked = askService(stateDir);
   let state: UploadState;
   try {
     state = await readState(stateDir, config.config, now, layout);
@@ -66,12 +70,18 @@ export async function status(options: StatusOptions): Promise<number> {
       );
     return 1;
   }
-  if (json) writeJson(terminal, toJson(stateDir, config.config, state));
-  else terminal.out.write(formatStatus({ stateDir, verbose, terminal, now }, config.config, state));
+  const service = await asked;
+  if (json) writeJson(terminal, { ...toJson(stateDir, config.config, state), service });
+  else {
+    const options = { stateDir, verbose, terminal, now, service };
+    terminal.out.write(formatStatus(options, config.config, state));
+  }
   return 0;
 }
 
-function toJson(stateDir: string, config: Config, state: UploadState): unknown {
+const noService = (): Promise<null> => Promise.resolve(null);
+
+function toJson(stateDir: string, config: Config, state: UploadState): object {
   const { apiUrl, deploymentId, projectId, apiKey, everyMs, upload } = config;
   return {
     version: VERSION,

@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Config } from "../config/config.ts";
-import type { Secrets, SecretsOf } from "../openclaw/host.ts";
+import type { HandedOptions } from "../openclaw/hand-over.ts";
+import type { SecretsOf } from "../openclaw/host.ts";
 import type { DryRunOptions } from "../run/dry-run.ts";
 import { noteRun } from "../run/last-run.ts";
 import type { RunContext, RunOptions } from "../run/options.ts";
@@ -46,6 +47,8 @@ export interface SyncOptions {
   readonly proxy?: HostProxy | undefined;
   /** Does one run; on a thread of its own, if that matters. */
   readonly run: (options: RunOptions) => Promise<RunReport>;
+  /** Has the service do one, which notes it; null when there is none, and nothing has begun. @default there is none */
+  readonly handOver?: ((options: HandedOptions) => Promise<RunReport | null>) | undefined;
   readonly terminal: Terminal;
 }
 
@@ -117,15 +120,10 @@ async function upload(options: SyncOptions, config: Config, reports: RunReport[]
   const { setup, flags, context, terminal } = options;
   const { json = false, all = false } = flags;
   const { stateDir } = setup;
-  const secrets = options.secrets(config);
   for (;;) {
     // Once: each further try would double a session's back-off.
     const retryBackedOff = reports.length === 0;
-    const report = await oneRun(
-      options,
-      { ...runOptions(options, config), retryBackedOff },
-      secrets,
-    );
+    const report = await oneRun(options, { ...runOptions(options, config), retryBackedOff });
     if (!json) terminal.out.write(summary(report, terminal, { all, stateDir, before: reports }));
     reports.push(report);
     const isOver = report.outcome !== "done" && report.outcome !== "partial";
@@ -138,33 +136,41 @@ async function upload(options: SyncOptions, config: Config, reports: RunReport[]
   return exitCode;
 }
 
-/** One run, noted for `status` however it ends. */
-async function oneRun(
-  options: SyncOptions,
-  runOptions: Omit<RunOptions, "apiKey" | "events">,
-  secrets: Promise<Secrets>,
-): Promise<RunReport> {
-  const { now, signal } = options.context;
-  const progress = new Progress(options.terminal, now());
-  const note = (report: RunReport | null, failure: string | null): Promise<void> =>
-    noteRun(options.setup.stateDir, { report, failure, at: new Date(now()).toISOString() });
+/** One run: by the service where there is one, else by this process. */
+async function oneRun(options: SyncOptions, runOptions: PlainRun): Promise<RunReport> {
+  const progress = new Progress(options.terminal, options.context.now());
+  const { events } = progress;
   try {
-    const report = await options.run({
-      ...runOptions,
-      ...(await secrets),
-      events: progress.events,
-    });
+    const handed = await options.handOver?.({ ...runOptions, events });
+    return handed ?? (await ownRun(options, { ...runOptions, events }));
+  } catch (error) {
+    throw progress.sent > 0 ? new Aborted(error) : error;
+  } finally {
+    progress.end();
+  }
+}
+
+/** One run in this process, noted for `status` however it ends. */
+async function ownRun(
+  { run, secrets, setup, context: { now, signal } }: SyncOptions,
+  runOptions: PlainRun & Pick<RunOptions, "events">,
+): Promise<RunReport> {
+  const note = (report: RunReport | null, failure: string | null): Promise<void> =>
+    noteRun(setup.stateDir, { report, failure, at: new Date(now()).toISOString() });
+  try {
+    const report = await run({ ...runOptions, ...(await secrets(runOptions.config)) });
     await note(report, null);
     return report;
   } catch (error) {
     // Whoever holds the lock notes its own run.
     if (signal.aborted) await note(null, "interrupted");
     else if (!(error instanceof LockedError)) await note(null, describeFailure(error).message);
-    throw progress.sent > 0 ? new Aborted(error) : error;
-  } finally {
-    progress.end();
+    throw error;
   }
 }
+
+/** What is asked of a run, without what the config only refers to. */
+type PlainRun = Omit<RunOptions, "apiKey" | "events">;
 
 /** A key that is not known is not looked for either; whatever else must not leave has to be known. */
 async function dryRunOptions(options: SyncOptions, config: Config): Promise<DryRunOptions> {

@@ -14,8 +14,8 @@ const STOP_MS = 900;
 export interface ScheduledRun {
   readonly signal: AbortSignal;
   readonly trigger: NextRun["trigger"];
-  /** When the next run on the interval is due if this one ends then; both in ms since the epoch. */
-  readonly nextAt: (endedAt: number) => number;
+  /** When the next run on the interval is due if this one ends then, or null; both in ms since the epoch. */
+  readonly nextAt: (endedAt: number) => number | null;
 }
 
 export interface SchedulerOptions extends Pick<RunContext, "now" | "random"> {
@@ -36,7 +36,7 @@ export interface Scheduler {
    * Does something in the place of a run: when none is going on, and none begins meanwhile.
    * @param work must not throw
    */
-  instead(work: (signal: AbortSignal) => Promise<RunEnd>): Promise<void>;
+  instead(work: (run: Omit<ScheduledRun, "trigger">) => Promise<RunEnd>): Promise<void>;
   /** The next run, in ms since the epoch; null where none is scheduled. */
   next(): NextRun | null;
   /** Ends the run that is going on and resolves when nothing is left of it, or after a second. */
@@ -53,6 +53,9 @@ export function createScheduler(options: SchedulerOptions): Scheduler {
   let running: Promise<unknown> = Promise.resolve();
   let waiting = 0;
 
+  const nextAt = (endedAt: number): number | null =>
+    timetable === null ? null : endedAt + timetable.everyMs;
+
   const arm = (): void => {
     clearTimeout(timer);
     if (timetable === null || waiting > 0 || signal.aborted) return;
@@ -62,7 +65,6 @@ export function createScheduler(options: SchedulerOptions): Scheduler {
       time.atLeast(from + step);
       if (timetable === null || timetable.next.at > time.now()) return arm();
       const { trigger } = timetable.next;
-      const nextAt = (endedAt: number): number => endedAt + (timetable?.everyMs ?? 0);
       void queue(() => run({ signal, trigger, nextAt }));
     }, step);
   };
@@ -97,7 +99,7 @@ export function createScheduler(options: SchedulerOptions): Scheduler {
       if (timetable.next.at < before) arm();
     },
     async instead(work) {
-      await queue(() => work(signal));
+      await queue(() => work({ signal, nextAt }));
     },
     next() {
       if (timetable === null || signal.aborted) return null;

@@ -3,6 +3,7 @@ import type { Config } from "../config/config.ts";
 import { describeFirstContact } from "../run/first-contact.ts";
 import type { IdleCache } from "../run/idle-cache.ts";
 import { noteRun } from "../run/last-run.ts";
+import type { RunEvents, RunOptions, RunTrigger } from "../run/options.ts";
 import { describePause, readPause } from "../run/pause.ts";
 import type { RunReport } from "../run/report.ts";
 import { asInfluxionError, LockedError } from "../shared/problem.ts";
@@ -11,9 +12,17 @@ import { readLayout } from "../stores/layout.ts";
 import type { GatewayContext } from "./context.ts";
 import { hostProxyOf, resolveSecrets } from "./host.ts";
 import { fieldsOfFailure } from "./record-run.ts";
+import { ProgressWatch, type RunProgress } from "./run-progress.ts";
 import type { ScheduledRun } from "./scheduler.ts";
 import { Reported, tellRun } from "./tell-run.ts";
 import type { RunEnd } from "./timetable.ts";
+
+/** A run that a command asks for, as it would do it itself. */
+export interface CommandedRun extends Pick<ScheduledRun, "signal" | "nextAt"> {
+  readonly input: Pick<RunOptions, "all" | "agentId" | "ignorePause" | "retryBackedOff">;
+  readonly lockWaitMs: number;
+  readonly events: RunEvents;
+}
 
 /** The runs of the service, one after the other. */
 export class ServiceRuns {
@@ -23,88 +32,140 @@ export class ServiceRuns {
   #runs: IdleCache | undefined;
   #isIntroduced = false;
   #pauseTold: string | null = null;
+  #watch: ProgressWatch | null = null;
+  #failure: string | null = null;
 
   constructor(context: GatewayContext, config: Config) {
     this.#context = context;
     this.#config = config;
   }
 
+  /** The run that is going on, or null. */
+  get progress(): RunProgress | null {
+    return this.#watch?.progress ?? null;
+  }
+
+  /** Why the last run did not do all that was due, or null. */
+  get failure(): string | null {
+    return this.#failure;
+  }
+
   /** One run: done, told in the log and noted for `status`. Never throws. */
-  async run(scheduled: ScheduledRun): Promise<RunEnd> {
+  async scheduled(run: ScheduledRun): Promise<RunEnd> {
+    if (await this.#isPaused()) return { kind: "paused" };
     const startedAt = Date.now();
-    if (await this.#isPaused(startedAt)) return { kind: "paused" };
     try {
-      const report = await this.#upload(scheduled);
-      tellRun(this.#context, report, this.#reported);
-      await this.#note(scheduled, report, null);
-      return endOf(report);
+      return endOf(await this.#watched(run, {}, (options) => this.#cached(options)));
     } catch (error) {
-      if (scheduled.signal.aborted) return { kind: "failed" };
-      return await this.#failed(scheduled, error, Date.now() - startedAt);
+      return await this.#failed(run, run.trigger, error, Date.now() - startedAt);
     }
   }
 
+  /** The same in the place of a command, with what the command wants of it. @throws what the run throws */
+  async commanded({ input, lockWaitMs, events, ...run }: CommandedRun): Promise<RunReport> {
+    const startedAt = Date.now();
+    const own = { ...input, lockWaitMs, events, ignoreHold: true };
+    try {
+      return await this.#watched({ ...run, trigger: "command" }, own, async (options) => {
+        const { runInWorker } = await import("../run/worker-runner.ts");
+        return await runInWorker(options);
+      });
+    } catch (error) {
+      await this.#failed(run, "command", error, Date.now() - startedAt);
+      throw error;
+    }
+  }
+
+  async #watched(
+    { signal, trigger, nextAt }: Pick<ScheduledRun, "signal" | "nextAt"> & { trigger: RunTrigger },
+    own: Partial<RunOptions>,
+    carryOut: (options: RunOptions) => Promise<RunReport>,
+  ): Promise<RunReport> {
+    const { stateDir, config: hostConfig } = this.#context;
+    const watch = new ProgressWatch(trigger, Date.now());
+    this.#watch = watch;
+    try {
+      const report = await carryOut({
+        stateDir,
+        layout: readLayout(hostConfig),
+        config: this.#config,
+        ...(await resolveSecrets(this.#config, hostConfig)),
+        proxy: hostProxyOf(hostConfig),
+        trigger,
+        lockWaitMs: 0,
+        signal,
+        now: Date.now,
+        random: Math.random,
+        ...own,
+        events: both({ ...watch.events, onFirstContact: this.#introduce }, own.events ?? {}),
+      });
+      tellRun(this.#context, report, this.#reported);
+      this.#failure = report.outcome === "done" ? null : (report.reason ?? report.outcome);
+      await this.#note(nextAt, report, null);
+      return report;
+    } finally {
+      this.#watch = null;
+    }
+  }
+
+  async #cached(options: RunOptions): Promise<RunReport> {
+    this.#runs ??= await createRuns();
+    return await this.#runs.run(options);
+  }
+
+  #introduce: NonNullable<RunEvents["onFirstContact"]> = (contact) => {
+    const { logger } = this.#context;
+    if (!this.#isIntroduced) logger.info(`influxion: ${plain(describeFirstContact(contact))}`);
+    this.#isIntroduced = true;
+  };
+
   /** Whether nothing may be sent now, which is told once. */
-  async #isPaused(now: number): Promise<boolean> {
+  async #isPaused(): Promise<boolean> {
     const { stateDir, logger } = this.#context;
-    const paused = await readPause(stateDir, now);
+    const paused = await readPause(stateDir, Date.now());
     const reason = paused === null ? null : plain(describePause(stateDir, paused));
     if (reason !== null && reason !== this.#pauseTold) logger.info(`influxion: ${reason}`);
     this.#pauseTold = reason;
     return reason !== null;
   }
 
-  async #upload({ signal, trigger }: ScheduledRun): Promise<RunReport> {
-    const { stateDir, config: hostConfig, logger } = this.#context;
-    this.#runs ??= await createRuns();
-    return await this.#runs.run({
-      stateDir,
-      layout: readLayout(hostConfig),
-      config: this.#config,
-      ...(await resolveSecrets(this.#config, hostConfig)),
-      proxy: hostProxyOf(hostConfig),
-      trigger,
-      lockWaitMs: 0,
-      signal,
-      now: Date.now,
-      random: Math.random,
-      events: {
-        onFirstContact: (contact) => {
-          if (!this.#isIntroduced) {
-            logger.info(`influxion: ${plain(describeFirstContact(contact))}`);
-          }
-          this.#isIntroduced = true;
-        },
-      },
-    });
-  }
-
-  async #failed(scheduled: ScheduledRun, error: unknown, durationMs: number): Promise<RunEnd> {
+  async #failed(
+    { signal, nextAt }: Pick<ScheduledRun, "signal" | "nextAt">,
+    trigger: RunTrigger,
+    error: unknown,
+    durationMs: number,
+  ): Promise<RunEnd> {
+    if (signal.aborted) return { kind: "failed" };
     const { logger, serviceHealth, record } = this.#context;
     const known = asInfluxionError(error);
     const isLocked = known instanceof LockedError;
-    // Whoever uploads notes its own run; a change comes again, and need not be mentioned each time.
-    if (isLocked && scheduled.trigger === "change") return { kind: "incomplete" };
+    // Whoever uploads notes its own run; only the interval mentions it, which comes more seldom.
+    if (isLocked && trigger !== "interval") return { kind: "incomplete" };
     // The host's log and its health page are looked at in terminals, too.
     const failure = plain(known.message);
     logger[isLocked ? "info" : "warn"](`influxion: no upload this time: ${failure}`);
     if (!isLocked) {
-      record?.("influxion: run", fieldsOfFailure(known, scheduled.trigger, durationMs));
+      this.#failure = failure;
+      record?.("influxion: run", fieldsOfFailure(known, trigger, durationMs));
       serviceHealth?.reportFailure(new Error(failure));
     }
-    await this.#note(scheduled, null, failure);
+    await this.#note(nextAt, null, failure);
     return { kind: isLocked ? "incomplete" : "failed" };
   }
 
   async #note(
-    { nextAt }: ScheduledRun,
+    nextAt: ScheduledRun["nextAt"],
     report: RunReport | null,
     failure: string | null,
   ): Promise<void> {
-    const at = Date.now();
-    const next = new Date(nextAt(at)).toISOString();
-    const note = { report, failure, at: new Date(at).toISOString(), nextAt: next };
-    await noteRun(this.#context.stateDir, note);
+    const now = Date.now();
+    const next = nextAt(now);
+    await noteRun(this.#context.stateDir, {
+      report,
+      failure,
+      at: new Date(now).toISOString(),
+      nextAt: next === null ? undefined : new Date(next).toISOString(),
+    });
   }
 }
 
@@ -116,6 +177,30 @@ export function endOf({ outcome, notBefore }: RunReport): RunEnd {
   return outcome === "unreachable" || waitMs > 0
     ? { kind: "unreachable", waitMs }
     : { kind: "done" };
+}
+
+/** Tells two listeners the same. */
+function both(one: RunEvents, other: RunEvents): RunEvents {
+  return {
+    onWait: pair(one.onWait, other.onWait),
+    onFirstContact: pair(one.onFirstContact, other.onFirstContact),
+    onPlan: pair(one.onPlan, other.onPlan),
+    onBytes: pair(one.onBytes, other.onBytes),
+    onRetry: pair(one.onRetry, other.onRetry),
+    onSession: pair(one.onSession, other.onSession),
+  };
+}
+
+type Listener<Args extends unknown[]> = (...args: Args) => void;
+
+function pair<Args extends unknown[]>(
+  one: Listener<Args> | undefined,
+  other: Listener<Args> | undefined,
+): Listener<Args> {
+  return (...args) => {
+    one?.(...args);
+    other?.(...args);
+  };
 }
 
 /**

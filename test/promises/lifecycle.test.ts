@@ -3,7 +3,8 @@ import { join } from "node:path";
 import { afterEach, expect, test, vi } from "vitest";
 import plugin from "../../src/index.ts";
 import { startUploads } from "../../src/openclaw/gateway.ts";
-import { createScheduler, type Scheduler } from "../../src/openclaw/scheduler.ts";
+import { createScheduler } from "../../src/openclaw/scheduler.ts";
+import type { Uploads } from "../../src/openclaw/uploads.ts";
 import { type Behaviour, type FaultServer, startFaultServer } from "../support/fault-server.ts";
 import { API_KEY, Lab } from "../support/lab.ts";
 import { header, message } from "../support/transcripts.ts";
@@ -147,7 +148,7 @@ function timers(): number {
 }
 
 /** The service as the Gateway starts it, with the first run made to come at once. */
-async function serving(lab: Lab, server: FaultServer, upload: object = {}): Promise<Scheduler> {
+async function serving(lab: Lab, server: FaultServer, upload: object = {}): Promise<Uploads> {
   const logger = { info: () => undefined, warn: () => undefined };
   const random = vi.spyOn(Math, "random").mockReturnValue(0);
   const { setTimeout: realTimeout } = globalThis;

@@ -7,7 +7,7 @@ import type { Setup } from "../../src/cli/command-input.ts";
 import { type ForgetFlags, type ForgetOptions, forget } from "../../src/cli/forget.ts";
 import { type PreviewFlags, type PreviewOptions, preview } from "../../src/cli/preview.ts";
 import { type ScanFlags, scan } from "../../src/cli/scan.ts";
-import { type StatusFlags, status } from "../../src/cli/status.ts";
+import { type StatusFlags, type StatusOptions, status } from "../../src/cli/status.ts";
 import { type SyncFlags, type SyncOptions, sync } from "../../src/cli/sync.ts";
 import { type Config, readConfig, readLocalConfig } from "../../src/config/config.ts";
 import { Ledger } from "../../src/ledger/ledger.ts";
@@ -114,14 +114,14 @@ export class Lab implements AsyncDisposable {
 
   async sync(
     options: SyncFlags &
-      Partial<Pick<SyncOptions, "secrets" | "proxy" | "run">> & {
+      Partial<Pick<SyncOptions, "secrets" | "proxy" | "run" | "handOver">> & {
         signal?: AbortSignal;
         overrides?: Record<string, unknown>;
       } = {},
   ): Promise<Spoken> {
     const { overrides, signal = new AbortController().signal, ...rest } = options;
     const { secrets = plainSecrets, proxy, ...others } = rest;
-    const { run: runner = run, ...flags } = others;
+    const { run: runner = run, handOver, ...flags } = others;
     return spoken((terminal) =>
       sync({
         setup: this.#setup(overrides),
@@ -130,6 +130,7 @@ export class Lab implements AsyncDisposable {
         secrets,
         proxy,
         run: runner,
+        handOver,
         terminal,
       }),
     );
@@ -189,11 +190,12 @@ export class Lab implements AsyncDisposable {
   }
 
   async status(
-    options: StatusFlags & { overrides?: Record<string, unknown> } = {},
+    options: StatusFlags &
+      Partial<Pick<StatusOptions, "askService">> & { overrides?: Record<string, unknown> } = {},
   ): Promise<Spoken> {
-    const { overrides, ...flags } = options;
+    const { overrides, askService, ...flags } = options;
     const setup = this.#setup(overrides);
-    return spoken((terminal) => status({ setup, flags, now: this.now, terminal }));
+    return spoken((terminal) => status({ setup, flags, now: this.now, terminal, askService }));
   }
 
   /** Runs of the service in the Gateway, and all that it logs and reports to the host. */

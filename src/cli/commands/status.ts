@@ -11,7 +11,17 @@ export function addStatus(influxion: Command, context: CommandContext): void {
     .option("--verbose", "show every agent and every failing session")
     .addHelpText("after", "\nExample:\n  openclaw influxion status --verbose\n")
     .action(async (flags: StatusFlags) => {
-      const [{ status }, setup] = await Promise.all([import("../status.ts"), setupOf(context)]);
-      process.exitCode = await status({ setup, flags, terminal: TERMINAL, now: Date.now });
+      const [{ status }, { askStatus }, setup] = await Promise.all([
+        import("../status.ts"),
+        import("../../openclaw/ask-service.ts"),
+        setupOf(context),
+      ]);
+      process.exitCode = await status({
+        setup,
+        flags,
+        terminal: TERMINAL,
+        now: Date.now,
+        askService: (stateDir) => askStatus(stateDir),
+      });
     });
 }

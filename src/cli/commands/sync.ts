@@ -22,10 +22,11 @@ Examples:
 ${EXIT_CODES}`,
     )
     .action(async (flags: SyncFlags) => {
-      const [{ sync }, { WorkerRunner }, { resolveSecrets, hostProxyOf }, setup] =
+      const [{ sync }, { WorkerRunner }, { handOver }, { resolveSecrets, hostProxyOf }, setup] =
         await Promise.all([
           import("../sync.ts"),
           import("../../run/worker-runner.ts"),
+          import("../../openclaw/hand-over.ts"),
           import("../../openclaw/host.ts"),
           setupOf(context),
         ]);
@@ -38,6 +39,7 @@ ${EXIT_CODES}`,
           secrets: (config, needsKey) => resolveSecrets(config, context.hostConfig, needsKey),
           proxy: hostProxyOf(context.hostConfig),
           run: (options) => runner.run(options),
+          handOver: (options) => handOver(options),
           terminal: TERMINAL,
         });
       });
