@@ -104,7 +104,7 @@ export function createScheduler(options: SchedulerOptions): Scheduler {
     next() {
       if (timetable === null || signal.aborted) return null;
       const { at, trigger } = timetable.next;
-      return { at: now() + (at - time.now()), trigger };
+      return { at: Math.round(now() + (at - time.now())), trigger };
     },
     async stop() {
       abort.abort();
