@@ -5,9 +5,11 @@ import { whyUnwritable } from "../ledger/files.ts";
 import { knownBytes, Ledger } from "../ledger/ledger.ts";
 import { type LockOwner, lockOwner } from "../ledger/lock.ts";
 import type { Deletion } from "../ledger/schema.ts";
+import type { TargetRecords } from "../ledger/target.ts";
 import type { Problem } from "../shared/problem.ts";
 import { findAgents } from "../stores/agents.ts";
 import type { HostLayout } from "../stores/layout.ts";
+import { credentialOf } from "./credential.ts";
 import { type LastRun, readLastRun } from "./last-run.ts";
 
 /** How many sessions are in each state; `found` is the sum of the others. */
@@ -61,6 +63,7 @@ export interface UploadState {
   readonly deletions: readonly Deletion[];
   /** Whether the destination has taken anything yet. */
   readonly hasTaken: boolean;
+  /** The API did not accept the key that is configured now, as far as that is known. */
   readonly refused: { readonly reason: string; readonly at: number } | null;
   /** ms since the epoch */
   readonly notBefore: number | null;
@@ -70,7 +73,7 @@ export interface UploadState {
 
 export async function readState(
   stateDir: string,
-  config: Pick<Config, "apiUrl" | "deploymentId" | "projectId" | "filter">,
+  config: Pick<Config, "apiUrl" | "deploymentId" | "projectId" | "filter" | "apiKey">,
   now: () => number,
   layout?: HostLayout,
 ): Promise<UploadState> {
@@ -124,11 +127,20 @@ export async function readState(
     omittedLines: sum("omitted"),
     deletions: target.deletions.pending,
     hasTaken: target.hasTaken,
-    refused: target.refused ?? null,
+    refused: refusedOf(target, config),
     notBefore: target.notBefore ?? null,
     lastRun: await readLastRun(stateDir),
     uploading: await lockOwner(stateDir),
   };
+}
+
+/** What the API said of another key is over; where a reference leads is not looked up. */
+function refusedOf(
+  { refused }: TargetRecords,
+  { apiKey }: Pick<Config, "apiKey">,
+): UploadState["refused"] {
+  const isOver = typeof apiKey === "string" && refused?.credential !== credentialOf(apiKey);
+  return isOver ? null : (refused ?? null);
 }
 
 export function countStates(sessions: Survey["sessions"]): Counts {
