@@ -1,5 +1,6 @@
 import type { Config } from "../config/config.ts";
 import { createFilter, type FilterName, type UnmatchedPattern } from "../config/filter.ts";
+import { oldestPending } from "../discovery/oldest.ts";
 import { type Survey, survey, unmatchedPatterns } from "../discovery/survey.ts";
 import { whyUnwritable } from "../ledger/files.ts";
 import { knownBytes, Ledger } from "../ledger/ledger.ts";
@@ -59,6 +60,8 @@ export interface UploadState {
   /** Lines the API did not take, and lines that were too long, over all sessions. */
   readonly rejectedLines: number;
   readonly omittedLines: number;
+  /** When the oldest waiting line was written, in ms since the epoch, as well as that can be told; null where none waits. */
+  readonly oldestPendingAt: number | null;
   /** What the API was to delete, and has not confirmed. */
   readonly deletions: readonly Deletion[];
   /** Whether the destination has taken anything yet. */
@@ -125,6 +128,7 @@ export async function readState(
     unmatched: unmatchedPatterns(filter, found),
     rejectedLines: sum("rejected"),
     omittedLines: sum("omitted"),
+    oldestPendingAt: await oldestPending(found.sessions),
     deletions: target.deletions.pending,
     hasTaken: target.hasTaken,
     refused: refusedOf(target, config),

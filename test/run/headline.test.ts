@@ -32,6 +32,7 @@ const WELL: UploadState = {
   unmatched: [],
   rejectedLines: 0,
   omittedLines: 0,
+  oldestPendingAt: null,
   deletions: [],
   hasTaken: true,
   refused: null,
