@@ -2,7 +2,8 @@ import { setTimeout as sleep } from "node:timers/promises";
 import type { Config } from "../config/config.ts";
 import type { Secrets, SecretsOf } from "../openclaw/host.ts";
 import type { DryRunOptions } from "../run/dry-run.ts";
-import { noteRun } from "../run/last-run.ts";
+import type { Attempt } from "../run/history.ts";
+import { noteRun, type RunNote } from "../run/last-run.ts";
 import type { RunContext, RunOptions } from "../run/options.ts";
 import type { RunReport } from "../run/report.ts";
 import { LockedError } from "../shared/problem.ts";
@@ -130,20 +131,25 @@ async function oneRun(
 ): Promise<RunReport> {
   const { now, signal } = options.context;
   const progress = new Progress(options.terminal, now());
-  const note = (report: RunReport | null, failure: string | null): Promise<void> =>
-    noteRun(options.setup.stateDir, { report, failure, at: new Date(now()).toISOString() });
+  const startedAt = new Date(now()).toISOString();
+  const note = (what: Pick<RunNote, "report" | "failure" | "attempt">): Promise<void> =>
+    noteRun(options.setup.stateDir, { ...what, at: new Date(now()).toISOString() });
+  const noteFailure = (failure: string, outcome: Attempt["outcome"]): Promise<void> =>
+    note({ report: null, failure, attempt: { startedAt, trigger: "command", outcome } });
   try {
     const report = await options.run({
       ...runOptions,
       ...(await secrets),
       events: progress.events,
     });
-    await note(report, null);
+    await note({ report, failure: null });
     return report;
   } catch (error) {
     // Whoever holds the lock notes its own run.
-    if (signal.aborted) await note(null, "interrupted");
-    else if (!(error instanceof LockedError)) await note(null, describeFailure(error).message);
+    if (signal.aborted) await noteFailure("interrupted", "interrupted");
+    else if (!(error instanceof LockedError)) {
+      await noteFailure(describeFailure(error).message, "failed");
+    }
     throw progress.sent > 0 ? new Aborted(error) : error;
   } finally {
     progress.end();
