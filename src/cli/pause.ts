@@ -33,7 +33,8 @@ export async function pauseUploads(options: PauseOptions<PauseFlags>): Promise<n
     const paused = await readPause(stateDir, now());
     const owner = await lockOwner(stateDir);
     if (flags.json === true) return writeJson(terminal, { paused, uploading: owner });
-    const said = paused === null ? "uploads are not paused" : describePause(stateDir, paused);
+    const said =
+      paused === null ? "uploads are not paused" : describePause(stateDir, paused, now());
     const going =
       owner === null
         ? ""

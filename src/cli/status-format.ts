@@ -8,7 +8,7 @@ import { describePause, type Pause } from "../run/pause.ts";
 import { troubleKey } from "../run/report.ts";
 import type { AgentState, Counts, UploadState } from "../run/state.ts";
 import type { Clock } from "../shared/clock.ts";
-import { bytes, count, localTime, plain, plural, when } from "../shared/text.ts";
+import { bytes, clockTime, count, plain, plural, when } from "../shared/text.ts";
 import { VERSION } from "../shared/version.ts";
 import { describeProblem, describeUnmatched, notTaken } from "./sync-format.ts";
 import { field, painter, type Terminal } from "./terminal.ts";
@@ -133,12 +133,12 @@ function describeProgress({ planned, done, bytes: sent }: RunProgress): string {
   return `the Gateway, ${done} of ${count(planned, "session")}, ${bytes(sent)} sent`;
 }
 
-/** "until 2026-11-28 14:05 (in 2 h)" */
+/** "until 14:05 (in 2 h)" */
 function pauseOf(stateDir: string, paused: Pause, now: number): string {
   const { until, damage } = paused;
-  if (damage !== null) return plain(describePause(stateDir, paused));
+  if (damage !== null) return plain(describePause(stateDir, paused, now));
   if (until === null) return 'until "openclaw influxion resume"';
-  return `until ${localTime(until)} (${when(until, now)})`;
+  return `until ${clockTime(until, now)} (${when(until, now)})`;
 }
 
 /** Why the interval sends nothing now. */

@@ -3,7 +3,8 @@ import type { Config } from "../config/config.ts";
 import type { HandedOptions } from "../openclaw/hand-over.ts";
 import type { SecretsOf } from "../openclaw/host.ts";
 import type { DryRunOptions } from "../run/dry-run.ts";
-import { noteRun } from "../run/last-run.ts";
+import type { Attempt } from "../run/history.ts";
+import { noteRun, type RunNote } from "../run/last-run.ts";
 import type { RunContext, RunOptions } from "../run/options.ts";
 import { describePause, readPause } from "../run/pause.ts";
 import type { RunReport } from "../run/report.ts";
@@ -77,10 +78,11 @@ export async function sync(options: SyncOptions): Promise<number> {
 /** @throws {InfluxionError} `PAUSED`; a run finds out by itself, but only when it has the lock */
 async function assertNotPaused({ setup, flags, context }: SyncOptions): Promise<void> {
   if (flags.force === true) return;
-  const paused = await readPause(setup.stateDir, context.now());
+  const now = context.now();
+  const paused = await readPause(setup.stateDir, now);
   if (paused === null) return;
   const ways = paused.damage === null ? `; ${HOW_TO_GO_ON}` : "";
-  throw new InfluxionError("PAUSED", `${describePause(setup.stateDir, paused)}${ways}`);
+  throw new InfluxionError("PAUSED", `${describePause(setup.stateDir, paused, now)}${ways}`);
 }
 
 /** A run that did not come to its end, after others that may have. */
@@ -155,16 +157,21 @@ async function ownRun(
   { run, secrets, setup, context: { now, signal } }: SyncOptions,
   runOptions: PlainRun & Pick<RunOptions, "events">,
 ): Promise<RunReport> {
-  const note = (report: RunReport | null, failure: string | null): Promise<void> =>
-    noteRun(setup.stateDir, { report, failure, at: new Date(now()).toISOString() });
+  const startedAt = new Date(now()).toISOString();
+  const note = (what: Pick<RunNote, "report" | "failure" | "attempt">): Promise<void> =>
+    noteRun(setup.stateDir, { ...what, at: new Date(now()).toISOString() });
+  const noteFailure = (failure: string, outcome: Attempt["outcome"]): Promise<void> =>
+    note({ report: null, failure, attempt: { startedAt, trigger: "command", outcome } });
   try {
     const report = await run({ ...runOptions, ...(await secrets(runOptions.config)) });
-    await note(report, null);
+    await note({ report, failure: null });
     return report;
   } catch (error) {
     // Whoever holds the lock notes its own run.
-    if (signal.aborted) await note(null, "interrupted");
-    else if (!(error instanceof LockedError)) await note(null, describeFailure(error).message);
+    if (signal.aborted) await noteFailure("interrupted", "interrupted");
+    else if (!(error instanceof LockedError)) {
+      await noteFailure(describeFailure(error).message, "failed");
+    }
     throw error;
   }
 }

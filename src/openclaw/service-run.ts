@@ -2,7 +2,7 @@ import { setImmediate } from "node:timers/promises";
 import type { Config } from "../config/config.ts";
 import { describeFirstContact } from "../run/first-contact.ts";
 import type { IdleCache } from "../run/idle-cache.ts";
-import { noteRun } from "../run/last-run.ts";
+import { noteRun, type RunNote } from "../run/last-run.ts";
 import type { RunEvents, RunOptions, RunTrigger } from "../run/options.ts";
 import { describePause, readPause } from "../run/pause.ts";
 import type { RunReport } from "../run/report.ts";
@@ -57,7 +57,7 @@ export class ServiceRuns {
     try {
       return endOf(await this.#watched(run, {}, (options) => this.#cached(options)));
     } catch (error) {
-      return await this.#failed(run, run.trigger, error, Date.now() - startedAt);
+      return await this.#failed(run, run.trigger, error, startedAt);
     }
   }
 
@@ -71,7 +71,8 @@ export class ServiceRuns {
         return await runInWorker(options);
       });
     } catch (error) {
-      await this.#failed(run, "command", error, Date.now() - startedAt);
+      if (run.signal.aborted) await this.#interrupted(run, startedAt);
+      else await this.#failed(run, "command", error, startedAt);
       throw error;
     }
   }
@@ -101,7 +102,7 @@ export class ServiceRuns {
       });
       tellRun(this.#context, report, this.#reported);
       this.#failure = report.outcome === "done" ? null : (report.reason ?? report.outcome);
-      await this.#note(nextAt, report, null);
+      await this.#note(nextAt, { report, failure: null });
       return report;
     } finally {
       this.#watch = null;
@@ -122,8 +123,9 @@ export class ServiceRuns {
   /** Whether nothing may be sent now, which is told once. */
   async #isPaused(): Promise<boolean> {
     const { stateDir, logger } = this.#context;
-    const paused = await readPause(stateDir, Date.now());
-    const reason = paused === null ? null : plain(describePause(stateDir, paused));
+    const now = Date.now();
+    const paused = await readPause(stateDir, now);
+    const reason = paused === null ? null : plain(describePause(stateDir, paused, now));
     if (reason !== null && reason !== this.#pauseTold) logger.info(`influxion: ${reason}`);
     this.#pauseTold = reason;
     return reason !== null;
@@ -133,7 +135,7 @@ export class ServiceRuns {
     { signal, nextAt }: Pick<ScheduledRun, "signal" | "nextAt">,
     trigger: RunTrigger,
     error: unknown,
-    durationMs: number,
+    startedAt: number,
   ): Promise<RunEnd> {
     if (signal.aborted) return { kind: "failed" };
     const { logger, serviceHealth, record } = this.#context;
@@ -146,23 +148,29 @@ export class ServiceRuns {
     logger[isLocked ? "info" : "warn"](`influxion: no upload this time: ${failure}`);
     if (!isLocked) {
       this.#failure = failure;
-      record?.("influxion: run", fieldsOfFailure(known, trigger, durationMs));
+      record?.("influxion: run", fieldsOfFailure(known, trigger, Date.now() - startedAt));
       serviceHealth?.reportFailure(new Error(failure));
     }
-    await this.#note(nextAt, null, failure);
+    const outcome = isLocked ? "locked" : "failed";
+    const attempt = { startedAt: new Date(startedAt).toISOString(), trigger, outcome } as const;
+    await this.#note(nextAt, { report: null, failure, attempt });
     return { kind: isLocked ? "incomplete" : "failed" };
+  }
+
+  async #interrupted({ nextAt }: Pick<ScheduledRun, "nextAt">, startedAt: number): Promise<void> {
+    const began = new Date(startedAt).toISOString();
+    const attempt = { startedAt: began, trigger: "command", outcome: "interrupted" } as const;
+    await this.#note(nextAt, { report: null, failure: "interrupted", attempt });
   }
 
   async #note(
     nextAt: ScheduledRun["nextAt"],
-    report: RunReport | null,
-    failure: string | null,
+    note: Pick<RunNote, "report" | "failure" | "attempt">,
   ): Promise<void> {
     const now = Date.now();
     const next = nextAt(now);
     await noteRun(this.#context.stateDir, {
-      report,
-      failure,
+      ...note,
       at: new Date(now).toISOString(),
       nextAt: next === null ? undefined : new Date(next).toISOString(),
     });

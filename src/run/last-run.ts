@@ -3,6 +3,13 @@ import * as v from "valibot";
 import { readRegular } from "../shared/open-file.ts";
 import type { Problem } from "../shared/problem.ts";
 import { removeLeftTemps, replaceFile } from "../shared/replace-file.ts";
+import {
+  type Attempt,
+  appendHistory,
+  attemptEntry,
+  type HistoryEntry,
+  reportEntry,
+} from "./history.ts";
 import { isOfRun, MAX_REPORTED, type RunReport, troubleKey } from "./report.ts";
 
 /** Writing it takes milliseconds: what has been half-written for this long was killed, in ms. */
@@ -15,6 +22,8 @@ export interface LastRun {
   readonly failure: string | null;
   /** ISO 8601 */
   readonly at: string;
+  /** What became of it where there is no report. */
+  readonly attempt?: Attempt | undefined;
   /** When the service means to run next, ISO 8601. */
   readonly nextAt?: string | undefined;
   /** The last run that delivered something. */
@@ -42,6 +51,9 @@ const LastRunSchema = v.object({
   ),
   failure: v.nullable(v.string()),
   at: v.string(),
+  attempt: v.exactOptional(
+    v.looseObject({ outcome: v.string(), startedAt: v.string(), trigger: v.string() }),
+  ),
   nextAt: v.exactOptional(v.string()),
   lastUpload: v.exactOptional(
     v.object({ at: v.string(), sessions: v.number(), lines: v.number() }),
@@ -67,15 +79,15 @@ export async function readLastRun(stateDir: string): Promise<LastRun | null> {
   }
 }
 
+/** What is to be noted of a run. */
+export type RunNote = Pick<LastRun, "report" | "failure" | "attempt" | "at" | "nextAt">;
+
 /**
- * Notes a run. What it says nothing about is kept from the runs before: when the
+ * Notes a run, here and in the history. What it says nothing about is kept from the runs before: when the
  * service runs next, when something was delivered last, and for a week what they met. Best effort: a full
  * disk must not turn an upload that worked into a failure.
  */
-export async function noteRun(
-  stateDir: string,
-  note: Pick<LastRun, "report" | "failure" | "at" | "nextAt">,
-): Promise<void> {
+export async function noteRun(stateDir: string, { attempt, ...note }: RunNote): Promise<void> {
   const before = await readLastRun(stateDir);
   const { report, at } = note;
   const delivered =
@@ -91,6 +103,14 @@ export async function noteRun(
   const path = pathOf(stateDir);
   await removeLeftTemps(path, LEFT_AFTER_MS);
   await replaceFile(path, `${JSON.stringify(lastRun)}\n`).catch(() => undefined);
+  const entry = entryOf(note);
+  // Behind the note, which makes the folder where there is none.
+  if (entry !== null) await appendHistory(stateDir, entry);
+}
+
+function entryOf({ report, failure, attempt, at }: RunNote): HistoryEntry | null {
+  if (report !== null) return reportEntry(report);
+  return attempt === undefined ? null : attemptEntry(attempt, at, failure);
 }
 
 function metUntil(

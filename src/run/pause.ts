@@ -5,7 +5,7 @@ import { parseJson } from "../shared/json.ts";
 import { NotAFileError, readRegular } from "../shared/open-file.ts";
 import { errnoOf, InfluxionError } from "../shared/problem.ts";
 import { replaceFile } from "../shared/replace-file.ts";
-import { localTime } from "../shared/text.ts";
+import { clockTime } from "../shared/text.ts";
 import type { RunOptions } from "./options.ts";
 
 /** Uploads are paused. */
@@ -68,16 +68,19 @@ export async function whyPaused(
   run: Pick<RunOptions, "stateDir" | "ignorePause" | "now">,
 ): Promise<string | null> {
   if (run.ignorePause === true) return null;
-  const paused = await readPause(run.stateDir, run.now());
-  return paused === null ? null : describePause(run.stateDir, paused);
+  const now = run.now();
+  const paused = await readPause(run.stateDir, now);
+  return paused === null ? null : describePause(run.stateDir, paused, now);
 }
 
-/** "uploads are paused until 2026-11-28 14:05". */
-export function describePause(stateDir: string, { until, damage }: Pause): string {
+/** "uploads are paused until 14:05". @param now ms since the epoch */
+export function describePause(stateDir: string, { until, damage }: Pause, now: number): string {
   if (damage !== null) {
     return `the file that says whether uploads are paused cannot be read (${damage}), so nothing is sent until "openclaw influxion resume": ${pausePath(stateDir)}`;
   }
-  return until === null ? "uploads are paused" : `uploads are paused until ${localTime(until)}`;
+  return until === null
+    ? "uploads are paused"
+    : `uploads are paused until ${clockTime(until, now)}`;
 }
 
 export function pausePath(stateDir: string): string {

@@ -1,4 +1,3 @@
-import { createHash } from "node:crypto";
 import { createFilter, type Filter, type NameVerdict } from "../config/filter.ts";
 import { prune } from "../discovery/prune.ts";
 import { askByName, type Survey, survey } from "../discovery/survey.ts";
@@ -10,6 +9,7 @@ import { isAhead } from "../shared/clock.ts";
 import { findAgents } from "../stores/agents.ts";
 import { isIdle } from "../stores/idle.ts";
 import { MAX_RETRY_AFTER_MS } from "../upload/retry-after.ts";
+import { credentialOf } from "./credential.ts";
 import { describePending, sendDeletions, withoutDeleted } from "./deletions.ts";
 import type { RunOptions } from "./options.ts";
 import { whyPaused } from "./pause.ts";
@@ -146,13 +146,4 @@ function reasonToHold(
     return { kind: "unreachable", reason: `the API asked not to be called before ${until}` };
   }
   return null;
-}
-
-/** Tells whether a key has changed without keeping it. */
-function credentialOf(apiKey: string): string {
-  return createHash("sha256")
-    .update("influxion credential\0")
-    .update(apiKey)
-    .digest("hex")
-    .slice(0, 16);
 }
