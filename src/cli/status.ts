@@ -44,7 +44,7 @@ export async function status(options: StatusOptions): Promise<number> {
       return 1;
     }
     const title = `Influxion ${VERSION}: ${paint("yellow", "not configured, nothing is uploaded")}`;
-    terminal.out.write(formatUnconfigured(title, problems));
+    terminal.out.write(formatUnconfigured(title, problems, terminal.out));
     return 1;
   }
   let state: UploadState;
