@@ -1,3 +1,4 @@
+import type { ConfigWarning } from "../config/config.ts";
 import type { PlannedPart } from "../ledger/records.ts";
 import type { Deletion } from "../ledger/schema.ts";
 import type { PlannedSession, PlannedStream } from "../planning/parts.ts";
@@ -19,6 +20,7 @@ export async function showPlan(
   terminal: Terminal,
   json: boolean,
   options: DryRunOptions,
+  configWarnings: readonly ConfigWarning[],
 ): Promise<number> {
   const { all = false, stateDir } = options;
   const found = await readWithProgress(terminal, options);
@@ -31,7 +33,7 @@ export async function showPlan(
   const exitCode = failed > 0 ? EXIT.partial : EXIT.done;
   if (json) {
     const sessions = plan.map(toJson);
-    const trouble = { failures, problems, unmatched };
+    const trouble = { failures, problems, unmatched, configWarnings };
     const sums = { totalBytes, redactions, waiting, deletions };
     writeJson(terminal, { dryRun: true, exitCode, sessions, ...sums, ...trouble });
     return exitCode;

@@ -17,7 +17,7 @@ import { LOCK_WAIT_MS } from "./lock-wait.ts";
 import type { Setup } from "./setup.ts";
 import { Progress, summary } from "./sync-format.ts";
 import { painter, type Terminal, writeJson } from "./terminal.ts";
-import { formatUnconfigured } from "./unconfigured.ts";
+import { formatUnconfigured, warningLines } from "./unconfigured.ts";
 
 /** How often `--all` waits for sessions that the host is rewriting, before it leaves them to a later run. */
 const SETTLE_ROUNDS = 3;
@@ -48,16 +48,22 @@ export async function sync(options: SyncOptions): Promise<number> {
   const { setup, flags, terminal } = options;
   const { config } = setup;
   const { json = false, dryRun = false, agent } = flags;
+  const configWarnings = config.warnings;
   if (!config.ok) {
-    if (json) writeJson(terminal, { outcome: "not-configured", configProblems: config.problems });
+    const configProblems = config.problems;
+    if (json) writeJson(terminal, { outcome: "not-configured", configProblems, configWarnings });
     const title = "Nothing was uploaded: the config is not complete.";
-    terminal.err.write(formatUnconfigured(title, config.problems));
+    terminal.err.write(formatUnconfigured(title, config.problems, configWarnings));
     return EXIT.usage;
   }
+  terminal.err.write(warningLines(configWarnings));
   const reports: RunReport[] = [];
   try {
     if (agent !== undefined) await checkAgent(setup, options.context, config.config, agent);
-    if (dryRun) return await showPlan(terminal, json, await dryRunOptions(options, config.config));
+    if (dryRun) {
+      const local = await dryRunOptions(options, config.config);
+      return await showPlan(terminal, json, local, configWarnings);
+    }
     return await upload(options, config.config, reports);
   } catch (error) {
     return reportAborted(options, error, reports);
@@ -66,13 +72,14 @@ export async function sync(options: SyncOptions): Promise<number> {
 
 /** A run that did not come to its end, after others that may have. */
 function reportAborted(
-  { flags: { json = false }, context: { signal }, terminal }: SyncOptions,
+  { setup, flags: { json = false }, context: { signal }, terminal }: SyncOptions,
   error: unknown,
   runs: readonly RunReport[],
 ): number {
+  const configWarnings = setup.config.warnings;
   if (signal.aborted) {
     const exitCode = EXIT.interrupted;
-    if (json) writeJson(terminal, { outcome: "interrupted", exitCode, runs });
+    if (json) writeJson(terminal, { outcome: "interrupted", exitCode, runs, configWarnings });
     terminal.err.write(
       "Interrupted. What has been confirmed is recorded; the next run goes on from there.\n",
     );
@@ -80,7 +87,8 @@ function reportAborted(
   }
   const begun = error instanceof Aborted || runs.some((report) => report.sent.parts > 0);
   const { exitCode, ...failure } = describeFailure(error instanceof Aborted ? error.cause : error);
-  if (json) writeJson(terminal, { outcome: "error", error: failure, exitCode, runs });
+  if (json)
+    writeJson(terminal, { outcome: "error", error: failure, exitCode, runs, configWarnings });
   const what = begun ? "The upload ended early" : "Nothing was uploaded";
   terminal.err.write(`${painter(terminal.err)("red", what)}: ${plain(failure.message)}\n`);
   return exitCode;
@@ -118,7 +126,11 @@ async function upload(options: SyncOptions, config: Config, reports: RunReport[]
     await sleep(SETTLE_MS, undefined, { signal: context.signal });
   }
   const exitCode = exitCodeOf(reports);
-  if (json) writeJson(terminal, { outcome: reports.at(-1)?.outcome, exitCode, runs: reports });
+  if (json) {
+    const outcome = reports.at(-1)?.outcome;
+    const configWarnings = setup.config.warnings;
+    writeJson(terminal, { outcome, exitCode, runs: reports, configWarnings });
+  }
   return exitCode;
 }
 
