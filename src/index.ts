@@ -3,6 +3,7 @@ import { Changes } from "./openclaw/changes.ts";
 import { registerMethods } from "./openclaw/methods.ts";
 import type { Recorder } from "./openclaw/record-run.ts";
 import type { Uploads } from "./openclaw/uploads.ts";
+import { registerPage } from "./page/register.ts";
 
 type Registration = Parameters<OpenClawPluginApi["registerService"]>[0];
 
@@ -40,6 +41,7 @@ export default {
       const service = new Service(api);
       api.registerService(service.registration);
       registerMethods(api, () => service.uploads);
+      registerPage(api);
     }
   },
 };

@@ -1,4 +1,4 @@
-import type { Config } from "../config/config.ts";
+import type { Config, ConfigWarning } from "../config/config.ts";
 import { describeOwner } from "../ledger/lock.ts";
 import type { RunProgress } from "../openclaw/run-progress.ts";
 import type { ServiceStatus } from "../openclaw/uploads.ts";
@@ -26,11 +26,12 @@ export interface FormatOptions extends Clock {
   readonly terminal: Pick<Terminal, "out">;
   /** What the running service says; null where there is none to ask. */
   readonly service: ServiceStatus | null;
+  readonly configWarnings: readonly ConfigWarning[];
 }
 
 /** `openclaw influxion status` for people. */
 export function formatStatus(
-  { verbose, terminal, now, stateDir, service }: FormatOptions,
+  { verbose, terminal, now, stateDir, service, configWarnings }: FormatOptions,
   config: Config,
   state: UploadState,
 ): string {
@@ -46,7 +47,7 @@ export function formatStatus(
     `\n${table(state.counts, paint)}`,
     ...(verbose ? state.agents.map((agent) => formatAgent(agent, paint)) : []),
     ...failing(state, verbose, at, paint),
-    notes(state, at),
+    notes(state, configWarnings, at),
   ].join("");
 }
 
@@ -237,8 +238,9 @@ function suffixed(n: number, note: string): string {
   return note === "" ? String(n) : `${String(n).padEnd(6)}${note}`;
 }
 
-function notes(state: UploadState, now: number): string {
-  const lines = state.problems.map(describeProblem);
+function notes(state: UploadState, configWarnings: readonly ConfigWarning[], now: number): string {
+  const lines = configWarnings.map(({ message }) => plain(message));
+  lines.push(...state.problems.map(describeProblem));
   const found = new Set(state.problems.map(troubleKey));
   for (const { at, ...problem } of state.lastRun?.met ?? []) {
     if (found.has(troubleKey(problem))) continue;

@@ -35,6 +35,7 @@ export async function status(options: StatusOptions): Promise<number> {
   const { stateDir, layout, config } = setup;
   const { json = false, verbose = false } = flags;
   const paint = painter(terminal.out);
+  const configWarnings = config.warnings;
   if (!config.ok) {
     const problems = config.problems;
     if (json) {
@@ -43,11 +44,12 @@ export async function status(options: StatusOptions): Promise<number> {
         configured: false,
         stateDir,
         configProblems: problems,
+        configWarnings,
       });
       return 1;
     }
     const title = `Influxion ${VERSION}: ${paint("yellow", "not configured, nothing is uploaded")}`;
-    terminal.out.write(formatUnconfigured(title, problems));
+    terminal.out.write(formatUnconfigured(title, config, terminal.out));
     return 1;
   }
   const asked = askService(stateDir);
@@ -63,6 +65,7 @@ export async function status(options: StatusOptions): Promise<number> {
         configured: true,
         stateDir,
         error: { code, message },
+        configWarnings,
       });
     else
       terminal.out.write(
@@ -71,9 +74,10 @@ export async function status(options: StatusOptions): Promise<number> {
     return 1;
   }
   const service = await asked;
-  if (json) writeJson(terminal, { ...toJson(stateDir, config.config, state), service });
-  else {
-    const options = { stateDir, verbose, terminal, now, service };
+  if (json) {
+    writeJson(terminal, { ...toJson(stateDir, config.config, state), configWarnings, service });
+  } else {
+    const options = { stateDir, verbose, terminal, now, service, configWarnings };
     terminal.out.write(formatStatus(options, config.config, state));
   }
   return 0;

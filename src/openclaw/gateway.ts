@@ -1,4 +1,4 @@
-import { formatConfigProblem, MINIMAL_CONFIG, readConfig } from "../config/config.ts";
+import { type ConfigProblem, formatConfigProblem, readConfig } from "../config/config.ts";
 import { plain } from "../shared/text.ts";
 import type { GatewayContext } from "./context.ts";
 import { UploadService, type Uploads } from "./uploads.ts";
@@ -10,17 +10,25 @@ import { UploadService, type Uploads } from "./uploads.ts";
 export function startUploads(context: GatewayContext, pluginConfig: unknown): Uploads {
   const { logger } = context;
   const result = readConfig(pluginConfig);
+  for (const { message } of result.warnings) logger.warn(`influxion: ${plain(message)}`);
   if (!result.ok) {
-    for (const problem of result.problems) {
-      logger.warn(`influxion: uploads are off; ${plain(formatConfigProblem(problem))}`);
-    }
-    logger.warn(`influxion: the minimal setup in openclaw.json is\n${MINIMAL_CONFIG}`);
+    for (const line of describeOff(result.problems)) logger.warn(`influxion: ${plain(line)}`);
     return OFF;
   }
   if (result.config.everyMs === 0) {
     logger.info('influxion: upload.every is "0"; uploads only with "openclaw influxion sync"');
   }
   return new UploadService(context, result.config);
+}
+
+/** What is missing on one line, with the command that asks for it; what is wrong on a line each. */
+function describeOff(problems: readonly ConfigProblem[]): string[] {
+  const missing = problems.filter(({ found }) => found === "nothing").map(({ path }) => path);
+  const wrong = problems.filter(({ found }) => found !== "nothing");
+  const lines = wrong.map((problem) => `uploads are off; ${formatConfigProblem(problem)}`);
+  if (missing.length === 0) return lines;
+  const line = `uploads are off; not set: ${missing.join(", ")}; "openclaw influxion setup" asks for what is missing`;
+  return [...lines, line];
 }
 
 const off = (): Promise<never> => Promise.reject(new Error("uploads are off"));

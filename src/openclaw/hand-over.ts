@@ -23,6 +23,7 @@ export type HandedOptions = Pick<
   | "all"
   | "agentId"
   | "ignorePause"
+  | "only"
   | "retryBackedOff"
   | "events"
   | "signal"
@@ -40,7 +41,9 @@ export async function handOver(
   options: HandedOptions,
   ask: Ask = askGateway,
 ): Promise<RunReport | null> {
-  const { stateDir, config, layout = DEFAULT_LAYOUT, signal } = options;
+  const { stateDir, config, layout = DEFAULT_LAYOUT, only, signal } = options;
+  // One session is sent with other filters than those of the service.
+  if (only !== undefined) return null;
   const service = await serviceId(stateDir);
   if (service === null) return null;
   const digest = configDigest(config, layout, typeof config.apiKey === "string");
