@@ -6,6 +6,7 @@ import { InfluxionError } from "../shared/problem.ts";
 import { plain } from "../shared/text.ts";
 import { describeFailure, EXIT } from "./exit.ts";
 import { type Terminal, writeJson } from "./terminal.ts";
+import { wrapLines } from "./wrap.ts";
 
 /** As the user gave them. */
 export interface PauseFlags {
@@ -33,13 +34,12 @@ export async function pauseUploads(options: PauseOptions<PauseFlags>): Promise<n
     const paused = await readPause(stateDir, now());
     const owner = await lockOwner(stateDir);
     if (flags.json === true) return writeJson(terminal, { paused, uploading: owner });
-    const said =
-      paused === null ? "uploads are not paused" : describePause(stateDir, paused, now());
-    const going =
-      owner === null
-        ? ""
-        : `\n${sentence(describeOwner(owner))}; it stops after what it is sending now.`;
-    terminal.out.write(`${sentence(said)}.${going}\n"openclaw influxion resume" ends that.\n`);
+    const said = [
+      paused === null ? "uploads are not paused" : describePause(stateDir, paused, now()),
+      ...(owner === null ? [] : [`${describeOwner(owner)}; it stops after the part it is sending`]),
+    ].map((line) => `${sentence(plain(line))}.`);
+    const lines = [...said, '"openclaw influxion resume" ends that.'];
+    terminal.out.write(`${wrapLines(lines, terminal.out)}\n`);
   });
 }
 
@@ -101,7 +101,8 @@ async function reporting(
   } catch (error) {
     const { exitCode, ...failure } = describeFailure(error);
     if (flags.json === true) writeJson(terminal, { error: failure, exitCode });
-    terminal.err.write(`${sentence(plain(failure.message))}.\n`);
+    const line = `${sentence(plain(failure.message))}.`;
+    terminal.err.write(`${wrapLines([line], terminal.err)}\n`);
     return exitCode;
   }
 }

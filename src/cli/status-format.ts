@@ -87,7 +87,10 @@ function runs(
 ): string[] {
   const { uploading, lastRun: last } = state;
   const isOff = everyMs === 0;
-  const every = isOff ? 'off; only "openclaw influxion sync" uploads' : `every ${upload.every}`;
+  const soon = upload.onChange ? ", and soon after changes" : "";
+  const every = isOff
+    ? 'off; only "openclaw influxion sync" uploads'
+    : `every ${upload.every}${soon}`;
   const lines = [field("Interval", every), field("Last run", lastRun(state, now, paint))];
   const delivered = last?.lastUpload;
   if (delivered !== undefined && (last?.report?.sent.parts ?? 0) === 0) {
