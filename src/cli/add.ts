@@ -1,14 +1,18 @@
 import type { AddCommand, CommandContext, Program } from "./commands/context.ts";
 import { addForget } from "./commands/forget.ts";
+import { addHistory } from "./commands/history.ts";
 import { addPreview } from "./commands/preview.ts";
 import { addReceive } from "./commands/receive.ts";
 import { addScan } from "./commands/scan.ts";
+import { addSessions } from "./commands/sessions.ts";
 import { addStatus } from "./commands/status.ts";
 import { addSync } from "./commands/sync.ts";
 
 /** In the order of the help. */
 const COMMANDS: readonly AddCommand[] = [
   addStatus,
+  addSessions,
+  addHistory,
   addSync,
   addPreview,
   addScan,
@@ -26,6 +30,8 @@ export function addCommands(program: Program, context: CommandContext): void {
       `
 Examples:
   openclaw influxion status            what is uploaded, waiting, skipped and failing
+  openclaw influxion sessions          every session with its state and why
+  openclaw influxion history           what the last runs did
   openclaw influxion sync --dry-run    what would be sent, without sending it
   openclaw influxion preview           the very lines that would be sent
   openclaw influxion scan              credentials in transcripts, sent or not

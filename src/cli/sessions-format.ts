@@ -1,16 +1,15 @@
 import type { SessionState } from "../discovery/examine.ts";
 import type { SessionEntry } from "../run/session-states.ts";
-import { bytes, count, localTime, plain, when } from "../shared/text.ts";
-import { truncate } from "../shared/width.ts";
-import { painter, type Terminal } from "./terminal.ts";
-import { hang, widthOf } from "./wrap.ts";
+import { count } from "../shared/text.ts";
+import { formatRow, type SessionRow } from "./session-row.ts";
+import type { Terminal } from "./terminal.ts";
 
 export type StateKind = SessionState["kind"];
 
 /** In the order in which they are listed: what needs somebody comes first. */
 export const STATES: readonly StateKind[] = ["failing", "pending", "skipped", "uploaded"];
 
-const STYLES: Readonly<Record<StateKind, Parameters<ReturnType<typeof painter>>[0]>> = {
+const STYLES: Readonly<Record<StateKind, NonNullable<SessionRow["head"]>["style"]>> = {
   failing: "red",
   pending: "yellow",
   skipped: "dim",
@@ -20,35 +19,10 @@ const STYLES: Readonly<Record<StateKind, Parameters<ReturnType<typeof painter>>[
 /** Cells of the longest state. */
 const STATE_WIDTH = 8;
 
-export interface SessionFormatOptions {
-  readonly terminal: Pick<Terminal, "out">;
-  /** ms since the epoch */
-  readonly now: number;
-}
-
-/** One session: some lines on a terminal, one line elsewhere. */
-export function formatSession(
-  session: SessionEntry,
-  { terminal: { out }, now }: SessionFormatOptions,
-): string {
-  const { state, changedAt, key, reason } = session;
-  const kind = state.kind.padEnd(STATE_WIDTH);
-  const shownKind = painter(out)(STYLES[state.kind], kind);
-  const size = bytes(session.bytes);
-  const names = namesOf(session);
-  const width = widthOf(out);
-  if (width === Number.POSITIVE_INFINITY) {
-    const changed = localTime(changedAt).slice(0, 16);
-    return `${[kind, key, ...names, changed, size, reason].map((text) => plain(text)).join("  ")}\n`;
-  }
-  const title = plain(names.length === 0 ? key : names.join(", "));
-  const changed = `${size}, changed ${when(changedAt, now)}`;
-  const about = names.length === 0 ? changed : `${key}  ${changed}`;
-  return [
-    `${shownKind}  ${painter(out)("bold", truncate(title, width - STATE_WIDTH - 2))}\n`,
-    `${hang("  ", plain(about), width)}\n`,
-    `${hang("  ", plain(reason), width)}\n`,
-  ].join("");
+export function formatSession(session: SessionEntry, { out }: Pick<Terminal, "out">): string {
+  const { kind } = session.state;
+  const head = { text: kind.padEnd(STATE_WIDTH), style: STYLES[kind] };
+  return formatRow({ ...session, head, called: session }, out);
 }
 
 /** How many there are in each state. */
@@ -59,11 +33,3 @@ export function formatCounts(sessions: readonly SessionEntry[]): string {
   });
   return `${count(sessions.length, "session")}: ${by.join(", ")}.`;
 }
-
-/** What people know it by: its key, and its label or title. */
-function namesOf({ sessionKey, label, title }: SessionEntry): string[] {
-  const called = label ?? title;
-  return [sessionKey, called === null ? null : quote(called)].filter((name) => name !== null);
-}
-
-const quote = (name: string): string => `"${name}"`;

@@ -32,7 +32,7 @@ export async function sessions(options: SessionsOptions): Promise<number> {
   if (!config.ok) {
     if (json) writeJson(terminal, { outcome: "not-configured", configProblems: config.problems });
     const title = "Nothing can be listed: the config has to be corrected.";
-    terminal.err.write(formatUnconfigured(title, config.problems));
+    terminal.err.write(formatUnconfigured(title, config, terminal.err));
     return EXIT.usage;
   }
   if (missing.length > 0) terminal.err.write(`${describeMissing(missing)}\n`);
@@ -73,13 +73,12 @@ function chosenOf(all: readonly SessionEntry[], flags: SessionsFlags): SessionEn
 }
 
 async function print(
-  { setup, context, terminal }: SessionsOptions,
+  { setup, terminal }: SessionsOptions,
   { sessions: all, problems, failures }: SessionStates,
   chosen: readonly SessionEntry[],
 ): Promise<void> {
   const output = new Output(terminal.out);
-  const format = { terminal, now: context.now() };
-  for (const session of chosen) await output.write(formatSession(session, format));
+  for (const session of chosen) await output.write(formatSession(session, terminal));
   const width = widthOf(terminal.out);
   const lines = [
     ...(chosen.length === 0 ? [] : [""]),

@@ -1,5 +1,6 @@
 import { styleText } from "node:util";
 import { plainJson } from "../shared/text.ts";
+import { truncate } from "../shared/width.ts";
 
 /** Where a command shows things; passed in, so that a test can look. */
 export interface Terminal {
@@ -41,7 +42,9 @@ export class ProgressLine {
 
   show(text: string): void {
     if (this.#stream.isTTY !== true) return;
-    this.#stream.write(`\r\u001b[K${text}`);
+    // A line that goes on in the next one could not be drawn over.
+    const shown = truncate(text, (this.#stream.columns || Number.POSITIVE_INFINITY) - 1);
+    this.#stream.write(`\r\u001b[K${shown}`);
     this.#shown = true;
   }
 

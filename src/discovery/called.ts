@@ -12,19 +12,24 @@ export interface Called {
   readonly title: string | null;
 }
 
-/** Sorts out all that a session is called. */
-export function calledOf({ names, ownNames }: Pick<SessionNames, "names" | "ownNames">): Called {
-  // The host writes a key as `agent:…`; one that it never did comes first as well.
-  const sessionKey = names.find((name) => parseSessionKey(name) !== null) ?? ownNames[0] ?? null;
-  const ofKey = new Set(names.flatMap(partsOfKey));
+type Names = Pick<SessionNames, "sessionId" | "names" | "ownNames">;
+
+/** Sorts out all that a session is called; what its id or its key says already is no further name. */
+export function calledOf({ sessionId, names, ownNames }: Names): Called {
+  const sessionKey = names.find((name) => parseSessionKey(name) !== null) ?? null;
+  const said = new Set([sessionId, ...names.flatMap(partsOfKey)].map(fold));
   const own = new Set(ownNames);
-  const others = names.filter((name) => !ofKey.has(fold(name)) && name !== sessionKey);
+  // An id may have the time in front of what the host calls the session by.
+  const isId = (name: string): boolean => sessionId.endsWith(`_${name}`);
+  const others = names.filter((name) => !said.has(fold(name)) && !isId(name));
   const label = others.find((name) => own.has(name)) ?? null;
   return { sessionKey, label, title: others.find((name) => !own.has(name)) ?? null };
 }
 
-/** A key is among the names with and without its agent. */
+/** The key with and without its agent, and each of its ends: `agent:main:explicit:notes` is `notes` as well. */
 function partsOfKey(name: string): string[] {
   const parsed = parseSessionKey(name);
-  return parsed === null ? [] : [name, parsed.rest].map(fold);
+  if (parsed === null) return [];
+  const parts = parsed.rest.split(":");
+  return [name, ...parts.map((_, at) => parts.slice(at).join(":"))];
 }

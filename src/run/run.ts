@@ -46,14 +46,16 @@ async function runLocked(options: RunOptions, lock: Lock): Promise<RunReport> {
 }
 
 async function findAndUpload(options: UploaderOptions): Promise<RunReport> {
-  const { config, ignoreHold = false, now, signal, events, ledger, target, tally } = options;
+  const { config, ignoreHold = false, only, now, signal, events, ledger, target, tally } = options;
   const filter = createFilter(config.filter, ledger.firstRunAt ?? now());
   await using agents = await findAgents({ ...options, filter, knownBytes: knownBytes(target) });
   events?.onDatabases?.(agents.databases);
   const surveyOptions = { ...surveyOf(options, filter, agents), ledger, target };
   const found = await withoutDeleted(config, agents.agents, await survey(surveyOptions), target);
   tally.problems.push(...found.problems);
-  prune(target, found, agents.agents);
+  // Of some sessions nothing follows for the others.
+  const isWhole = only === undefined;
+  if (isWhole) prune(target, found, agents.agents);
   // Whoever asked for another try has it, whatever there is to send.
   if (ignoreHold) target.setRefused(undefined);
   const sessions = await upload(options, surveyOptions, found, () => askAgain(options, filter));
@@ -63,7 +65,10 @@ async function findAndUpload(options: UploaderOptions): Promise<RunReport> {
   if (tally.stop === null) await deletePending(options);
   tally.countStates({ ...found, sessions });
   const settled =
-    tally.parts === 0 && ledger.problems.length === 0 && isSettled(found, target, tally.startedAt);
+    isWhole &&
+    tally.parts === 0 &&
+    ledger.problems.length === 0 &&
+    isSettled(found, target, tally.startedAt);
   return { ...tally.finish(null, now(), settled), ...foundIn(agents, found) };
 }
 

@@ -55,10 +55,13 @@ function uploaded(
 }
 
 function pending({ bytes: size, settling }: Of<"pending">, known: KnownOfSession): string {
-  if (settling) return `${bytes(size)}; OpenClaw is writing it, so it is looked at again later`;
-  const from = known.fromLine === 0 ? "from its beginning" : `from line ${known.fromLine}`;
+  if (settling) return "OpenClaw is writing it, so it is looked at again later";
+  const what =
+    known.fromLine === 0
+      ? "all of it to send"
+      : `${bytes(size)} to send, from line ${known.fromLine}`;
   const failed = known.failed === undefined ? "" : `; the last run failed: ${known.failed}`;
-  return `${bytes(size)} to send, ${from}${failed}`;
+  return `${what}${failed}`;
 }
 
 function failing({ reason, retryAt }: Of<"failing">, now: number): string {
