@@ -1,3 +1,4 @@
+import { addCheck } from "./commands/check.ts";
 import type { AddCommand, CommandContext, Program } from "./commands/context.ts";
 import { addForget } from "./commands/forget.ts";
 import { addPreview } from "./commands/preview.ts";
@@ -8,6 +9,7 @@ import { addSync } from "./commands/sync.ts";
 
 /** In the order of the help. */
 const COMMANDS: readonly AddCommand[] = [
+  addCheck,
   addStatus,
   addSync,
   addPreview,
@@ -25,6 +27,7 @@ export function addCommands(program: Program, context: CommandContext): void {
       "after",
       `
 Examples:
+  openclaw influxion check             whether this installation can deliver
   openclaw influxion status            what is uploaded, waiting, skipped and failing
   openclaw influxion sync --dry-run    what would be sent, without sending it
   openclaw influxion preview           the very lines that would be sent

@@ -5,6 +5,7 @@ import type { Admission } from "./admission.ts";
 import { answer } from "./answer.ts";
 import type { Backend, Place, ReceivedPart, Stored } from "./backend.ts";
 import { readBody } from "./body.ts";
+import { answerCheck, isCheck } from "./check.ts";
 import { createDecoder } from "./codings.ts";
 import type { PartLimits } from "./limits.ts";
 import { Refusal } from "./refusal.ts";
@@ -47,6 +48,11 @@ export function createHandler(backend: Backend, options: HandlerOptions): Handle
   }
 
   async function receive(req: IncomingMessage, res: ServerResponse): Promise<void> {
+    if (isCheck(req.headers)) {
+      checkRoute(req);
+      const grant = await authorize(req.headers, access);
+      return await answer(req, res, 200, answerCheck(req.url, grant), advertised);
+    }
     const stored = await take(req);
     await answer(req, res, 200, receiptOf(stored), advertised);
   }

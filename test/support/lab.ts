@@ -3,6 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { Writable } from "node:stream";
 import { setTimeout as sleep } from "node:timers/promises";
+import { type CheckFlags, type CheckOptions, check } from "../../src/cli/check.ts";
 import type { Setup } from "../../src/cli/command-input.ts";
 import { type ForgetFlags, type ForgetOptions, forget } from "../../src/cli/forget.ts";
 import { type PreviewFlags, type PreviewOptions, preview } from "../../src/cli/preview.ts";
@@ -34,6 +35,9 @@ export interface Spoken {
 /** Those of a config that holds them itself. */
 export const plainSecrets: SyncOptions["secrets"] = ({ apiKey }) =>
   Promise.resolve({ apiKey: apiKey as string, redactValues: [] });
+
+const noGateway: CheckOptions["gateway"] = () =>
+  Promise.resolve({ kind: "none", at: "127.0.0.1:1" });
 
 /** A state directory and a receiver of their own, and a way to run the plugin between them. */
 export class Lab implements AsyncDisposable {
@@ -186,6 +190,25 @@ export class Lab implements AsyncDisposable {
     const setup = { ...this.#setup(overrides), ...local };
     const context = { signal: new AbortController().signal, now: this.now };
     return spoken((terminal) => scan({ setup, flags, context, secrets: plainSecrets, terminal }));
+  }
+
+  /** Its Gateway is not running. @param input see {@link preview} */
+  async check(
+    options: CheckFlags &
+      Partial<Pick<CheckOptions, "secrets" | "proxy" | "gateway">> & {
+        overrides?: Record<string, unknown>;
+        input?: unknown;
+        signal?: AbortSignal;
+      } = {},
+  ): Promise<Spoken> {
+    const { overrides, input, signal = new AbortController().signal, ...rest } = options;
+    const { secrets = plainSecrets, proxy, gateway = noGateway, ...flags } = rest;
+    const given = input === undefined ? {} : { config: readConfig(input) };
+    const setup = { ...this.#setup(overrides), ...given };
+    const { now } = this;
+    return spoken((terminal) =>
+      check({ setup, flags, secrets, proxy, gateway, signal, now, terminal }),
+    );
   }
 
   async status(
