@@ -4,11 +4,13 @@ import { addForget } from "./commands/forget.ts";
 import { addPreview } from "./commands/preview.ts";
 import { addReceive } from "./commands/receive.ts";
 import { addScan } from "./commands/scan.ts";
+import { addSetup } from "./commands/setup.ts";
 import { addStatus } from "./commands/status.ts";
 import { addSync } from "./commands/sync.ts";
 
 /** In the order of the help. */
 const COMMANDS: readonly AddCommand[] = [
+  addSetup,
   addCheck,
   addStatus,
   addSync,
@@ -27,6 +29,7 @@ export function addCommands(program: Program, context: CommandContext): void {
       "after",
       `
 Examples:
+  openclaw influxion setup             set it up, or change that
   openclaw influxion check             whether this installation can deliver
   openclaw influxion status            what is uploaded, waiting, skipped and failing
   openclaw influxion sync --dry-run    what would be sent, without sending it

@@ -4,10 +4,12 @@ import { plainJson } from "../shared/text.ts";
 /** Where a command shows things; passed in, so that a test can look. */
 export interface Terminal {
   /** The command's result. */
-  readonly out: NodeJS.WritableStream & { readonly isTTY?: boolean; readonly columns?: number };
+  readonly out: Output;
   /** Progress and everything else that is not the result. */
-  readonly err: NodeJS.WritableStream & { readonly isTTY?: boolean };
+  readonly err: Output;
 }
+
+type Output = NodeJS.WritableStream & { readonly isTTY?: boolean; readonly columns?: number };
 
 type Style = Parameters<typeof styleText>[0];
 

@@ -4,9 +4,10 @@ import { EXIT_CODES } from "./exit-codes.ts";
 import { interruptible } from "./interruptible.ts";
 
 const CHECK_HELP = `
-It looks at config, secrets, transcripts, ledger and lock, asks the API whether it would take
-uploads with this key, by the same way as uploads go and without a line of any session, and
-looks whether the Gateway runs. "?" is what cannot be known from here.
+It looks at config, secrets, transcripts, ledger and lock, asks the API whether
+it would take uploads with this key, by the way that uploads go and without a
+line of any session, and looks whether the Gateway runs. "?" is what cannot be
+known from here.
 
 Examples:
   openclaw influxion check
