@@ -1,4 +1,4 @@
-import type { ConfigProblem } from "../config/config.ts";
+import type { ConfigProblem, ConfigWarning } from "../config/config.ts";
 import type { UnmatchedPattern } from "../config/filter.ts";
 import type { LockOwner } from "../ledger/lock.ts";
 import type { RootsFile } from "../upload/proxy.ts";
@@ -33,6 +33,8 @@ type Unknown<Check> = Found<Check, "unknown", { reason: string }>;
 
 export type ConfigCheck =
   | Found<"config", "ok", { apiUrl: string; deploymentId: string; projectId: string }>
+  /** Names that no option has. */
+  | Found<"config", "warning", { warnings: readonly ConfigWarning[] }>
   | Found<"config", "failed", { problems: readonly ConfigProblem[] }>;
 
 export type SecretsCheck =

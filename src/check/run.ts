@@ -44,9 +44,11 @@ export async function* runChecks(options: CheckOptions): AsyncGenerator<CheckRes
     for (const check of others) yield skipped(check, "config");
     return;
   }
-  const { config } = result;
+  const { config, warnings } = result;
   const { apiUrl, deploymentId, projectId } = config;
-  yield { check: "config", verdict: "ok", apiUrl, deploymentId, projectId };
+  yield warnings.length > 0
+    ? { check: "config", verdict: "warning", warnings }
+    : { check: "config", verdict: "ok", apiUrl, deploymentId, projectId };
   const { secrets, apiKey } = await checkSecrets(options, config);
   yield secrets;
   yield await checkState(stateDir);

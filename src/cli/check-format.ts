@@ -16,7 +16,7 @@ import { bytes, count, plain, span } from "../shared/text.ts";
 import { describeApiCheck } from "./check-format-api.ts";
 import { describeUnmatched } from "./sync-format.ts";
 import type { painter } from "./terminal.ts";
-import { wrap } from "./wrap.ts";
+import { hang } from "./wrap.ts";
 
 type Paint = ReturnType<typeof painter>;
 
@@ -46,19 +46,21 @@ const TITLES: Readonly<Record<CheckResult["check"], string>> = {
 };
 
 const TITLE_WIDTH = 13;
-const INDENT = 4 + TITLE_WIDTH;
 
-/** One check as a line that goes on below itself. @param now ms since the epoch */
+/**
+ * One check as a line that goes on below itself.
+ * @param now ms since the epoch
+ * @param width of the terminal, in cells
+ */
 export function formatCheck(
   result: CheckResult,
   paint: Paint,
   now: number,
-  columns?: number,
+  width = Number.POSITIVE_INFINITY,
 ): string {
   const [style, mark] = MARKS[result.verdict];
   const title = TITLES[result.check].padEnd(TITLE_WIDTH);
-  const sentence = wrap(describeCheck(result, now), INDENT, columns);
-  return `  ${paint(style, mark)} ${title}${sentence}\n`;
+  return `${hang(`  ${paint(style, mark)} ${title}`, describeCheck(result, now), width)}\n`;
 }
 
 /** Not checked since the config is not right: then most are not, and one line says so. */
@@ -132,6 +134,9 @@ function describeConfig(result: ConfigCheck): string {
     const [first, ...others] = result.problems.map(formatConfigProblem);
     const more = others.length === 0 ? "" : `, and ${others.length} more`;
     return plain(`${first}${more}; "openclaw influxion setup" mends it`);
+  }
+  if (result.verdict === "warning") {
+    return plain(listed(result.warnings.map(({ message }) => message)));
   }
   const { apiUrl, projectId, deploymentId } = result;
   return plain(`${apiUrl}, project ${projectId}, deployment ${deploymentId}`);

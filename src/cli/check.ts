@@ -11,6 +11,7 @@ import {
 import type { Setup } from "./command-input.ts";
 import { EXIT } from "./exit.ts";
 import { painter, type Terminal, writeJson } from "./terminal.ts";
+import { widthOf } from "./wrap.ts";
 
 /** As the user gave them. */
 export interface CheckFlags {
@@ -61,7 +62,7 @@ const probe = ({ offline = false }: CheckFlags): Pick<ProbeOptions, "offline"> =
 /** Shows each at once, but what is not checked for the same reason as the rest, which is shown as one. */
 function shown({ out }: Terminal): (result: CheckResult, now: number) => void {
   return (result, now) => {
-    if (!isUnchecked(result)) out.write(formatCheck(result, painter(out), now, out.columns));
+    if (!isUnchecked(result)) out.write(formatCheck(result, painter(out), now, widthOf(out)));
   };
 }
 

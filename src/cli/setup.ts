@@ -1,4 +1,4 @@
-import type { Config, ConfigProblem } from "../config/config.ts";
+import type { Config, ConfigProblem, ConfigResult } from "../config/config.ts";
 import type { WriteOptions } from "../openclaw/config-file.ts";
 import { readState } from "../run/state.ts";
 import { asInfluxionError, InfluxionError } from "../shared/problem.ts";
@@ -19,7 +19,7 @@ import {
 import { type Mended, mend } from "./setup/mend.ts";
 import { Interrupted, type Prompter } from "./setup/prompter.ts";
 import { painter, type Terminal } from "./terminal.ts";
-import { wrap } from "./wrap.ts";
+import { hang, widthOf } from "./wrap.ts";
 
 /** As the user gave them. */
 export interface SetupFlags extends AnswerFlags {
@@ -58,7 +58,7 @@ export async function setup(options: SetupOptions): Promise<number> {
     const { config } = mended.result;
     await confirm(options, config);
     await write(options, mended.change);
-    return await checkNew(options, config);
+    return await checkNew(options, mended.result);
   } catch (error) {
     if (signal.aborted || error instanceof Interrupted) {
       terminal.err.write("\nInterrupted. Nothing was changed.\n");
@@ -76,25 +76,24 @@ async function propose(options: SetupOptions): Promise<Mended> {
   const { prompter, present, terminal } = options;
   if (prompter !== null) terminal.err.write(welcome(terminal));
   const set = await collectAnswers(options);
-  return await mend(present, set, (problem) => mayRemove(options, problem));
+  return await mend(present, set, (path, wrong) => mayRemove(options, path, wrong));
 }
 
 function welcome({ err }: Terminal): string {
   const promise =
     "Nothing is changed, and nothing is sent, before you have seen what it is and said yes. Ctrl-C ends it at any time.";
-  return `Influxion ${VERSION}: setup\n\n${wrap(promise, 0, err.columns)}\n\n`;
+  return `Influxion ${VERSION}: setup\n\n${hang("", promise, widthOf(err))}\n\n`;
 }
 
 async function mayRemove(
   { flags, prompter, terminal }: SetupOptions,
-  problem: ConfigProblem,
+  path: string,
+  wrong: string,
 ): Promise<boolean> {
   if (flags.fix === true) return true;
   if (prompter === null) return false;
-  terminal.err.write(formatProblems("\nAn option has a value that cannot be used:", [problem]));
-  const answer = await prompter.ask(
-    `Remove ${plain(problem.path)}, so that its default counts? [Y/n] `,
-  );
+  terminal.err.write(`\n${hang("", plain(wrong), widthOf(terminal.err))}\n`);
+  const answer = await prompter.ask(`Remove ${plain(path)} from the config? [Y/n] `);
   return answer === "" || /^y(es)?$/i.test(answer);
 }
 
@@ -109,7 +108,7 @@ function refuse({ terminal }: SetupOptions, problems: readonly ConfigProblem[]):
 async function confirm(options: SetupOptions, config: Config): Promise<void> {
   const { flags, ask, signal, terminal } = options;
   const outlook = await outlookOf(options, config);
-  terminal.err.write(`${formatOutlook(config, outlook, terminal.err.columns)}\n`);
+  terminal.err.write(`${formatOutlook(config, outlook, widthOf(terminal.err))}\n`);
   signal.throwIfAborted();
   if (flags.yes === true) return;
   if (ask === null) {
@@ -161,13 +160,9 @@ function withoutKey(error: unknown, apiKey: unknown): InfluxionError {
 }
 
 /** From here on the config is written, whatever is found. */
-async function checkNew(options: SetupOptions, config: Config): Promise<number> {
+async function checkNew(options: SetupOptions, config: ConfigResult): Promise<number> {
   const { stateDir, layout } = options;
-  const code = await check({
-    ...options,
-    setup: { stateDir, layout, config: { ok: true, config } },
-    flags: {},
-  });
+  const code = await check({ ...options, setup: { stateDir, layout, config }, flags: {} });
   if (code !== EXIT.done) {
     options.terminal.err.write(
       'The config is written all the same; "openclaw influxion setup" changes it.\n',

@@ -1,4 +1,4 @@
-import type { Config } from "../config/config.ts";
+import type { Config, ConfigWarning } from "../config/config.ts";
 import { describeOwner } from "../ledger/lock.ts";
 import { describePending } from "../run/deletions.ts";
 import { describeTransform } from "../run/first-contact.ts";
@@ -21,11 +21,12 @@ export interface FormatOptions extends Clock {
   /** Every agent and every failing session. */
   readonly verbose: boolean;
   readonly terminal: Pick<Terminal, "out">;
+  readonly configWarnings: readonly ConfigWarning[];
 }
 
 /** `openclaw influxion status` for people. */
 export function formatStatus(
-  { verbose, terminal, now, stateDir }: FormatOptions,
+  { verbose, terminal, now, stateDir, configWarnings }: FormatOptions,
   config: Config,
   state: UploadState,
 ): string {
@@ -41,7 +42,7 @@ export function formatStatus(
     `\n${table(state.counts, paint)}`,
     ...(verbose ? state.agents.map((agent) => formatAgent(agent, paint)) : []),
     ...failing(state, verbose, at, paint),
-    notes(state, at),
+    notes(state, configWarnings, at),
   ].join("");
 }
 
@@ -198,8 +199,9 @@ function suffixed(n: number, note: string): string {
   return note === "" ? String(n) : `${String(n).padEnd(6)}${note}`;
 }
 
-function notes(state: UploadState, now: number): string {
-  const lines = state.problems.map(describeProblem);
+function notes(state: UploadState, configWarnings: readonly ConfigWarning[], now: number): string {
+  const lines = configWarnings.map(({ message }) => plain(message));
+  lines.push(...state.problems.map(describeProblem));
   const found = new Set(state.problems.map(troubleKey));
   for (const { at, ...problem } of state.lastRun?.met ?? []) {
     if (found.has(troubleKey(problem))) continue;

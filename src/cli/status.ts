@@ -32,6 +32,7 @@ export async function status(options: StatusOptions): Promise<number> {
   const { stateDir, layout, config } = setup;
   const { json = false, verbose = false } = flags;
   const paint = painter(terminal.out);
+  const configWarnings = config.warnings;
   if (!config.ok) {
     const problems = config.problems;
     if (json) {
@@ -40,11 +41,12 @@ export async function status(options: StatusOptions): Promise<number> {
         configured: false,
         stateDir,
         configProblems: problems,
+        configWarnings,
       });
       return 1;
     }
     const title = `Influxion ${VERSION}: ${paint("yellow", "not configured, nothing is uploaded")}`;
-    terminal.out.write(formatUnconfigured(title, problems));
+    terminal.out.write(formatUnconfigured(title, config, terminal.out));
     return 1;
   }
   let state: UploadState;
@@ -59,6 +61,7 @@ export async function status(options: StatusOptions): Promise<number> {
         configured: true,
         stateDir,
         error: { code, message },
+        configWarnings,
       });
     else
       terminal.out.write(
@@ -66,12 +69,16 @@ export async function status(options: StatusOptions): Promise<number> {
       );
     return 1;
   }
-  if (json) writeJson(terminal, toJson(stateDir, config.config, state));
-  else terminal.out.write(formatStatus({ stateDir, verbose, terminal, now }, config.config, state));
+  if (json) {
+    writeJson(terminal, { ...toJson(stateDir, config.config, state), configWarnings });
+  } else {
+    const options = { stateDir, verbose, terminal, now, configWarnings };
+    terminal.out.write(formatStatus(options, config.config, state));
+  }
   return 0;
 }
 
-function toJson(stateDir: string, config: Config, state: UploadState): unknown {
+function toJson(stateDir: string, config: Config, state: UploadState): object {
   const { apiUrl, deploymentId, projectId, apiKey, everyMs, upload } = config;
   return {
     version: VERSION,

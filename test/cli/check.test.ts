@@ -1,6 +1,7 @@
 import { spawnSync } from "node:child_process";
 import { chmodSync, mkdirSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
+import { stripVTControlCharacters } from "node:util";
 import { expect, test } from "vitest";
 import { takeLock } from "../../src/ledger/lock.ts";
 import { InfluxionError } from "../../src/shared/problem.ts";
@@ -201,9 +202,12 @@ test("a check that is interrupted ends with 130 and one document", async () => {
   expect(code).toBe(130);
 });
 
-test("each line fits into 80 columns", async () => {
+test("each line fits into a terminal of 80 columns", async () => {
   await using lab = await Lab.start();
   lab.session("main", "abc");
-  const { out } = await lab.check({ overrides: { apiUrl: "http://127.0.0.1:9" } });
-  for (const line of out.split("\n")) expect(line.length).toBeLessThanOrEqual(80);
+  const { out } = await lab.check({ overrides: { apiUrl: "http://127.0.0.1:9" }, columns: 80 });
+  expect(out).toContain("\n                 ");
+  for (const line of out.split("\n")) {
+    expect(stripVTControlCharacters(line).length).toBeLessThanOrEqual(80);
+  }
 });

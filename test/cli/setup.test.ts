@@ -236,6 +236,17 @@ test("options with wrong values are named, and removed when that is wished", asy
   expect((await setUp(lab, { present, flags: { yes: true, fix: true } })).written).toEqual(mended);
 });
 
+test("a name that is no option is told with what was meant, and removed when that is wished", async () => {
+  await using lab = await labWithSession();
+  const present = { ...full(lab), uplaod: { every: "1h" } };
+  const kept = await setUp(lab, { present, typed: ["", "", "", "n"], confirms: true });
+  expect(kept.err).toContain("uplaod is no option");
+  expect(kept.written).toEqual(present);
+  expect(kept.out).toMatch(/! config +uplaod is no option/);
+  const flags = { yes: true, fix: true };
+  expect((await setUp(lab, { present, flags })).written).toEqual(full(lab));
+});
+
 test("where the host cannot or does not write, it says why and what to paste, without the key", async () => {
   await using lab = await labWithSession();
   const flags = { project: "p-1", apiUrl: lab.receiver.url, apiKeyStdin: true, yes: true };

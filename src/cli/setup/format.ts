@@ -3,17 +3,13 @@ import { describeTransform } from "../../run/first-contact.ts";
 import type { UploadState } from "../../run/state.ts";
 import { bytes, count, plain, plainJson } from "../../shared/text.ts";
 import { maskKey } from "../status-format.ts";
-import { field } from "../terminal.ts";
-import { wrap } from "../wrap.ts";
-
-/** Of a label, with the margin before it. */
-const INDENT = 14;
+import { hang } from "../wrap.ts";
 
 /** What was found of the sessions that would go, or why that is not known. */
 export type Outlook = Pick<UploadState, "counts" | "hasTaken"> | { readonly why: string };
 
 /** What would go, how much and to whom: all that there is to know before a yes. */
-export function formatOutlook(config: Config, outlook: Outlook, columns?: number): string {
+export function formatOutlook(config: Config, outlook: Outlook, width: number): string {
   const { apiUrl, projectId, deploymentId, apiKey, content, redact, filter } = config;
   const isPlain = typeof apiKey === "string";
   const less = Object.keys(filter.agents.content).length > 0 ? " or less, by agent" : "";
@@ -27,8 +23,10 @@ export function formatOutlook(config: Config, outlook: Outlook, columns?: number
     ["To send", describeAmount(outlook)],
     ["Interval", describeInterval(config)],
   ];
-  const lines = rows.map(([label, value]) => field(label, wrap(plain(value), INDENT, columns)));
-  const notes = [PREVIEW, COMMENTS].map((note) => `${wrap(note, 0, columns)}\n`);
+  const lines = rows.map(
+    ([label, value]) => `${hang(`  ${label.padEnd(12)}`, plain(value), width)}\n`,
+  );
+  const notes = [PREVIEW, COMMENTS].map((note) => `${hang("", note, width)}\n`);
   return `\nThis is what would be set up:\n\n${lines.join("")}\n${notes.join("")}`;
 }
 
