@@ -78,7 +78,10 @@ test("reasons are labels of bounded number and length, whatever they hold", asyn
 
 test("without a config there is nothing but that", async () => {
   await using lab = await Lab.start();
-  const input = { ...inputOf(lab, "metrics"), config: { ok: false, problems: [] } as const };
+  const input = {
+    ...inputOf(lab, "metrics"),
+    config: { ok: false, problems: [], warnings: [] } as const,
+  };
   const { body } = await answerTo(input, lab.now, new AbortController().signal);
   expect(body).toContain("influxion_configured 0\n");
   expect(body).not.toContain("influxion_sessions");

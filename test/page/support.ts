@@ -15,7 +15,7 @@ export function inputOf(
     query,
     stateDir: lab.stateDir,
     layout: readLayout(lab.hostConfig),
-    config: { ok: true, config: lab.config(overrides) },
+    config: { ok: true, config: lab.config(overrides), warnings: [] },
     secrets: { apiKey: API_KEY, redactValues: [] },
   };
 }

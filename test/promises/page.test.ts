@@ -84,7 +84,7 @@ async function serve(
   options: Pick<RouteOptions, "thread"> & Partial<RouteOptions>,
 ): Promise<string> {
   const server = createServer((request, response) => {
-    const unconfigured = { ok: false, problems: [] } as const;
+    const unconfigured = { ok: false, problems: [], warnings: [] } as const;
     const rest = { stateDir: "/nowhere", hostConfig: {}, layout: undefined, config: unconfigured };
     void answerRequest(request, response, { ...rest, ...options });
   }).listen(0, "127.0.0.1");
@@ -169,7 +169,7 @@ const question = (query: string): PageInput => ({
   query,
   stateDir: "/nowhere",
   layout: undefined,
-  config: { ok: false, problems: [] },
+  config: { ok: false, problems: [], warnings: [] },
   secrets: null,
 });
 
