@@ -1,3 +1,4 @@
+import type { ConfigWarning } from "../config/config.ts";
 import type { Called } from "../discovery/called.ts";
 import type { PlannedPart } from "../ledger/records.ts";
 import type { Deletion } from "../ledger/schema.ts";
@@ -23,6 +24,7 @@ export async function showPlan(
   terminal: Terminal,
   json: boolean,
   options: DryRunOptions,
+  configWarnings: readonly ConfigWarning[],
 ): Promise<number> {
   const names = await namesOf(options);
   const found = await readWithProgress(terminal, options);
@@ -34,7 +36,14 @@ export async function showPlan(
     waiting: waitingOf(found, plan),
   };
   const exitCode = found.report.failed > 0 ? EXIT.partial : EXIT.done;
-  if (json) writeJson(terminal, { dryRun: true, exitCode, ...toJson(found, listed), ...sums });
+  if (json)
+    writeJson(terminal, {
+      dryRun: true,
+      exitCode,
+      ...toJson(found, listed),
+      ...sums,
+      configWarnings,
+    });
   else terminal.out.write(format(terminal, options, found, { listed, ...sums }));
   return exitCode;
 }

@@ -47,7 +47,7 @@ export async function preview(options: PreviewOptions): Promise<number> {
   }
   if (!config.ok) {
     const title = "Nothing can be shown: the config has to be corrected.";
-    terminal.err.write(formatUnconfigured(title, config.problems, terminal.err));
+    terminal.err.write(formatUnconfigured(title, config, terminal.err));
     return EXIT.usage;
   }
   if (missing.length > 0) terminal.err.write(`${describePlaceholders(missing)}\n`);

@@ -32,7 +32,7 @@ export async function sessions(options: SessionsOptions): Promise<number> {
   if (!config.ok) {
     if (json) writeJson(terminal, { outcome: "not-configured", configProblems: config.problems });
     const title = "Nothing can be listed: the config has to be corrected.";
-    terminal.err.write(formatUnconfigured(title, config.problems, terminal.err));
+    terminal.err.write(formatUnconfigured(title, config, terminal.err));
     return EXIT.usage;
   }
   if (missing.length > 0) terminal.err.write(`${describeMissing(missing)}\n`);

@@ -1,4 +1,4 @@
-import type { Config } from "../config/config.ts";
+import type { Config, ConfigWarning } from "../config/config.ts";
 import { describeOwner } from "../ledger/lock.ts";
 import { describePending } from "../run/deletions.ts";
 import { describeTransform } from "../run/first-contact.ts";
@@ -22,6 +22,7 @@ export interface FormatOptions {
   /** ms since the epoch */
   readonly now: number;
   readonly headline: Headline;
+  readonly configWarnings: readonly ConfigWarning[];
 }
 
 /** What all pieces of it are made with. */
@@ -35,7 +36,7 @@ interface View {
 
 /** `openclaw influxion status` for people. */
 export function formatStatus(
-  { verbose, terminal, now, stateDir, headline }: FormatOptions,
+  { verbose, terminal, now, stateDir, headline, configWarnings }: FormatOptions,
   config: Config,
   state: UploadState,
 ): string {
@@ -51,7 +52,7 @@ export function formatStatus(
     `\n${table(state.counts, view)}`,
     ...(verbose ? state.agents.map((agent) => formatAgent(agent, view)) : []),
     ...failing(state, verbose, view),
-    notes(state, view),
+    notes(state, configWarnings, view),
   ].join("");
 }
 
@@ -259,8 +260,13 @@ function suffixed(n: number, note: string): string {
   return note === "" ? String(n) : `${String(n).padEnd(NUMBER_WIDTH)}${note}`;
 }
 
-function notes(state: UploadState, { now, width }: View): string {
-  const lines = state.problems.map(describeProblem);
+function notes(
+  state: UploadState,
+  configWarnings: readonly ConfigWarning[],
+  { now, width }: View,
+): string {
+  const lines = configWarnings.map(({ message }) => plain(message));
+  lines.push(...state.problems.map(describeProblem));
   const found = new Set(state.problems.map(troubleKey));
   for (const { at, ...problem } of state.lastRun?.met ?? []) {
     if (found.has(troubleKey(problem))) continue;

@@ -52,7 +52,7 @@ export async function status(options: StatusOptions): Promise<number> {
 async function lookOnce(options: StatusOptions): Promise<Frame> {
   const { setup, now } = options;
   const { stateDir, layout, config } = setup;
-  if (!config.ok) return unconfigured(options, config.problems);
+  if (!config.ok) return unconfigured(options, config);
   let state: UploadState;
   try {
     state = await readState(stateDir, config.config, now, layout);
@@ -64,43 +64,49 @@ async function lookOnce(options: StatusOptions): Promise<Frame> {
 }
 
 function found(
-  { setup: { stateDir }, flags, terminal, now: clock }: StatusOptions,
+  { setup, flags, terminal, now: clock }: StatusOptions,
   config: Config,
   state: UploadState,
 ): Frame {
   const { json = false, verbose = false } = flags;
+  const {
+    stateDir,
+    config: { warnings: configWarnings },
+  } = setup;
   const now = clock();
   const headline = headlineOf(config, state, now);
   const exitCode = statusExitCode(headline, state);
+  const how = { stateDir, verbose, terminal, now, headline, configWarnings };
   const text = json
-    ? document({ stateDir, ...toJson(config, headline, state), exitCode })
-    : formatStatus({ stateDir, verbose, terminal, now, headline }, config, state);
+    ? document({ stateDir, ...toJson(config, headline, state), configWarnings, exitCode })
+    : formatStatus(how, config, state);
   return { text, exitCode };
 }
 
-type Problems = Extract<Setup["config"], { ok: false }>["problems"];
-
 function unconfigured(
   { setup: { stateDir }, flags, terminal: { out } }: StatusOptions,
-  configProblems: Problems,
+  config: Extract<Setup["config"], { ok: false }>,
 ): Frame {
   const exitCode = STATUS_EXIT.stopped;
   if (flags.json === true) {
-    return { text: document({ configured: false, stateDir, configProblems, exitCode }), exitCode };
+    const { problems: configProblems, warnings: configWarnings } = config;
+    const wrong = { stateDir, configProblems, configWarnings };
+    return { text: document({ configured: false, ...wrong, exitCode }), exitCode };
   }
   const what = painter(out)("yellow", "not configured, nothing is uploaded");
   const title = `Influxion ${VERSION}: ${what}`;
-  return { text: formatUnconfigured(title, configProblems, out), exitCode };
+  return { text: formatUnconfigured(title, config, out), exitCode };
 }
 
 function stopped(
-  { setup: { stateDir }, flags, terminal: { out } }: StatusOptions,
+  { setup, flags, terminal: { out } }: StatusOptions,
   { code, message }: LedgerError | StoreError,
 ): Frame {
   const exitCode = STATUS_EXIT.stopped;
   if (flags.json === true) {
-    const error = { code, message };
-    return { text: document({ configured: true, stateDir, error, exitCode }), exitCode };
+    const { stateDir, config } = setup;
+    const trouble = { error: { code, message }, configWarnings: config.warnings };
+    return { text: document({ configured: true, stateDir, ...trouble, exitCode }), exitCode };
   }
   const title = `Influxion ${VERSION}: ${painter(out)("red", "uploads are stopped")}`;
   return { text: `${title}\n\n${hang("  ", plain(message), widthOf(out))}\n`, exitCode };

@@ -20,7 +20,7 @@ import { localSecrets } from "./local-secrets.ts";
 import { LOCK_WAIT_MS } from "./lock-wait.ts";
 import { Progress, summary } from "./sync-format.ts";
 import { painter, type Terminal, writeJson } from "./terminal.ts";
-import { formatUnconfigured } from "./unconfigured.ts";
+import { formatUnconfigured, warningLines } from "./unconfigured.ts";
 import { wrapLines } from "./wrap.ts";
 
 /** How often `--all` waits for sessions that the host is rewriting, before it leaves them to a later run. */
@@ -55,17 +55,23 @@ export async function sync(options: SyncOptions): Promise<number> {
   const { setup, flags, terminal } = options;
   const { config, missing = [] } = setup;
   const { json = false, dryRun = false } = flags;
+  const configWarnings = config.warnings;
   if (!config.ok) {
-    if (json) writeJson(terminal, { outcome: "not-configured", configProblems: config.problems });
+    const configProblems = config.problems;
+    if (json) writeJson(terminal, { outcome: "not-configured", configProblems, configWarnings });
     const title = `Nothing was uploaded: the config ${dryRun ? "has to be corrected" : "is not complete"}.`;
-    terminal.err.write(formatUnconfigured(title, config.problems, terminal.err));
+    terminal.err.write(formatUnconfigured(title, config, terminal.err));
     return EXIT.usage;
   }
+  terminal.err.write(warningLines(configWarnings, terminal.err));
   if (missing.length > 0) terminal.err.write(`${describeMissing(missing)}\n`);
   const reports: RunReport[] = [];
   try {
     const scope = await scopeOf(options, config.config);
-    if (dryRun) return await showPlan(terminal, json, await dryRunOptions(options, scope));
+    if (dryRun) {
+      const local = await dryRunOptions(options, scope);
+      return await showPlan(terminal, json, local, configWarnings);
+    }
     return await upload(options, scope, reports);
   } catch (error) {
     return reportAborted(options, error, reports);
@@ -90,13 +96,14 @@ async function scopeOf(
 
 /** A run that did not come to its end, after others that may have. */
 function reportAborted(
-  { flags: { json = false }, context: { signal }, terminal }: SyncOptions,
+  { setup, flags: { json = false }, context: { signal }, terminal }: SyncOptions,
   error: unknown,
   runs: readonly RunReport[],
 ): number {
+  const configWarnings = setup.config.warnings;
   if (signal.aborted) {
     const exitCode = EXIT.interrupted;
-    if (json) writeJson(terminal, { outcome: "interrupted", exitCode, runs });
+    if (json) writeJson(terminal, { outcome: "interrupted", exitCode, runs, configWarnings });
     terminal.err.write(
       "Interrupted. What has been confirmed is recorded; the next run goes on from there.\n",
     );
@@ -104,7 +111,8 @@ function reportAborted(
   }
   const begun = error instanceof Aborted || runs.some((report) => report.sent.parts > 0);
   const { exitCode, ...failure } = describeFailure(error instanceof Aborted ? error.cause : error);
-  if (json) writeJson(terminal, { outcome: "error", error: failure, exitCode, runs });
+  if (json)
+    writeJson(terminal, { outcome: "error", error: failure, exitCode, runs, configWarnings });
   const what = painter(terminal.err)(
     "red",
     begun ? "The upload ended early" : "Nothing was uploaded",
@@ -147,7 +155,11 @@ async function upload(options: SyncOptions, scope: Scope, reports: RunReport[]):
     await sleep(SETTLE_MS, undefined, { signal: context.signal });
   }
   const exitCode = exitCodeOf(reports);
-  if (json) writeJson(terminal, { outcome: reports.at(-1)?.outcome, exitCode, runs: reports });
+  if (json) {
+    const outcome = reports.at(-1)?.outcome;
+    const configWarnings = setup.config.warnings;
+    writeJson(terminal, { outcome, exitCode, runs: reports, configWarnings });
+  }
   return exitCode;
 }
 

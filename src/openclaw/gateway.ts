@@ -1,5 +1,5 @@
 import { setImmediate } from "node:timers/promises";
-import { formatConfigProblem, MINIMAL_CONFIG, readConfig } from "../config/config.ts";
+import { type ConfigProblem, formatConfigProblem, readConfig } from "../config/config.ts";
 import { describeFirstContact } from "../run/first-contact.ts";
 import type { IdleCache } from "../run/idle-cache.ts";
 import { noteRun, type RunNote } from "../run/last-run.ts";
@@ -32,11 +32,9 @@ export interface GatewayContext {
 export function startUploads(context: GatewayContext, pluginConfig: unknown): Scheduler {
   const { stateDir, logger, serviceHealth } = context;
   const result = readConfig(pluginConfig);
+  for (const { message } of result.warnings) logger.warn(`influxion: ${plain(message)}`);
   if (!result.ok) {
-    for (const problem of result.problems) {
-      logger.warn(`influxion: uploads are off; ${plain(formatConfigProblem(problem))}`);
-    }
-    logger.warn(`influxion: the minimal setup in openclaw.json is\n${MINIMAL_CONFIG}`);
+    for (const line of describeOff(result.problems)) logger.warn(`influxion: ${plain(line)}`);
     return { start: () => undefined, stop: () => Promise.resolve() };
   }
   const { config } = result;
@@ -90,6 +88,16 @@ export function startUploads(context: GatewayContext, pluginConfig: unknown): Sc
       await noteRun(stateDir, { ...note, at: new Date(at).toISOString(), nextAt: next });
     },
   });
+}
+
+/** What is missing on one line, with the command that asks for it; what is wrong on a line each. */
+function describeOff(problems: readonly ConfigProblem[]): string[] {
+  const missing = problems.filter(({ found }) => found === "nothing").map(({ path }) => path);
+  const wrong = problems.filter(({ found }) => found !== "nothing");
+  const lines = wrong.map((problem) => `uploads are off; ${formatConfigProblem(problem)}`);
+  if (missing.length === 0) return lines;
+  const line = `uploads are off; not set: ${missing.join(", ")}; "openclaw influxion setup" asks for what is missing`;
+  return [...lines, line];
 }
 
 /**

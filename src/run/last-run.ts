@@ -11,6 +11,7 @@ import {
   reportEntry,
 } from "./history.ts";
 import { isOfRun, MAX_REPORTED, type RunReport, troubleKey } from "./report.ts";
+import { addRun, type Totals, TotalsSchema } from "./totals.ts";
 
 /** Writing it takes milliseconds: what has been half-written for this long was killed, in ms. */
 const LEFT_AFTER_MS = 60_000;
@@ -30,6 +31,7 @@ export interface LastRun {
   readonly lastUpload?: LastUpload | undefined;
   /** What the last runs met and no scan finds again, the latest first. */
   readonly met?: readonly MetProblem[] | undefined;
+  readonly totals?: Totals | undefined;
 }
 
 /** Something that happened in a run. */
@@ -61,6 +63,7 @@ const LastRunSchema = v.object({
   met: v.exactOptional(
     v.array(v.looseObject({ at: v.string(), code: v.string(), message: v.string() })),
   ),
+  totals: v.exactOptional(TotalsSchema),
 });
 
 /** How long `status` reports what happened in a run, in ms: until somebody has looked, as far as that can be guessed. */
@@ -99,6 +102,7 @@ export async function noteRun(stateDir: string, { attempt, ...note }: RunNote): 
     nextAt: note.nextAt ?? before?.nextAt,
     lastUpload: delivered,
     met: metUntil(note, before?.met),
+    totals: addRun(before?.totals, report),
   };
   const path = pathOf(stateDir);
   await removeLeftTemps(path, LEFT_AFTER_MS);

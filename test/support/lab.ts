@@ -11,7 +11,12 @@ import { type ScanFlags, scan } from "../../src/cli/scan.ts";
 import { type SessionsFlags, sessions } from "../../src/cli/sessions.ts";
 import { type StatusFlags, status } from "../../src/cli/status.ts";
 import { type SyncFlags, type SyncOptions, sync } from "../../src/cli/sync.ts";
-import { type Config, readConfig, readLocalConfig } from "../../src/config/config.ts";
+import {
+  type Config,
+  type ConfigResult,
+  readConfig,
+  readLocalConfig,
+} from "../../src/config/config.ts";
 import { Ledger } from "../../src/ledger/ledger.ts";
 import { ledgerPaths } from "../../src/ledger/paths.ts";
 import type { SessionRecord } from "../../src/ledger/records.ts";
@@ -62,7 +67,14 @@ export class Lab implements AsyncDisposable {
 
   /** The config as a user writes it, for this lab's receiver unless `overrides` says otherwise. */
   config(overrides: Record<string, unknown> = {}): Config {
-    const result = readConfig({
+    const result = this.configResult(overrides);
+    if (!result.ok) throw new Error(JSON.stringify(result.problems));
+    return result.config;
+  }
+
+  /** The same with what is wrong with it. */
+  configResult(overrides: Record<string, unknown> = {}): ConfigResult {
+    return readConfig({
       apiUrl: this.receiver.url,
       apiKey: API_KEY,
       deploymentId: "lab",
@@ -70,8 +82,6 @@ export class Lab implements AsyncDisposable {
       ...overrides,
       upload: { retryAttempts: 0, retryBackoffMs: 0, ...(overrides.upload as object) },
     });
-    if (!result.ok) throw new Error(JSON.stringify(result.problems));
-    return result.config;
   }
 
   /** Writes a whole session and returns its path. */
@@ -110,7 +120,7 @@ export class Lab implements AsyncDisposable {
   }
 
   #setup(overrides: Record<string, unknown> | undefined): Setup {
-    const config = { ok: true, config: this.config(overrides) } as const;
+    const config = this.configResult(overrides);
     return { stateDir: this.stateDir, layout: readLayout(this.hostConfig), config };
   }
 
