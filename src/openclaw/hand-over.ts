@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from "node:timers/promises";
 import type { RunOptions } from "../run/options.ts";
 import type { RunReport } from "../run/report.ts";
 import { isObject } from "../shared/json.ts";
@@ -10,6 +11,10 @@ import type { HandedNews } from "./handed-run.ts";
 
 /** How long one answer is waited for, in ms. The Gateway may be busy with turns. */
 const ANSWER_MS = 15_000;
+
+/** From one question for what is new to the next, in ms. */
+const FIRST_PAUSE_MS = 50;
+const MAX_PAUSE_MS = 1000;
 
 /** So often in a row an answer may fail to come before the run counts as lost. */
 const MAX_MISSED = 3;
@@ -79,7 +84,9 @@ async function follow(
   { events, signal }: HandedOptions,
   ask: () => Promise<unknown>,
 ): Promise<RunReport> {
-  for (let missed = 0; missed < MAX_MISSED; ) {
+  for (let asked = 0, missed = 0; missed < MAX_MISSED; asked++) {
+    // Not a question that waits for its answer: the host logs those as slow. An abort is told at once.
+    await sleep(pauseMs(asked), undefined, { signal }).catch(() => undefined);
     const news = await ask();
     if (!isNews(news)) {
       signal.throwIfAborted();
@@ -101,6 +108,9 @@ async function follow(
     "the Gateway that was uploading does not answer any more; what was confirmed is recorded, and the next run goes on from there",
   );
 }
+
+/** A short run is over soon; what a long one does is shown once a second. */
+const pauseMs = (asked: number): number => Math.min(MAX_PAUSE_MS, FIRST_PAUSE_MS * 2 ** asked);
 
 function isNews(answer: unknown): answer is HandedNews {
   return isObject(answer) && Array.isArray(answer.events);

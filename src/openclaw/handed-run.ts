@@ -1,13 +1,9 @@
-import { setTimeout as sleep } from "node:timers/promises";
 import type { RunEvents } from "../run/options.ts";
 import type { RunReport } from "../run/report.ts";
 import type { Code } from "../shared/codes.ts";
 
 /** Most events of a run that wait for whoever asked for it, who may be gone. */
 const MAX_EVENTS = 10_000;
-
-/** How long a question for what is new waits for something, in ms. */
-const POLL_MS = 1000;
 
 /** What the one who asked may show of a run; plain data. */
 export type HandedEvent = {
@@ -34,7 +30,6 @@ export class HandedRun {
   readonly #abort = new AbortController();
   #news: HandedEvent[] = [];
   #result: HandedResult | undefined;
-  #wake: () => void = () => undefined;
 
   constructor(id: string) {
     this.id = id;
@@ -63,16 +58,10 @@ export class HandedRun {
 
   end(result: HandedResult): void {
     this.#result = result;
-    this.#wake();
   }
 
-  /** What is new since the last time, after a second at most. */
-  async news(): Promise<HandedNews> {
-    if (this.#news.length === 0 && !this.isOver) {
-      const { promise, resolve } = Promise.withResolvers<void>();
-      this.#wake = resolve;
-      await Promise.race([promise, sleep(POLL_MS, undefined, { ref: false })]);
-    }
+  /** What is new since the last time. */
+  news(): HandedNews {
     const events = this.#news;
     this.#news = [];
     return { events, ...(this.#result === undefined ? {} : { result: this.#result }) };
@@ -80,7 +69,5 @@ export class HandedRun {
 
   #add(event: HandedEvent): void {
     if (this.#news.length < MAX_EVENTS) this.#news.push(event);
-    // Bytes are not worth an answer of their own.
-    if (event.kind !== "onBytes") this.#wake();
   }
 }

@@ -92,7 +92,7 @@ export class UploadService implements Uploads {
   async sync(params: unknown): Promise<{ readonly run: string } | HandedNews> {
     const request = readSyncRequest(params);
     this.#assertFor(request);
-    return "run" in request ? await this.#follow(request) : this.#begin(request);
+    return "run" in request ? this.#follow(request) : this.#begin(request);
   }
 
   async stop(): Promise<void> {
@@ -119,11 +119,11 @@ export class UploadService implements Uploads {
     return { run: handed.id };
   }
 
-  async #follow({ run, cancel = false }: FollowRequest): Promise<HandedNews> {
+  #follow({ run, cancel = false }: FollowRequest): HandedNews {
     const handed = this.#handed;
     if (handed?.id !== run) throw new Error("there is no such run");
     if (cancel) handed.cancel();
-    return await handed.news();
+    return handed.news();
   }
 
   async #carryOut(handed: HandedRun, request: StartRequest): Promise<void> {

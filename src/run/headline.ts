@@ -66,9 +66,14 @@ function uploading({ uploading: owner }: UploadState, now: number): Headline | n
 function paused({ paused: pause }: UploadState, now: number): Headline | null {
   if (pause === null) return null;
   const { until, damage } = pause;
-  const how = damage === null ? "" : ": the file that says so is damaged";
-  const end = until === null ? how : ` until ${clockTime(until, now)}`;
-  return { kind: "paused", text: `paused${end}` };
+  if (damage !== null) {
+    const text = `stopped: the file that says whether uploads are paused cannot be read (${damage}); "openclaw influxion resume" removes it`;
+    return { kind: "stopped", text };
+  }
+  return {
+    kind: "paused",
+    text: until === null ? "paused" : `paused until ${clockTime(until, now)}`,
+  };
 }
 
 function held({ refused, notBefore }: UploadState, now: number): Headline | null {
@@ -126,7 +131,7 @@ function idle(config: HeadlineConfig, state: UploadState, now: number): Headline
   }
   if (pending === 0) return { kind: "up-to-date", text: "up to date" };
   const next = nextRun(config, state);
-  const run = next === null ? "the Gateway has not begun yet" : `next run ${soon(next, now)}`;
+  const run = next === null ? "the Gateway has not run yet" : `next run ${soon(next, now)}`;
   return { kind: "behind", text: `${waiting}; ${run}` };
 }
 

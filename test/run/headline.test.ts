@@ -65,7 +65,7 @@ test.for<[string, { everyMs: number }, Partial<UploadState>, string, string]>([
     EVERY,
     { ...WAITING, lastRun: null },
     "behind",
-    "2 sessions to send, 32 kB; the Gateway has not begun yet",
+    "2 sessions to send, 32 kB; the Gateway has not run yet",
   ],
   ["the interval off", OFF, {}, "off", 'off; only "openclaw influxion sync" uploads'],
   [
@@ -94,8 +94,8 @@ test.for<[string, { everyMs: number }, Partial<UploadState>, string, string]>([
     "a pause that cannot be read",
     EVERY,
     { paused: { since: null, until: null, damage: "EACCES" } },
-    "paused",
-    "paused: the file that says so is damaged",
+    "stopped",
+    'stopped: the file that says whether uploads are paused cannot be read (EACCES); "openclaw influxion resume" removes it',
   ],
   ["a refused key", EVERY, { ...REFUSED, ...FAILING }, "refused", "refused: nothing is sent"],
   [
