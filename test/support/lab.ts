@@ -235,12 +235,18 @@ export class Lab implements AsyncDisposable {
     });
   }
 
+  /** @param options `columns` of a terminal; without them it is none */
   async status(
-    options: StatusFlags & { overrides?: Record<string, unknown> } = {},
+    options: StatusFlags & {
+      overrides?: Record<string, unknown>;
+      columns?: number;
+      signal?: AbortSignal;
+    } = {},
   ): Promise<Spoken> {
-    const { overrides, ...flags } = options;
+    const { overrides, columns, signal = new AbortController().signal, ...flags } = options;
     const setup = this.#setup(overrides);
-    return spoken((terminal) => status({ setup, flags, now: this.now, terminal }));
+    const how = { setup, flags, now: this.now, signal };
+    return spoken((terminal) => status({ ...how, terminal }), columns);
   }
 
   /** @param input see {@link preview} @param columns of a terminal; without them it is none */
