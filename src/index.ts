@@ -22,6 +22,7 @@ export default {
           pluginConfig: () => api.pluginConfig,
           // The host has no runtime yet while it only collects the commands.
           stateDir: () => api.runtime.state.resolveStateDir(),
+          configFile: () => api.runtime.config,
         });
       },
       {

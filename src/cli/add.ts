@@ -1,3 +1,4 @@
+import { addCheck } from "./commands/check.ts";
 import type { AddCommand, CommandContext, Program } from "./commands/context.ts";
 import { addForget } from "./commands/forget.ts";
 import { addHistory } from "./commands/history.ts";
@@ -5,11 +6,14 @@ import { addPreview } from "./commands/preview.ts";
 import { addReceive } from "./commands/receive.ts";
 import { addScan } from "./commands/scan.ts";
 import { addSessions } from "./commands/sessions.ts";
+import { addSetup } from "./commands/setup.ts";
 import { addStatus } from "./commands/status.ts";
 import { addSync } from "./commands/sync.ts";
 
 /** In the order of the help. */
 const COMMANDS: readonly AddCommand[] = [
+  addSetup,
+  addCheck,
   addStatus,
   addSessions,
   addHistory,
@@ -29,6 +33,8 @@ export function addCommands(program: Program, context: CommandContext): void {
       "after",
       `
 Examples:
+  openclaw influxion setup             set it up, or change that
+  openclaw influxion check             whether this installation can deliver
   openclaw influxion status            what is uploaded, waiting, skipped and failing
   openclaw influxion sessions          every session with its state and why
   openclaw influxion history           what the last runs did

@@ -116,7 +116,7 @@ function idle(config: HeadlineConfig, state: UploadState, now: number): Headline
   }
   if (pending === 0) return { kind: "up-to-date", text: "up to date" };
   const next = nextRun(config, state);
-  const run = next === null ? "the Gateway has not begun yet" : `next run ${soon(next, now)}`;
+  const run = next === null ? "the Gateway has not run yet" : `next run ${soon(next, now)}`;
   return { kind: "behind", text: `${waiting}; ${run}` };
 }
 

@@ -62,7 +62,7 @@ test.for<[string, { everyMs: number }, Partial<UploadState>, string, string]>([
     EVERY,
     { ...WAITING, lastRun: null },
     "behind",
-    "2 sessions to send, 32 kB; the Gateway has not begun yet",
+    "2 sessions to send, 32 kB; the Gateway has not run yet",
   ],
   ["the interval off", OFF, {}, "off", 'off; only "openclaw influxion sync" uploads'],
   [
