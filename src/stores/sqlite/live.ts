@@ -201,6 +201,9 @@ export class LiveSource implements EventSource {
   }
 
   #joined(sizes: readonly RowSize[]): JoinedRows {
+    const nothing = { order: null, texts: null, frames: null, sizes };
+    // One row has nothing to be joined with, and a long one would be in memory more often.
+    if (sizes.length < 2) return nothing;
     const content = this.#connection.get<Omit<JoinedRows, "sizes">>(
       `SELECT group_concat(seq) AS "order", CAST(group_concat(event_json, '') AS BLOB) AS texts,
               ${this.#shape.zstd ? "CAST(group_concat(event_zstd, '') AS BLOB)" : "NULL"} AS frames
@@ -209,7 +212,7 @@ export class LiveSource implements EventSource {
       sizes[0]?.seq ?? 0,
       sizes.at(-1)?.seq ?? -1,
     );
-    return { order: null, texts: null, frames: null, ...content, sizes };
+    return { ...nothing, ...content };
   }
 
   #rows(first: number, last: number): EventRow[] {
