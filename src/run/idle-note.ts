@@ -1,8 +1,11 @@
 import { createHash } from "node:crypto";
 import { join } from "node:path";
 import { readRegular } from "../shared/open-file.ts";
-import { replaceFile } from "../shared/replace-file.ts";
+import { removeLeftTemps, replaceFile } from "../shared/replace-file.ts";
 import type { RunReport } from "./report.ts";
+
+/** Writing it takes milliseconds: what has been half-written for this long was killed, in ms. */
+const LEFT_AFTER_MS = 60_000;
 
 /** What a process that found nothing to do leaves for the next one. */
 export interface IdleNote {
@@ -28,8 +31,10 @@ export async function readIdleNote(stateDir: string): Promise<IdleNote | null> {
 
 /** Best effort: without it the next process makes a whole run. */
 export async function writeIdleNote(stateDir: string, note: IdleNote): Promise<void> {
+  const path = pathOf(stateDir);
   const json = JSON.stringify(note);
-  await replaceFile(pathOf(stateDir), `${checksum(json)}\n${json}`).catch(() => undefined);
+  await removeLeftTemps(path, LEFT_AFTER_MS);
+  await replaceFile(path, `${checksum(json)}\n${json}`).catch(() => undefined);
 }
 
 function checksum(text: string): string {
