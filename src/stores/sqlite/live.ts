@@ -41,6 +41,42 @@ export function sizeSql(shape: Shape): string {
   return `CASE typeof(event_json) WHEN 'text' THEN octet_length(event_json)${packed} END`;
 }
 
+/** What is asked again and again; put together for each session, it would cost as much as the answers. */
+interface LiveSql {
+  readonly totals: string;
+  readonly sizes: string;
+  readonly stored: string;
+  readonly rows: string;
+}
+
+const SQL = new WeakMap<Shape, LiveSql>();
+
+function sqlFor(shape: Shape): LiveSql {
+  const sql = SQL.get(shape) ?? liveSql(shape);
+  SQL.set(shape, sql);
+  return sql;
+}
+
+function liveSql(shape: Shape): LiveSql {
+  const size = sizeSql(shape);
+  const [zstd, stored] = shape.zstd ? ["event_zstd", "octet_length(event_zstd)"] : ["NULL", "NULL"];
+  return {
+    totals: `SELECT count(*) AS count, sum(bytes) AS bytes, max(seq) AS last
+       FROM (SELECT seq, ${size} AS bytes FROM transcript_events
+             WHERE session_id = ? AND seq >= ? AND seq < ? ORDER BY seq LIMIT ${SIZE_ROWS})`,
+    sizes: `SELECT seq, ${size} AS bytes FROM transcript_events
+       WHERE session_id = ? AND seq >= ? ORDER BY seq LIMIT ${SIZE_ROWS}`,
+    stored: `SELECT seq, ${size} AS bytes, ${stored} AS stored FROM transcript_events
+       WHERE session_id = ? AND seq >= ? AND seq < ? ORDER BY seq LIMIT ${PAGE_ROWS}`,
+    // As a blob the text comes as the bytes it is, without a detour over a JavaScript string.
+    rows: `SELECT seq, ${size} AS bytes, CAST(event_json AS BLOB) AS json, ${zstd} AS zstd
+       FROM transcript_events WHERE session_id = ? AND seq BETWEEN ? AND ? ORDER BY seq`,
+  };
+}
+
+/** The length of an event's text, and of what is stored of it compressed. */
+type StoredSize = EventSize & { readonly stored: number | null };
+
 /** Adds up lengths in short reads, so that a long transcript does not hold a read open. */
 export async function totalsOf(
   connection: Connection,
@@ -54,9 +90,7 @@ export async function totalsOf(
   for (let from = start; ; ) {
     for (const signal of signals) signal?.throwIfAborted();
     const page = connection.get<{ count: number; bytes: number | null; last: number | null }>(
-      `SELECT count(*) AS count, sum(bytes) AS bytes, max(seq) AS last
-       FROM (SELECT seq, ${sizeSql(shape)} AS bytes FROM transcript_events
-             WHERE session_id = ? AND seq >= ? AND seq < ? ORDER BY seq LIMIT ${SIZE_ROWS})`,
+      sqlFor(shape).totals,
       sessionId,
       from,
       end,
@@ -69,10 +103,13 @@ export async function totalsOf(
   }
 }
 
+const CHANGED_AT_SQL = `SELECT ${changedAtSql("w")} AS changedAt FROM session_windows AS w WHERE session_id = ?`;
+
 /** The rows of a session that is in the database itself. */
 export class LiveSource implements EventSource {
   readonly #connection: Connection;
   readonly #shape: Shape;
+  readonly #sql: LiveSql;
   readonly #sessionId: string;
   readonly #signal: AbortSignal | undefined;
 
@@ -80,16 +117,14 @@ export class LiveSource implements EventSource {
   constructor(connection: Connection, shape: Shape, sessionId: string, signal?: AbortSignal) {
     this.#connection = connection;
     this.#shape = shape;
+    this.#sql = sqlFor(shape);
     this.#sessionId = sessionId;
     this.#signal = signal;
   }
 
   async state(): Promise<State> {
-    await this.#connection.assertInPlace();
-    const row = this.#connection.get<{ changedAt: number }>(
-      `SELECT ${changedAtSql("w")} AS changedAt FROM session_windows AS w WHERE session_id = ?`,
-      this.#sessionId,
-    );
+    this.#connection.assertInPlace();
+    const row = this.#connection.get<{ changedAt: number }>(CHANGED_AT_SQL, this.#sessionId);
     if ((await this.seqAt(0)) === null) throw this.#changed();
     return { generation: this.#generation(), changedAt: row?.changedAt ?? 0 };
   }
@@ -102,12 +137,7 @@ export class LiveSource implements EventSource {
   async *sizes(start: number, signal?: AbortSignal): AsyncGenerator<readonly EventSize[]> {
     for (let from = start; ; ) {
       this.#heed(signal);
-      const page = this.#connection.all<EventSize>(
-        `SELECT seq, ${sizeSql(this.#shape)} AS bytes FROM transcript_events
-         WHERE session_id = ? AND seq >= ? ORDER BY seq LIMIT ${SIZE_ROWS}`,
-        this.#sessionId,
-        from,
-      );
+      const page = this.#connection.all<EventSize>(this.#sql.sizes, this.#sessionId, from);
       const last = page.at(-1);
       if (last === undefined) return;
       this.#assertNumbered(page);
@@ -125,10 +155,10 @@ export class LiveSource implements EventSource {
     let generation: string | null | undefined;
     for (let from = start; from < end; ) {
       this.#heed(signal);
-      await this.#connection.assertInPlace();
+      this.#connection.assertInPlace();
       const page = this.#connection.snapshot(() => ({
         generation: this.#generation(),
-        rows: this.#rows(from, end),
+        rows: this.#rows(from, this.#sizes(from, end)),
       }));
       if (generation === undefined) generation = page.generation;
       const last = page.rows.at(-1);
@@ -152,13 +182,17 @@ export class LiveSource implements EventSource {
     const size = this.#sizes(seq, seq + 1)[0];
     if (size === undefined) return null;
     if (size.bytes === null) throw unknownEncoding(this.#sessionId, seq);
-    return digestOf(size.bytes <= DIGESTED_BYTES ? await this.text(seq) : null, size.bytes);
+    return digestOf(size.bytes <= DIGESTED_BYTES ? await this.#textOf(size) : null, size.bytes);
   }
 
   async text(seq: number): Promise<Buffer | null> {
     const size = this.#sizes(seq, seq + 1)[0];
-    if (size === undefined || (size.bytes ?? 0) >= MAX_LINE_BYTES) return null;
-    const row = this.#rows(seq, seq + 1)[0];
+    return size === undefined ? null : this.#textOf(size);
+  }
+
+  async #textOf(size: StoredSize): Promise<Buffer | null> {
+    if ((size.bytes ?? 0) >= MAX_LINE_BYTES) return null;
+    const row = this.#rows(size.seq, [size])[0];
     return row === undefined ? null : (await decodeEvent(this.#sessionId, row)).text;
   }
 
@@ -171,11 +205,11 @@ export class LiveSource implements EventSource {
     return Promise.resolve(row?.seq ?? null);
   }
 
-  /** The next rows of `[start, end)` that make one page. Their lengths are looked at before anything is loaded. */
-  #rows(start: number, end: number): EventRow[] {
+  /** As many of the rows with these lengths, from `start` on, as make one page: nothing is loaded before its length is known. */
+  #rows(start: number, sizes: readonly StoredSize[]): EventRow[] {
     let last = -1;
     let bytes = 0;
-    for (const size of this.#sizes(start, end)) {
+    for (const size of sizes) {
       if (size.bytes === null) throw unknownEncoding(this.#sessionId, size.seq);
       if (Math.max(size.bytes, size.stored ?? 0) >= MAX_LINE_BYTES) {
         throw damaged(this.#sessionId, size.seq, "it is longer than any line that is sent");
@@ -185,27 +219,11 @@ export class LiveSource implements EventSource {
       last = size.seq;
     }
     if (last === -1) return [];
-    // As a blob the text comes as the bytes it is, without a detour over a JavaScript string.
-    return this.#connection.all<EventRow>(
-      `SELECT seq, ${sizeSql(this.#shape)} AS bytes, CAST(event_json AS BLOB) AS json,
-              ${this.#shape.zstd ? "event_zstd" : "NULL"} AS zstd
-       FROM transcript_events WHERE session_id = ? AND seq BETWEEN ? AND ? ORDER BY seq`,
-      this.#sessionId,
-      start,
-      last,
-    );
+    return this.#connection.all<EventRow>(this.#sql.rows, this.#sessionId, start, last);
   }
 
-  #sizes(start: number, end: number): (EventSize & { readonly stored: number | null })[] {
-    const page = this.#connection.all<EventSize & { readonly stored: number | null }>(
-      `SELECT seq, ${sizeSql(this.#shape)} AS bytes,
-              ${this.#shape.zstd ? "octet_length(event_zstd)" : "NULL"} AS stored
-       FROM transcript_events WHERE session_id = ? AND seq >= ? AND seq < ?
-       ORDER BY seq LIMIT ${PAGE_ROWS}`,
-      this.#sessionId,
-      start,
-      end,
-    );
+  #sizes(start: number, end: number): StoredSize[] {
+    const page = this.#connection.all<StoredSize>(this.#sql.stored, this.#sessionId, start, end);
     this.#assertNumbered(page);
     return page;
   }
