@@ -1,5 +1,6 @@
 import type { OpenClawPluginApi } from "openclaw/plugin-sdk/plugin-entry";
 import type { Scheduler } from "./openclaw/scheduler.ts";
+import { registerPage } from "./page/register.ts";
 
 type Service = Parameters<OpenClawPluginApi["registerService"]>[0];
 
@@ -21,6 +22,7 @@ export default {
           pluginConfig: () => api.pluginConfig,
           // The host has no runtime yet while it only collects the commands.
           stateDir: () => api.runtime.state.resolveStateDir(),
+          configFile: () => api.runtime.config,
         });
       },
       {
@@ -35,6 +37,7 @@ export default {
     );
     if (api.registrationMode !== "cli-metadata" && api.registrationMode !== "setup-only") {
       api.registerService(createService(() => api.pluginConfig));
+      registerPage(api);
     }
   },
 };

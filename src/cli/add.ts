@@ -1,14 +1,22 @@
+import { addCheck } from "./commands/check.ts";
 import type { AddCommand, CommandContext, Program } from "./commands/context.ts";
 import { addForget } from "./commands/forget.ts";
+import { addHistory } from "./commands/history.ts";
 import { addPreview } from "./commands/preview.ts";
 import { addReceive } from "./commands/receive.ts";
 import { addScan } from "./commands/scan.ts";
+import { addSessions } from "./commands/sessions.ts";
+import { addSetup } from "./commands/setup.ts";
 import { addStatus } from "./commands/status.ts";
 import { addSync } from "./commands/sync.ts";
 
 /** In the order of the help. */
 const COMMANDS: readonly AddCommand[] = [
+  addSetup,
+  addCheck,
   addStatus,
+  addSessions,
+  addHistory,
   addSync,
   addPreview,
   addScan,
@@ -25,7 +33,11 @@ export function addCommands(program: Program, context: CommandContext): void {
       "after",
       `
 Examples:
+  openclaw influxion setup             set it up, or change that
+  openclaw influxion check             whether this installation can deliver
   openclaw influxion status            what is uploaded, waiting, skipped and failing
+  openclaw influxion sessions          every session with its state and why
+  openclaw influxion history           what the last runs did
   openclaw influxion sync --dry-run    what would be sent, without sending it
   openclaw influxion preview           the very lines that would be sent
   openclaw influxion scan              credentials in transcripts, sent or not

@@ -49,7 +49,7 @@ export async function forget(options: ForgetOptions): Promise<number> {
   if (!config.ok) {
     if (json) writeJson(terminal, { outcome: "not-configured", configProblems: config.problems });
     const title = "Nothing was changed: the config is not complete.";
-    terminal.err.write(formatUnconfigured(title, config.problems));
+    terminal.err.write(formatUnconfigured(title, config, terminal.err));
     return EXIT.usage;
   }
   try {

@@ -33,7 +33,7 @@ export async function scan(options: ScanOptions): Promise<number> {
   if (!config.ok) {
     await view.abort({ outcome: "not-configured", configProblems: config.problems });
     const title = "Nothing was searched: the config has to be corrected.";
-    terminal.err.write(formatUnconfigured(title, config.problems));
+    terminal.err.write(formatUnconfigured(title, config, terminal.err));
     return EXIT.usage;
   }
   try {

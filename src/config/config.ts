@@ -6,25 +6,24 @@ import { agentLevelsOption, contentOption, levelProblems } from "./content-optio
 import { parseInterval } from "./interval.ts";
 import { noList, options } from "./object-option.ts";
 import { GLOB_FORM, globs } from "./pattern-option.ts";
-import { type ConfigProblem, describeUrl, toProblem } from "./problem.ts";
+import {
+  type ConfigProblem,
+  type ConfigWarning,
+  describeUrl,
+  toProblem,
+  toUnknownProblem,
+  toWarning,
+} from "./problem.ts";
 import { redactOption } from "./redact-option.ts";
 import { type SecretRef, secretRef } from "./secret-option.ts";
 import { isSince } from "./since.ts";
+import { findUnknownNames } from "./unknown-names.ts";
+import { choice, flag, listOf, text, whole } from "./values.ts";
 
-export { type ConfigProblem, formatConfigProblem } from "./problem.ts";
+export { type ConfigProblem, type ConfigWarning, formatConfigProblem } from "./problem.ts";
 export type { SecretRef } from "./secret-option.ts";
 
 const LOOPBACK = /^(localhost|127(?:\.\d{1,3}){3}|\[::1\])$/i;
-
-const text = (expected: string) => v.pipe(v.string(expected), v.trim(), v.nonEmpty(expected));
-
-const whole = (min: number, max: number, expected: string) =>
-  v.pipe(
-    v.number(expected),
-    v.integer(expected),
-    v.minValue(min, expected),
-    v.maxValue(max, expected),
-  );
 
 const ROOT_FORM = "an object with the plugin's options";
 
@@ -73,7 +72,7 @@ export function isSendableKey(key: string): boolean {
  * from this schema (`npm run manifest`, held by test/config/config.test.ts). Nothing is
  * required here: an unconfigured install is valid, see {@link readConfig}.
  */
-export const ConfigSchema = v.strictObject({
+export const ConfigSchema = v.object({
   apiKey: v.optional(
     v.union(
       [
@@ -91,8 +90,8 @@ export const ConfigSchema = v.strictObject({
     v.pipe(v.string(API_URL_FORM), v.trim(), v.check(isApiUrl, API_URL_FORM)),
     "https://api.influxion.io",
   ),
-  allowInsecureHttp: v.optional(v.boolean("true or false"), false),
-  onDelete: v.optional(v.picklist(["keep", "forget"], '"keep" or "forget"'), "keep"),
+  allowInsecureHttp: v.optional(flag(), false),
+  onDelete: v.optional(choice(["keep", "forget"], '"keep" or "forget"'), "keep"),
   content: contentOption,
   redact: redactOption,
   upload: v.optional(
@@ -156,7 +155,7 @@ export const ConfigSchema = v.strictObject({
           {},
         ),
         since: v.optional(v.pipe(v.string(SINCE_FORM), v.trim(), v.check(isSince, SINCE_FORM))),
-        kinds: v.optional(v.array(v.picklist(SESSION_KINDS, KINDS_FORM), KINDS_FORM), []),
+        kinds: listOf(choice(SESSION_KINDS, KINDS_FORM), KINDS_FORM),
         minMessages: v.optional(
           whole(0, MAX_COUNT, `messages, a whole number from 0 to ${MAX_COUNT}`),
           2,
@@ -196,9 +195,13 @@ export interface Config {
   readonly everyMs: number;
 }
 
-export type ConfigResult =
+export type ConfigResult = {
+  /** Names that no option has; those that may have been meant to keep something here are problems instead. */
+  readonly warnings: readonly ConfigWarning[];
+} & (
   | { readonly ok: true; readonly config: Config }
-  | { readonly ok: false; readonly problems: readonly ConfigProblem[] };
+  | { readonly ok: false; readonly problems: readonly ConfigProblem[] }
+);
 
 /** The three lines of config that nothing can be uploaded without. */
 const REQUIRED = {
@@ -219,22 +222,25 @@ export const MINIMAL_CONFIG = JSON.stringify(
 /** Checks what stands under `plugins.entries.influxion.config`; never throws. */
 export function readConfig(input: unknown): ConfigResult {
   const given = input ?? {};
+  const unknown = findUnknownNames(ConfigSchema, given);
+  const warnings = unknown.filter((name) => !name.isPrivate).map(toWarning);
   const parsed = v.safeParse(v.pipe(noList(ROOT_FORM), ConfigSchema), given);
-  const problems = parsed.success ? [] : parsed.issues.map(toProblem);
+  const problems = unknown.filter((name) => name.isPrivate).map(toUnknownProblem);
+  if (!parsed.success) problems.push(...parsed.issues.map(toProblem));
   for (const [path, expected] of Object.entries(REQUIRED)) {
     if (isObject(given) && given[path] === undefined) {
       problems.push({ path, found: "nothing", expected });
     }
   }
   if (parsed.success) problems.push(...levelProblems(parsed.output));
-  if (!parsed.success || problems.length > 0) return { ok: false, problems };
+  if (!parsed.success || problems.length > 0) return { ok: false, problems, warnings };
 
   const { apiKey, deploymentId, projectId, apiUrl, ...rest } = parsed.output;
   if (!rest.allowInsecureHttp && !isSafeUrl(apiUrl)) {
     const found = describeUrl(apiUrl);
     const expected =
       'an https URL; or, when everyone on the way may read the key and the conversations, also "allowInsecureHttp": true';
-    return { ok: false, problems: [{ path: "apiUrl", found, expected }] };
+    return { ok: false, problems: [{ path: "apiUrl", found, expected }], warnings };
   }
   const config: Config = {
     ...rest,
@@ -245,7 +251,7 @@ export function readConfig(input: unknown): ConfigResult {
     apiUrl: new URL(apiUrl).href.replace(/\/+$/, ""),
     everyMs: parseInterval(rest.upload.every) ?? 0,
   };
-  return { ok: true, config };
+  return { ok: true, config, warnings };
 }
 
 /** Stand for what only an upload needs; nothing looks for this key. */
@@ -272,7 +278,7 @@ export function readLocalConfig(input: unknown): LocalConfig {
   const filled = Object.fromEntries(missing.map((path) => [path, PLACEHOLDERS[path]]));
   const result = readConfig({ ...given, ...filled });
   if (!result.ok || !missing.includes("apiKey")) return { config: result, missing };
-  return { config: { ok: true, config: { ...result.config, apiKey: "" } }, missing };
+  return { config: { ...result, config: { ...result.config, apiKey: "" } }, missing };
 }
 
 /** Whether `url` points at this machine. */

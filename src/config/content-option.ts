@@ -4,6 +4,7 @@ import { CONTENT_LEVELS, type ContentLevel, type ContentOptions, saysNoMore } fr
 import { noList } from "./object-option.ts";
 import { GLOB_FORM, isPattern } from "./pattern-option.ts";
 import type { ConfigProblem } from "./problem.ts";
+import { choice, flag } from "./values.ts";
 
 const LEVEL_FORM = '"full", "no-tool-output", "text" or "metadata"';
 
@@ -11,7 +12,7 @@ const CONTENT_FORM = `${LEVEL_FORM}, or an object such as {"level": "full", "ima
 
 export const AGENT_LEVELS_FORM = `an object of agent names and levels, e.g. {"ops": "metadata"}, ${GLOB_FORM}`;
 
-const level = v.picklist(CONTENT_LEVELS, LEVEL_FORM);
+const level = choice(CONTENT_LEVELS, LEVEL_FORM);
 
 /** `content`: a level, or an object with it. */
 export const contentOption = v.optional(
@@ -19,9 +20,9 @@ export const contentOption = v.optional(
     v.union([v.string(), noList(CONTENT_FORM)], CONTENT_FORM),
     v.check((value) => typeof value !== "string" || v.is(level, value), CONTENT_FORM),
     v.transform((value) => (typeof value === "string" ? { level: value } : value)),
-    v.strictObject({
+    v.object({
       level: v.optional(level, "full"),
-      images: v.optional(v.boolean("true or false"), true),
+      images: v.optional(flag(), true),
     }),
   ),
   "full",
@@ -35,15 +36,17 @@ export const agentLevelsOption = v.optional(
   v.pipe(
     v.custom<Readonly<Record<string, unknown>>>(isObject, AGENT_LEVELS_FORM),
     v.rawTransform(({ dataset, addIssue }): AgentLevelOptions => {
-      for (const [key, value] of Object.entries(dataset.value)) {
+      const levels = Object.entries(dataset.value).map(([key, value]) => {
         const at = { type: "object", input: dataset.value, key, value } as const;
+        const parsed = v.safeParse(level, value);
         if (!isPattern(key.trim())) {
           addIssue({ message: AGENT_LEVELS_FORM, input: key, path: [{ ...at, origin: "key" }] });
-        } else if (!v.is(level, value)) {
+        } else if (!parsed.success) {
           addIssue({ message: LEVEL_FORM, input: value, path: [{ ...at, origin: "value" }] });
         }
-      }
-      return dataset.value as AgentLevelOptions;
+        return [key, parsed.output] as const;
+      });
+      return Object.fromEntries(levels) as AgentLevelOptions;
     }),
   ),
   {},

@@ -1,4 +1,5 @@
 import * as v from "valibot";
+import type { UnknownName } from "./unknown-names.ts";
 
 const NO_URL = "a string that is no http or https URL";
 
@@ -18,16 +19,33 @@ export function formatConfigProblem({ path, found, expected }: ConfigProblem): s
   return `found ${found} at ${field}; expected ${expected}`;
 }
 
+/** A name that no option has, and that has no effect. */
+export interface ConfigWarning {
+  readonly path: string;
+  /** Paths of the options that were probably meant; empty where none is near. */
+  readonly nearest: readonly string[];
+  /** A sentence for people. */
+  readonly message: string;
+}
+
+export function toWarning({ path, nearest }: UnknownName): ConfigWarning {
+  const meant = nearest.length === 0 ? "" : `; did you mean ${nearest.join(" or ")}?`;
+  return { path, nearest, message: `${path} is no option and has no effect${meant}` };
+}
+
+/** Of a name that may have been meant to keep something here. */
+export function toUnknownProblem({ path, nearest }: UnknownName): ConfigProblem {
+  const meant = nearest.length === 0 ? "an option that exists, or nothing" : nearest.join(" or ");
+  return {
+    path,
+    found: "a name that no option has",
+    expected: `${meant}; nothing is sent while it may have been meant to keep something here`,
+  };
+}
+
 /** What valibot found, with what to write instead. */
 export function toProblem(issue: v.BaseIssue<unknown>): ConfigProblem {
   const path = v.getDotPath(issue) ?? "";
-  if (issue.type === "strict_object" && issue.expected === "never") {
-    return {
-      path,
-      found: "an option that does not exist",
-      expected: "nothing here; check the spelling or remove it",
-    };
-  }
   return { path, found: describeAt(path, issue.input), expected: issue.message };
 }
 

@@ -1,6 +1,7 @@
 import * as v from "valibot";
 import { options } from "./object-option.ts";
 import { secretRef } from "./secret-option.ts";
+import { flag, listOf } from "./values.ts";
 
 const REDACT_FORM = 'an object such as {"secrets": true, "disable": ["jwt"]}';
 
@@ -11,14 +12,11 @@ const VALUE_FORM =
 
 const text = (expected: string) => v.pipe(v.string(expected), v.nonEmpty(expected));
 
-const listOf = <T extends v.GenericSchema>(item: T, expected: string) =>
-  v.optional(v.array(item, expected), []);
-
 /** `redact`: what never leaves, whatever the content level. */
 export const redactOption = v.optional(
   options(
     {
-      secrets: v.optional(v.boolean("true or false"), true),
+      secrets: v.optional(flag(), true),
       disable: listOf(text('the id of a rule, e.g. "jwt"'), 'a list of ids of rules, e.g. ["jwt"]'),
       patterns: listOf(
         options({ id: text(PATTERN_FORM), pattern: text(PATTERN_FORM) }, PATTERN_FORM),

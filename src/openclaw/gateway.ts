@@ -1,8 +1,8 @@
 import { setImmediate } from "node:timers/promises";
-import { formatConfigProblem, MINIMAL_CONFIG, readConfig } from "../config/config.ts";
+import { type ConfigProblem, formatConfigProblem, readConfig } from "../config/config.ts";
 import { describeFirstContact } from "../run/first-contact.ts";
 import type { IdleCache } from "../run/idle-cache.ts";
-import { noteRun } from "../run/last-run.ts";
+import { noteRun, type RunNote } from "../run/last-run.ts";
 import { formatNote, isLogged, type RunReport, troubleKey } from "../run/report.ts";
 import { asInfluxionError, LockedError, type Problem } from "../shared/problem.ts";
 import { plain } from "../shared/text.ts";
@@ -32,11 +32,9 @@ export interface GatewayContext {
 export function startUploads(context: GatewayContext, pluginConfig: unknown): Scheduler {
   const { stateDir, logger, serviceHealth } = context;
   const result = readConfig(pluginConfig);
+  for (const { message } of result.warnings) logger.warn(`influxion: ${plain(message)}`);
   if (!result.ok) {
-    for (const problem of result.problems) {
-      logger.warn(`influxion: uploads are off; ${plain(formatConfigProblem(problem))}`);
-    }
-    logger.warn(`influxion: the minimal setup in openclaw.json is\n${MINIMAL_CONFIG}`);
+    for (const line of describeOff(result.problems)) logger.warn(`influxion: ${plain(line)}`);
     return { start: () => undefined, stop: () => Promise.resolve() };
   }
   const { config } = result;
@@ -51,13 +49,11 @@ export function startUploads(context: GatewayContext, pluginConfig: unknown): Sc
     now: Date.now,
     random: Math.random,
     async run(signal, nextAt) {
-      const note: { report: RunReport | null; failure: string | null } = {
-        report: null,
-        failure: null,
-      };
+      const startedAt = new Date().toISOString();
+      let note: Pick<RunNote, "report" | "failure" | "attempt">;
       try {
         runs ??= await createRuns();
-        note.report = await runs.run({
+        const report = await runs.run({
           stateDir,
           layout: readLayout(context.config),
           config,
@@ -75,20 +71,33 @@ export function startUploads(context: GatewayContext, pluginConfig: unknown): Sc
             },
           },
         });
-        tell(context, note.report, reported);
+        tell(context, report, reported);
+        note = { report, failure: null };
       } catch (error) {
         if (signal.aborted) return;
         // The host's log and its health page are looked at in terminals, too.
-        note.failure = plain(asInfluxionError(error).message);
+        const failure = plain(asInfluxionError(error).message);
         const locked = error instanceof LockedError;
-        logger[locked ? "info" : "warn"](`influxion: no upload this time: ${note.failure}`);
-        if (!locked) serviceHealth?.reportFailure(new Error(note.failure));
+        logger[locked ? "info" : "warn"](`influxion: no upload this time: ${failure}`);
+        if (!locked) serviceHealth?.reportFailure(new Error(failure));
+        const outcome = locked ? "locked" : "failed";
+        note = { report: null, failure, attempt: { startedAt, trigger: "interval", outcome } };
       }
       const at = Date.now();
       const next = new Date(nextAt(at)).toISOString();
       await noteRun(stateDir, { ...note, at: new Date(at).toISOString(), nextAt: next });
     },
   });
+}
+
+/** What is missing on one line, with the command that asks for it; what is wrong on a line each. */
+function describeOff(problems: readonly ConfigProblem[]): string[] {
+  const missing = problems.filter(({ found }) => found === "nothing").map(({ path }) => path);
+  const wrong = problems.filter(({ found }) => found !== "nothing");
+  const lines = wrong.map((problem) => `uploads are off; ${formatConfigProblem(problem)}`);
+  if (missing.length === 0) return lines;
+  const line = `uploads are off; not set: ${missing.join(", ")}; "openclaw influxion setup" asks for what is missing`;
+  return [...lines, line];
 }
 
 /**

@@ -167,7 +167,11 @@ test("preview ends when nobody reads its output any more", async () => {
   const out = new PassThrough();
   out.once("data", () => out.destroy(new Error("EPIPE")));
   const code = await preview({
-    setup: { stateDir: lab.stateDir, config: { ok: true, config: lab.config() }, missing: [] },
+    setup: {
+      stateDir: lab.stateDir,
+      config: { ok: true, config: lab.config(), warnings: [] },
+      missing: [],
+    },
     flags: { json: true },
     context: { signal: new AbortController().signal, now: lab.now },
     secrets: plainSecrets,

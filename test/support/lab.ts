@@ -3,13 +3,22 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { Writable } from "node:stream";
 import { setTimeout as sleep } from "node:timers/promises";
+import { type CheckFlags, type CheckOptions, check } from "../../src/cli/check.ts";
 import type { Setup } from "../../src/cli/command-input.ts";
 import { type ForgetFlags, type ForgetOptions, forget } from "../../src/cli/forget.ts";
+import { type HistoryFlags, history } from "../../src/cli/history.ts";
 import { type PreviewFlags, type PreviewOptions, preview } from "../../src/cli/preview.ts";
 import { type ScanFlags, scan } from "../../src/cli/scan.ts";
+import { type SessionsFlags, sessions } from "../../src/cli/sessions.ts";
 import { type StatusFlags, status } from "../../src/cli/status.ts";
 import { type SyncFlags, type SyncOptions, sync } from "../../src/cli/sync.ts";
-import { type Config, readConfig, readLocalConfig } from "../../src/config/config.ts";
+import type { Terminal } from "../../src/cli/terminal.ts";
+import {
+  type Config,
+  type ConfigResult,
+  readConfig,
+  readLocalConfig,
+} from "../../src/config/config.ts";
 import { Ledger } from "../../src/ledger/ledger.ts";
 import { ledgerPaths } from "../../src/ledger/paths.ts";
 import type { SessionRecord } from "../../src/ledger/records.ts";
@@ -34,6 +43,9 @@ export interface Spoken {
 /** Those of a config that holds them itself. */
 export const plainSecrets: SyncOptions["secrets"] = ({ apiKey }) =>
   Promise.resolve({ apiKey: apiKey as string, redactValues: [] });
+
+const noGateway: CheckOptions["gateway"] = () =>
+  Promise.resolve({ kind: "none", at: "127.0.0.1:1" });
 
 /** A state directory and a receiver of their own, and a way to run the plugin between them. */
 export class Lab implements AsyncDisposable {
@@ -60,7 +72,14 @@ export class Lab implements AsyncDisposable {
 
   /** The config as a user writes it, for this lab's receiver unless `overrides` says otherwise. */
   config(overrides: Record<string, unknown> = {}): Config {
-    const result = readConfig({
+    const result = this.configResult(overrides);
+    if (!result.ok) throw new Error(JSON.stringify(result.problems));
+    return result.config;
+  }
+
+  /** The same with what is wrong with it. */
+  configResult(overrides: Record<string, unknown> = {}): ConfigResult {
+    return readConfig({
       apiUrl: this.receiver.url,
       apiKey: API_KEY,
       deploymentId: "lab",
@@ -68,8 +87,6 @@ export class Lab implements AsyncDisposable {
       ...overrides,
       upload: { retryAttempts: 0, retryBackoffMs: 0, ...(overrides.upload as object) },
     });
-    if (!result.ok) throw new Error(JSON.stringify(result.problems));
-    return result.config;
   }
 
   /** Writes a whole session and returns its path. */
@@ -108,7 +125,7 @@ export class Lab implements AsyncDisposable {
   }
 
   #setup(overrides: Record<string, unknown> | undefined): Setup {
-    const config = { ok: true, config: this.config(overrides) } as const;
+    const config = this.configResult(overrides);
     return { stateDir: this.stateDir, layout: readLayout(this.hostConfig), config };
   }
 
@@ -117,21 +134,28 @@ export class Lab implements AsyncDisposable {
       Partial<Pick<SyncOptions, "secrets" | "proxy" | "run">> & {
         signal?: AbortSignal;
         overrides?: Record<string, unknown>;
+        /** See {@link preview}; for dry runs. */
+        input?: unknown;
+        /** Of a terminal; without them it is none. */
+        columns?: number;
       } = {},
   ): Promise<Spoken> {
-    const { overrides, signal = new AbortController().signal, ...rest } = options;
+    const { overrides, input, columns, signal = new AbortController().signal, ...rest } = options;
     const { secrets = plainSecrets, proxy, ...others } = rest;
     const { run: runner = run, ...flags } = others;
-    return spoken((terminal) =>
-      sync({
-        setup: this.#setup(overrides),
-        flags,
-        context: { signal, now: this.now, random: Math.random },
-        secrets,
-        proxy,
-        run: runner,
-        terminal,
-      }),
+    const local = input === undefined ? {} : readLocalConfig(input);
+    return spoken(
+      (terminal) =>
+        sync({
+          setup: { ...this.#setup(overrides), ...local },
+          flags,
+          context: { signal, now: this.now, random: Math.random },
+          secrets,
+          proxy,
+          run: runner,
+          terminal,
+        }),
+      columns,
     );
   }
 
@@ -188,12 +212,62 @@ export class Lab implements AsyncDisposable {
     return spoken((terminal) => scan({ setup, flags, context, secrets: plainSecrets, terminal }));
   }
 
-  async status(
-    options: StatusFlags & { overrides?: Record<string, unknown> } = {},
+  /** Its Gateway is not running. @param input see {@link preview} */
+  async check(
+    options: CheckFlags &
+      Partial<Pick<CheckOptions, "secrets" | "proxy" | "gateway">> & {
+        overrides?: Record<string, unknown>;
+        input?: unknown;
+        signal?: AbortSignal;
+        /** The output is a terminal that is so wide. */
+        columns?: number;
+      } = {},
   ): Promise<Spoken> {
-    const { overrides, ...flags } = options;
+    const { overrides, input, signal = new AbortController().signal, ...rest } = options;
+    const { secrets = plainSecrets, proxy, gateway = noGateway, columns, ...flags } = rest;
+    const given = input === undefined ? {} : { config: readConfig(input) };
+    const setup = { ...this.#setup(overrides), ...given };
+    const { now } = this;
+    return spoken((streams) => {
+      const out = Object.assign(streams.out, { isTTY: columns !== undefined, columns });
+      const terminal = { ...streams, out } as Terminal;
+      return check({ setup, flags, secrets, proxy, gateway, signal, now, terminal });
+    });
+  }
+
+  /** @param options `columns` of a terminal; without them it is none */
+  async status(
+    options: StatusFlags & {
+      overrides?: Record<string, unknown>;
+      columns?: number;
+      signal?: AbortSignal;
+    } = {},
+  ): Promise<Spoken> {
+    const { overrides, columns, signal = new AbortController().signal, ...flags } = options;
     const setup = this.#setup(overrides);
-    return spoken((terminal) => status({ setup, flags, now: this.now, terminal }));
+    const how = { setup, flags, now: this.now, signal };
+    return spoken((terminal) => status({ ...how, terminal }), columns);
+  }
+
+  /** @param input see {@link preview} @param columns of a terminal; without them it is none */
+  async sessions(
+    options: SessionsFlags & {
+      overrides?: Record<string, unknown>;
+      input?: unknown;
+      columns?: number;
+    } = {},
+  ): Promise<Spoken> {
+    const { overrides, input, columns, ...flags } = options;
+    const local = input === undefined ? { missing: [] } : readLocalConfig(input);
+    const setup = { ...this.#setup(overrides), ...local };
+    const context = { signal: new AbortController().signal, now: this.now };
+    return spoken((terminal) => sessions({ setup, flags, context, terminal }), columns);
+  }
+
+  async history(options: HistoryFlags & { columns?: number } = {}): Promise<Spoken> {
+    const { columns, ...flags } = options;
+    const setup = { stateDir: this.stateDir };
+    return spoken((terminal) => history({ setup, flags, terminal }), columns);
   }
 
   /** Runs of the service in the Gateway, and all that it logs and reports to the host. */
@@ -259,17 +333,20 @@ export class Lab implements AsyncDisposable {
   }
 }
 
-/** Collects what a command writes, as if piped. */
+/** Collects what a command writes, as if piped; or on a terminal with so many columns. */
 export async function spoken(
   command: (terminal: { out: Writable; err: Writable }) => Promise<number>,
+  columns?: number,
 ): Promise<Spoken> {
-  const collect = (chunks: string[]): Writable =>
-    new Writable({
+  const collect = (chunks: string[]): Writable => {
+    const stream = new Writable({
       write(chunk, _encoding, done) {
         chunks.push(String(chunk));
         done();
       },
     });
+    return columns === undefined ? stream : Object.assign(stream, { isTTY: true, columns });
+  };
   const out: string[] = [];
   const err: string[] = [];
   const code = await command({ out: collect(out), err: collect(err) });

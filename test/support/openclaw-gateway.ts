@@ -4,6 +4,9 @@ import { type HostProcess, terminate } from "./openclaw-process.ts";
 
 /** A Gateway that is up. */
 export interface Gateway extends AsyncDisposable {
+  /** Without trailing slash. */
+  readonly url: string;
+  readonly token: string;
   /** What it has written to stdout and stderr so far. */
   readonly log: () => string;
   /** `null` while it runs. */
@@ -34,7 +37,7 @@ export interface GatewayAddress {
 export async function gatewayOf(
   child: HostProcess,
   { port, token }: GatewayAddress,
-  readyTimeoutMs = 120_000,
+  readyTimeoutMs = 300_000,
 ): Promise<Gateway> {
   let log = "";
   for (const stream of [child.stdout, child.stderr]) {
@@ -51,6 +54,8 @@ export async function gatewayOf(
   }
   const stop = () => terminate(child);
   return {
+    url,
+    token,
     log: () => log,
     exitCode: () => child.exitCode,
     turn: (message, sessionKey = "agent:main:main") => turn(url, token, sessionKey, message),

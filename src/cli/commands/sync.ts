@@ -1,5 +1,5 @@
 import type { SyncFlags } from "../sync.ts";
-import { type Command, type CommandContext, setupOf, TERMINAL } from "./context.ts";
+import { type Command, type CommandContext, localSetupOf, setupOf, TERMINAL } from "./context.ts";
 import { EXIT_CODES } from "./exit-codes.ts";
 import { interruptible } from "./interruptible.ts";
 
@@ -10,6 +10,7 @@ export function addSync(influxion: Command, context: CommandContext): void {
     .option("--dry-run", "list exactly what would be sent; no network, nothing is recorded")
     .option("--all", "go on until nothing is waiting, past the limits of one run")
     .option("--agent <name>", "only this agent's sessions")
+    .option("--session <name>", "only this one, by id, key or label; also one that is put aside")
     .option("--json", "print one JSON document")
     .addHelpText(
       "after",
@@ -17,6 +18,7 @@ export function addSync(influxion: Command, context: CommandContext): void {
 Examples:
   openclaw influxion sync
   openclaw influxion sync --agent main --dry-run
+  openclaw influxion sync --session agent:main:main
   openclaw influxion sync --all --json
 ${EXIT_CODES}`,
     )
@@ -26,7 +28,7 @@ ${EXIT_CODES}`,
           import("../sync.ts"),
           import("../../run/worker-runner.ts"),
           import("../../openclaw/host.ts"),
-          setupOf(context),
+          flags.dryRun === true ? localSetupOf(context) : setupOf(context),
         ]);
       await interruptible(async (signal) => {
         await using runner = new WorkerRunner();
