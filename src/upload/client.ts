@@ -1,4 +1,6 @@
+import type { SecureContext } from "node:tls";
 import type { Dispatcher } from "undici";
+import type { TlsOptions } from "../config/config.ts";
 import {
   CONTENT_HEADER,
   FIRST_LINE_HEADER,
@@ -6,10 +8,12 @@ import {
   INGEST_PATH,
   REDACTION_HEADER,
 } from "../protocol/wire.ts";
+import type { Problem } from "../shared/problem.ts";
 import { type Answer, readAnswer } from "./answer.ts";
 import type { Body } from "./body.ts";
 import { IdleWatch } from "./idle-watch.ts";
 import { chooseProxy, type HostProxy, type HttpProxy, readRoots } from "./proxy.ts";
+import { readTlsFiles, secureContextOf } from "./tls-files.ts";
 import type { Transform } from "./transform.ts";
 import type { ConnectOptions } from "./tunnel.ts";
 import { Agent, type buildConnector, request } from "./undici.ts";
@@ -23,6 +27,10 @@ export interface ClientOptions {
   readonly version: string;
   /** A proxy the host is configured with; the environment's variables are used without it. */
   readonly proxy?: HostProxy | undefined;
+  /** Files for TLS with the API. @default none */
+  readonly tls?: TlsOptions | undefined;
+  /** Notified of what is wrong with these files and no obstacle. */
+  readonly onWarning?: ((problem: Problem) => void) | undefined;
 }
 
 export interface Attempt {
@@ -57,20 +65,27 @@ export interface Client {
    * @throws what the transport threw, `IDLE_TIMEOUT`, or the signal's reason
    */
   delete(query: URLSearchParams, signal: AbortSignal): Promise<Answer>;
+  /** Host and port of the API, for people. */
+  readonly address: string;
   /** Whether an earlier request on this client was answered, so that a connection may be a reused one. */
   readonly hasConnected: boolean;
   /** Ends every connection at once. */
   close(): Promise<void>;
 }
 
-/** @throws {InfluxionError} `PROXY_INVALID` when the proxy that applies cannot be used */
+/**
+ * @throws {InfluxionError} `PROXY_INVALID` when the proxy that applies cannot be used, `TLS_INVALID`
+ *   when a file of `tls` cannot
+ */
 export async function createClient(options: ClientOptions): Promise<Client> {
   const { apiUrl, apiKey, timeoutMs, version } = options;
   const url = new URL(`${apiUrl}${INGEST_PATH}`);
   const proxy = chooseProxy(apiUrl, options.proxy);
   const roots = proxy === null ? {} : await readRoots(proxy);
+  const secureContext = await secureContextFor(url, options);
   const closing = new AbortController();
-  const route = routeTo(url, proxy, { timeoutMs, roots, signal: closing.signal });
+  const { signal } = closing;
+  const route = routeTo(url, proxy, { timeoutMs, roots, secureContext, signal });
   const headers = {
     ...route.headers,
     authorization: `Bearer ${apiKey}`,
@@ -89,6 +104,7 @@ export async function createClient(options: ClientOptions): Promise<Client> {
   };
 
   return {
+    address: addressOf(url),
     get hasConnected() {
       return hasConnected;
     },
@@ -120,6 +136,20 @@ export async function createClient(options: ClientOptions): Promise<Client> {
       await route.dispatcher.destroy();
     },
   };
+}
+
+async function secureContextFor(
+  { protocol }: URL,
+  { tls = {}, onWarning }: ClientOptions,
+): Promise<SecureContext | undefined> {
+  if (protocol !== "https:") return undefined;
+  const files = await readTlsFiles({ tls });
+  for (const warning of files.warnings) onWarning?.(warning);
+  return secureContextOf(files);
+}
+
+function addressOf({ protocol, hostname, port }: URL): string {
+  return `${hostname}:${port || (protocol === "https:" ? 443 : 80)}`;
 }
 
 function headersOf({
@@ -193,11 +223,15 @@ interface Route {
 }
 
 function routeTo(api: URL, proxy: HttpProxy | null, options: ConnectOptions): Route {
+  const { timeoutMs, secureContext } = options;
   const dispatcher = (
     connect: buildConnector.BuildOptions | buildConnector.connector,
   ): Dispatcher => new Agent({ connect, pipelining: 1, allowH2: false });
   const direct = { origin: api.origin, path: api.pathname, headers: {} };
-  if (proxy === null) return { ...direct, dispatcher: dispatcher({ timeout: options.timeoutMs }) };
+  if (proxy === null) {
+    const own = secureContext === undefined ? {} : { secureContext };
+    return { ...direct, dispatcher: dispatcher({ timeout: timeoutMs, ...own }) };
+  }
   if (api.protocol === "https:") {
     return { ...direct, dispatcher: dispatcher(throughProxy("tunnelConnector", proxy, options)) };
   }
