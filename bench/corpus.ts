@@ -18,8 +18,15 @@ export interface SessionOptions {
   readonly seed: number;
   /** About how large the session becomes; it ends with the turn that reaches it. */
   readonly bytes: number;
-  /** Sizes of messages to put between the turns, in bytes. */
-  readonly longLines?: readonly number[];
+  /** Messages to put between the turns. */
+  readonly longLines?: readonly LongLine[];
+}
+
+/** A message of about that many bytes. */
+export interface LongLine {
+  readonly bytes: number;
+  /** What it says, again and again; like what tools give back when left out. */
+  readonly repeat?: string;
 }
 
 export function sessionIdOf(seed: number): string {
@@ -88,11 +95,11 @@ class SessionWriter {
   }
 
   /** A tool result of one text, half of it escapes and non-ASCII: the slowest to parse. */
-  longMessage(bytes: number): string {
+  longMessage({ bytes, repeat }: LongLine): string {
     const random = this.#random;
-    const part = `${prose(random, 2000)}${listing(random, 2000)}`;
+    const part = repeat ?? `${prose(random, 2000)}${listing(random, 2000)}`;
     const text = part.repeat(
-      Math.max(1, Math.floor(bytes / Buffer.byteLength(JSON.stringify(part)))),
+      Math.max(1, Math.floor(bytes / (Buffer.byteLength(JSON.stringify(part)) - 2))),
     );
     return this.#message({
       role: "toolResult",

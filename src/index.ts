@@ -1,5 +1,6 @@
 import type { OpenClawPluginApi } from "openclaw/plugin-sdk/plugin-entry";
 import type { Scheduler } from "./openclaw/scheduler.ts";
+import { registerPage } from "./page/register.ts";
 
 type Service = Parameters<OpenClawPluginApi["registerService"]>[0];
 
@@ -35,6 +36,7 @@ export default {
     );
     if (api.registrationMode !== "cli-metadata" && api.registrationMode !== "setup-only") {
       api.registerService(createService(() => api.pluginConfig));
+      registerPage(api);
     }
   },
 };

@@ -2,6 +2,7 @@ import type { SessionOptions } from "../corpus.ts";
 import { type Bench, makeState, STORES, type StoreKind } from "../lib/bench.ts";
 import { runProgram } from "../lib/child.ts";
 import { type Figure, MB, MIB, medianOf } from "../lib/figures.ts";
+import { SLOW_TEXTS } from "../lib/slow-texts.ts";
 import { forgetUploads, NOW } from "../lib/upload.ts";
 import type { GatewayInput, GatewayResult } from "../programs/gateway.ts";
 
@@ -56,7 +57,7 @@ export async function gateway(bench: Bench): Promise<Figure[]> {
   });
 }
 
-/** Goal 4: the first run of a process, ordinary sessions, a line that is too long to be sent, and lines just below that. */
+/** Goal 4: the first run of a process, ordinary sessions, a line that is too long to be sent, and lines just below that, some of them made to be slow to search for credentials. */
 export async function measureGateway(bench: Bench): Promise<GatewayCase[]> {
   const bytes = bench.quick ? 10 * MB : 50 * MB;
   const long = bench.quick ? 2 : 5;
@@ -74,10 +75,23 @@ export async function measureGateway(bench: Bench): Promise<GatewayCase[]> {
         { seed: 12, bytes },
       ],
     },
-    { name: "a line of 64 MiB", sessions: [{ seed: 13, bytes: 5 * MB, longLines: [64 * MIB] }] },
+    {
+      name: "a line of 64 MiB",
+      sessions: [{ seed: 13, bytes: 5 * MB, longLines: [{ bytes: 64 * MIB }] }],
+    },
     {
       name: "lines of 7 MiB",
-      sessions: [{ seed: 14, bytes: 5 * MB, longLines: Array(long).fill(7 * MIB) }],
+      sessions: [{ seed: 14, bytes: 5 * MB, longLines: Array(long).fill({ bytes: 7 * MIB }) }],
+    },
+    {
+      name: "lines of 7 MiB that are slow to search",
+      sessions: [
+        {
+          seed: 15,
+          bytes: 5 * MB,
+          longLines: SLOW_TEXTS.map((repeat) => ({ bytes: 7 * MIB, repeat })),
+        },
+      ],
     },
   ];
   const cases: GatewayCase[] = [];

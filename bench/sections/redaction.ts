@@ -8,6 +8,7 @@ import { type Bench, fieldsOf } from "../lib/bench.ts";
 import { built } from "../lib/built.ts";
 import { type Figure, MB, MIB, median } from "../lib/figures.ts";
 import { Random } from "../lib/random.ts";
+import { SLOW_TEXTS } from "../lib/slow-texts.ts";
 import { base64 } from "../lib/text.ts";
 
 const FIELDS = fieldsOf("00000000-0000-4000-a000-000000000000");
@@ -17,9 +18,6 @@ const LINE_BYTES = 8 * MIB - 100;
 
 /** CPU of an upload with redaction may be this much of one without. */
 const CPU_GOAL = 1.25;
-
-/** CPU of one turn of the event loop, in ms. */
-const TURN_GOAL = 20;
 
 /** What redaction adds to an upload, and what a line does that was made to be slow. */
 export async function redaction(bench: Bench): Promise<Figure[]> {
@@ -142,9 +140,7 @@ function slowLines(): [name: string, line: string][] {
     `{"type":"x","text":"${text.repeat(Math.floor(LINE_BYTES / text.length))}"}`;
   const depth = Math.floor(LINE_BYTES / 6);
   return [
-    ...["password=", "xoxb-", "\\u0070", "password=hunter22 ", "Cookie: a="].map(
-      (text): [string, string] => [text, repeated(text)],
-    ),
+    ...SLOW_TEXTS.map((text): [string, string] => [text, repeated(text)]),
     ["deep nesting", `${'{"a":'.repeat(depth)}1${"}".repeat(depth)}`],
     [
       "prose with one secret",
@@ -166,7 +162,8 @@ async function measureLine(name: string, line: string): Promise<Figure[]> {
   const { turnMs, rssPeak } = await watch.stop();
   return [
     { section, what: "CPU", value: cpu, unit: "ms" },
-    { section, what: "CPU of one turn, worst", value: turnMs, unit: "ms", goal: TURN_GOAL },
+    // Of the run's thread: sections/gateway.ts has what such lines do to the Gateway's.
+    { section, what: "CPU of one turn of the thread, worst", value: turnMs, unit: "ms" },
     { section, what: "memory added", value: Math.max(0, rssPeak - rss) / MIB, unit: "MiB" },
   ];
 }

@@ -3,7 +3,7 @@ import { createFilter, isNamed } from "../config/filter.ts";
 import type { Clock } from "../shared/clock.ts";
 import { InfluxionError } from "../shared/problem.ts";
 import { findAgents } from "../stores/agents.ts";
-import type { Setup } from "./setup.ts";
+import type { Setup } from "./command-input.ts";
 
 /**
  * Whether `--agent` names one that is there.

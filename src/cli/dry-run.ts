@@ -1,11 +1,14 @@
 import type { ConfigWarning } from "../config/config.ts";
+import type { Called } from "../discovery/called.ts";
 import type { PlannedPart } from "../ledger/records.ts";
 import type { Deletion } from "../ledger/schema.ts";
 import type { PlannedSession, PlannedStream } from "../planning/parts.ts";
 import { type DryRun, type DryRunOptions, dryRun } from "../run/dry-run.ts";
+import { knownSessions } from "../run/known-sessions.ts";
 import { SourceChangedError } from "../shared/problem.ts";
 import { bytes, count, plain } from "../shared/text.ts";
 import { EXIT } from "./exit.ts";
+import { formatRow, type SessionRow } from "./session-row.ts";
 import {
   describeUnmatched,
   failureLines,
@@ -14,6 +17,7 @@ import {
   redactionLines,
 } from "./sync-format.ts";
 import { ProgressLine, type Terminal, writeJson } from "./terminal.ts";
+import { wrapLines } from "./wrap.ts";
 
 /** `openclaw influxion sync --dry-run`: what would be sent now. Returns the exit code of such a run. */
 export async function showPlan(
@@ -22,36 +26,79 @@ export async function showPlan(
   options: DryRunOptions,
   configWarnings: readonly ConfigWarning[],
 ): Promise<number> {
-  const { all = false, stateDir } = options;
+  const names = await namesOf(options);
   const found = await readWithProgress(terminal, options);
-  const { report, deletions, problems, unmatched } = found;
   // White space alone is passed over, not sent.
   const plan = found.plan.filter(({ streams }) => streams.some(({ parts }) => parts.length > 0));
-  const totalBytes = plan.reduce((sum, session) => sum + session.bytes, 0);
-  const waiting = waitingOf(found, plan);
-  const { failures, failed, redactions } = report;
-  const exitCode = failed > 0 ? EXIT.partial : EXIT.done;
-  if (json) {
-    const sessions = plan.map(toJson);
-    const trouble = { failures, problems, unmatched, configWarnings };
-    const sums = { totalBytes, redactions, waiting, deletions };
-    writeJson(terminal, { dryRun: true, exitCode, sessions, ...sums, ...trouble });
-    return exitCode;
-  }
-  const lines = plan.map(describePlanned);
-  if (report.found === 0) lines.push(noSessions(stateDir));
-  lines.push(
-    `${all ? "All runs together" : "This run"} would send ${count(plan.length, "session")}, ${bytes(totalBytes)} before compression. Nothing was sent.`,
-    ...redactionLines(report),
-  );
-  lines.push(...deletions.map(describeDeletion));
-  const later = waiting - plan.length;
-  if (later > 0) lines.push(`${count(later, "more session")} would wait for the next runs.`);
-  lines.push(...failureLines({ failures, failed }, terminal));
-  lines.push(...noteLines({ problems }));
-  lines.push(...unmatched.map((one) => `Note: ${describeUnmatched(one)}`));
-  terminal.out.write(`${lines.join("\n")}\n`);
+  const listed = plan.map((planned) => listedOf(planned, found, names));
+  const sums = {
+    totalBytes: plan.reduce((sum, session) => sum + session.bytes, 0),
+    waiting: waitingOf(found, plan),
+  };
+  const exitCode = found.report.failed > 0 ? EXIT.partial : EXIT.done;
+  if (json)
+    writeJson(terminal, {
+      dryRun: true,
+      exitCode,
+      ...toJson(found, listed),
+      ...sums,
+      configWarnings,
+    });
+  else terminal.out.write(format(terminal, options, found, { listed, ...sums }));
   return exitCode;
+}
+
+/** What sessions are called: what is sent is decided without it. */
+async function namesOf(options: DryRunOptions): Promise<ReadonlyMap<string, Called>> {
+  const known = await knownSessions(options);
+  return new Map(known.map(({ key, called }) => [key, called]));
+}
+
+/** A session that would be sent. */
+interface Listed {
+  readonly planned: PlannedSession;
+  readonly called: Called;
+  readonly messages: number;
+}
+
+const NOT_CALLED: Called = { sessionKey: null, label: null, title: null };
+
+function listedOf(
+  planned: PlannedSession,
+  { messages }: DryRun,
+  names: ReadonlyMap<string, Called>,
+): Listed {
+  const { key } = planned.session;
+  return { planned, called: names.get(key) ?? NOT_CALLED, messages: messages.get(key) ?? 0 };
+}
+
+interface Sums {
+  readonly listed: readonly Listed[];
+  readonly totalBytes: number;
+  readonly waiting: number;
+}
+
+function format(
+  terminal: Terminal,
+  { all = false, stateDir }: DryRunOptions,
+  { report, deletions, problems, unmatched }: DryRun,
+  { listed, totalBytes, waiting }: Sums,
+): string {
+  const later = waiting - listed.length;
+  const { failures, failed } = report;
+  const lines = [
+    ...(report.found === 0 ? [noSessions(stateDir)] : []),
+    `${all ? "All runs together" : "This run"} would send ${count(listed.length, "session")}, ${bytes(totalBytes)} before compression. Nothing was sent.`,
+    ...redactionLines(report),
+    ...deletions.map(describeDeletion),
+    ...(later > 0 ? [`${count(later, "more session")} would wait for the next runs.`] : []),
+    ...failureLines({ failures, failed }, terminal),
+    ...noteLines({ problems }),
+    ...unmatched.map((one) => `Note: ${describeUnmatched(one)}`),
+  ];
+  const rows = listed.map((one) => formatRow(rowOf(one), terminal.out));
+  const space = rows.length > 0 && terminal.out.isTTY === true ? "\n" : "";
+  return `${rows.join("")}${space}${wrapLines(lines, terminal.out)}\n`;
 }
 
 /** It takes as long as reading all that would go does. */
@@ -85,12 +132,13 @@ function partsNow({ parts, until }: PlannedStream): readonly PlannedPart[] {
   return parts.filter(({ end }) => end <= until);
 }
 
-function describePlanned({ session, streams, bytes: size }: PlannedSession): string {
+function rowOf({ planned, called, messages }: Listed): SessionRow {
+  const { session, streams, bytes: size } = planned;
   const parts = streams.reduce((sum, stream) => sum + partsNow(stream).length, 0);
   const from = streams[0]?.start.lines ?? 0;
-  const name = plain(`${session.agentId}/${session.sessionId}`);
-  const start = from === 0 ? "from its beginning" : `from line ${from}`;
-  return `  ${name}  ${bytes(size)} ${start}, ${count(parts, "part")}`;
+  const start = from === 0 ? "new, from its beginning" : `goes on from line ${from}`;
+  const reason = `${start}: ${count(messages, "message")} in ${count(parts, "part")}`;
+  return { key: session.key, called, bytes: size, changedAt: session.changedAt, reason };
 }
 
 function describeDeletion({ agentId, sessionId }: Deletion): string {
@@ -103,26 +151,32 @@ function describeDeletion({ agentId, sessionId }: Deletion): string {
   return plain(`The API would be asked to delete what it has of ${what}.`);
 }
 
-function toJson({ session, streams, bytes: size }: PlannedSession): unknown {
-  const { agentId, sessionId } = session;
+function toJson({ report, deletions, problems, unmatched }: DryRun, listed: readonly Listed[]) {
+  const { failures, redactions } = report;
+  const sessions = listed.map(sessionJson);
+  return { sessions, redactions, deletions, failures, problems, unmatched };
+}
+
+function sessionJson({ planned, called, messages }: Listed): unknown {
+  const { session, streams, bytes: size } = planned;
+  const { agentId, sessionId, changedAt } = session;
   return {
     agentId,
     sessionId,
+    ...called,
+    changedAt: new Date(changedAt).toISOString(),
+    messages,
     bytes: size,
-    parts: streams.flatMap((planned) => {
-      const { stream, store, start } = planned;
-      let from = start.offset;
-      return partsNow(planned).map((part) => {
-        const range = {
-          store: store.kind,
-          source: stream.source,
-          from,
-          end: part.end,
-          bytes: part.bytes,
-        };
-        from = part.end;
-        return range;
-      });
-    }),
+    parts: streams.flatMap(rangesOf),
   };
+}
+
+function rangesOf(planned: PlannedStream): unknown[] {
+  const { stream, store, start } = planned;
+  let from = start.offset;
+  return partsNow(planned).map(({ end, bytes: size }) => {
+    const range = { store: store.kind, source: stream.source, from, end, bytes: size };
+    from = end;
+    return range;
+  });
 }

@@ -17,6 +17,7 @@ const USAGE: ReadonlySet<Code> = new Set<Code>([
   "NO_SUCH_AGENT",
   "NO_SUCH_SESSION",
   "AMBIGUOUS_SESSION",
+  "SESSION_EXCLUDED",
   "FORGET_SCOPE",
   "NOT_CONFIRMED",
   "API_KEY_UNRESOLVED",

@@ -10,10 +10,10 @@ import type { RunContext } from "../run/options.ts";
 import { InfluxionError, LockedError } from "../shared/problem.ts";
 import { plain } from "../shared/text.ts";
 import type { HostProxy } from "../upload/proxy.ts";
+import type { Setup } from "./command-input.ts";
 import { describeFailure, EXIT } from "./exit.ts";
 import { describeRetry, formatForgotten, formatQuestion } from "./forget-format.ts";
 import { LOCK_WAIT_MS } from "./lock-wait.ts";
-import type { Setup } from "./setup.ts";
 import { describeWait } from "./sync-format.ts";
 import { painter, type Terminal, writeJson } from "./terminal.ts";
 import { formatUnconfigured } from "./unconfigured.ts";
@@ -49,7 +49,7 @@ export async function forget(options: ForgetOptions): Promise<number> {
   if (!config.ok) {
     if (json) writeJson(terminal, { outcome: "not-configured", configProblems: config.problems });
     const title = "Nothing was changed: the config is not complete.";
-    terminal.err.write(formatUnconfigured(title, config.problems));
+    terminal.err.write(formatUnconfigured(title, config, terminal.err));
     return EXIT.usage;
   }
   try {

@@ -24,8 +24,19 @@ interface Insert {
 
 export interface LineViewOptions {
   readonly paint: ReturnType<typeof painter>;
+  /** Makes the line's own text harmless where it is shown. @default for a terminal */
+  readonly harmless?: (text: string) => string;
   /** Show what is left of secrets when they are masked. */
   readonly showRedacted: boolean;
+}
+
+/** A line of a body in pieces. */
+export interface LineView {
+  readonly index: number;
+  /** What it is, such as `message user`. */
+  readonly kind: string;
+  /** Its payload with long texts folded, as the options make it. */
+  readonly text: string;
 }
 
 /**
@@ -37,15 +48,25 @@ export interface LineViewOptions {
 export function formatLine(
   line: Buffer,
   observed: ObservedLine | undefined,
-  { paint, showRedacted }: LineViewOptions,
+  options: LineViewOptions,
 ): string {
+  const { index, kind, text } = viewLine(line, observed, options);
+  return `${String(index).padStart(5)}  ${kind.padEnd(18)}  ${text}\n`;
+}
+
+/** As {@link formatLine}. */
+export function viewLine(
+  line: Buffer,
+  observed: ObservedLine | undefined,
+  { paint, showRedacted, harmless = escapedText }: LineViewOptions,
+): LineView {
   const at = line.indexOf(PAYLOAD) + PAYLOAD.length;
   const payload = line.subarray(at, line.length - "}".length);
-  const index = String(lineIndexOf(line)).padStart(5);
   const secrets = observed?.secrets ?? [];
   const folder = new Folder(secrets.map((secret) => insertOf(secret, showRedacted)));
-  const text = folder.foldLine(withInserts(payload, secrets));
-  return `${index}  ${describe(payload).padEnd(18)}  ${folder.render(text, paint)}\n`;
+  const folded = folder.foldLine(withInserts(payload, secrets));
+  const text = folder.render(folded, paint, harmless);
+  return { index: lineIndexOf(line), kind: describe(payload), text };
 }
 
 /** The envelope's `lineIndex`, which is its last member but two. */
@@ -105,13 +126,17 @@ class Folder {
     return result;
   }
 
-  /** With its inserts, and harmless on a terminal. */
-  render(text: string, paint: LineViewOptions["paint"]): string {
+  /** With its inserts, and harmless where it is shown. */
+  render(
+    text: string,
+    paint: LineViewOptions["paint"],
+    harmless: (text: string) => string,
+  ): string {
     const [first = "", ...others] = text.split(INSERT);
-    let shown = escapedText(first);
+    let shown = harmless(first);
     for (const [index, other] of others.entries()) {
       const { style, text: insert } = this.#inserts[index] ?? { style: "dim", text: "" };
-      shown += paint(style, insert) + escapedText(other);
+      shown += paint(style, insert) + harmless(other);
     }
     return shown;
   }

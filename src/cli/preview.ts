@@ -1,16 +1,17 @@
-import type { Config, LocalConfig } from "../config/config.ts";
+import type { Config } from "../config/config.ts";
 import type { KnownSession } from "../discovery/select.ts";
 import { type DryRunOptions, dryRun } from "../run/dry-run.ts";
 import { knownSessions, namedSessions } from "../run/known-sessions.ts";
-import { plain, plural } from "../shared/text.ts";
+import { plain } from "../shared/text.ts";
 import { checkAgent } from "./check-agent.ts";
+import type { LocalCommand } from "./command-input.ts";
+import { describePlaceholders } from "./describe-missing.ts";
 import { describeFailure, EXIT } from "./exit.ts";
 import { localSecrets } from "./local-secrets.ts";
 import { Output } from "./output.ts";
 import { JsonPreview } from "./preview-json.ts";
 import { ReadablePreview } from "./preview-readable.ts";
 import type { PreviewView } from "./preview-view.ts";
-import type { LocalCommand } from "./setup.ts";
 import { failureLines, noteLines } from "./sync-format.ts";
 import { painter, type Terminal } from "./terminal.ts";
 import { formatUnconfigured } from "./unconfigured.ts";
@@ -46,10 +47,10 @@ export async function preview(options: PreviewOptions): Promise<number> {
   }
   if (!config.ok) {
     const title = "Nothing can be shown: the config has to be corrected.";
-    terminal.err.write(formatUnconfigured(title, config.problems));
+    terminal.err.write(formatUnconfigured(title, config, terminal.err));
     return EXIT.usage;
   }
-  if (missing.length > 0) terminal.err.write(`${describeMissing(missing)}\n`);
+  if (missing.length > 0) terminal.err.write(`${describePlaceholders(missing)}\n`);
   try {
     return await show(options, config.config);
   } catch (error) {
@@ -75,15 +76,6 @@ function usageProblem(
     return "--show-redacted: works on a terminal only, so that nothing of a credential is written elsewhere";
   }
   return undefined;
-}
-
-/** Word for word what an envelope then has. */
-function describeMissing(missing: LocalConfig["missing"]): string {
-  const placed = missing.filter((option) => option !== "apiKey");
-  const places = placed.map((option) => `"<${option}>"`).join(" and ");
-  const stand = plural(placed.length, "stands", "stand");
-  const shown = placed.length === 0 ? "" : `; ${places} ${stand} for what is missing`;
-  return `Not configured yet: ${missing.join(", ")}${shown}.`;
 }
 
 async function show(options: PreviewOptions, config: Config): Promise<number> {

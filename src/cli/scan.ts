@@ -2,11 +2,11 @@ import type { Config } from "../config/config.ts";
 import { type FindSecretsOptions, findSecrets, type SearchReport } from "../run/find-secrets.ts";
 import { bytes, count, plain } from "../shared/text.ts";
 import { checkAgent } from "./check-agent.ts";
+import type { LocalCommand } from "./command-input.ts";
 import { describeFailure, EXIT } from "./exit.ts";
 import { localSecrets } from "./local-secrets.ts";
 import { Output } from "./output.ts";
 import { JsonScan, ReadableScan, type ScanView } from "./scan-format.ts";
-import type { LocalCommand } from "./setup.ts";
 import { ProgressLine, painter } from "./terminal.ts";
 import { formatUnconfigured } from "./unconfigured.ts";
 
@@ -33,7 +33,7 @@ export async function scan(options: ScanOptions): Promise<number> {
   if (!config.ok) {
     await view.abort({ outcome: "not-configured", configProblems: config.problems });
     const title = "Nothing was searched: the config has to be corrected.";
-    terminal.err.write(formatUnconfigured(title, config.problems));
+    terminal.err.write(formatUnconfigured(title, config, terminal.err));
     return EXIT.usage;
   }
   try {

@@ -5,7 +5,7 @@ import type { Clock } from "../shared/clock.ts";
 import { StoreError } from "../shared/problem.ts";
 import { plain } from "../shared/text.ts";
 import { VERSION } from "../shared/version.ts";
-import type { Setup } from "./setup.ts";
+import type { Setup } from "./command-input.ts";
 import { formatStatus, maskKey } from "./status-format.ts";
 import { painter, type Terminal, writeJson } from "./terminal.ts";
 import { formatUnconfigured } from "./unconfigured.ts";
@@ -46,7 +46,7 @@ export async function status(options: StatusOptions): Promise<number> {
       return 1;
     }
     const title = `Influxion ${VERSION}: ${paint("yellow", "not configured, nothing is uploaded")}`;
-    terminal.out.write(formatUnconfigured(title, problems, configWarnings));
+    terminal.out.write(formatUnconfigured(title, config, terminal.out));
     return 1;
   }
   let state: UploadState;

@@ -6,6 +6,7 @@ import { formatNote, type RunReport } from "../run/report.ts";
 import type { Problem } from "../shared/problem.ts";
 import { bytes, count, plain, plural, span } from "../shared/text.ts";
 import { ProgressLine, painter, type Terminal } from "./terminal.ts";
+import { wrapLines } from "./wrap.ts";
 
 /** Sessions with the same reason that are named one by one; the others are counted. */
 const NAMED = 3;
@@ -33,7 +34,7 @@ export class Progress {
     };
     const say = (text: string): void => {
       this.#line.clear();
-      err.write(`${text}\n`);
+      err.write(`${wrapLines([text], err)}\n`);
     };
     this.events = {
       onWait: (owner) => say(describeWait(owner)),
@@ -68,6 +69,8 @@ export function describeWait(owner: LockOwner): string {
 export interface SummaryOptions {
   readonly stateDir: string;
   readonly all: boolean;
+  /** Key of the only session that was to be sent. */
+  readonly session?: string | undefined;
   /** The runs of this command before it; what they reported is not reported again. */
   readonly before?: readonly RunReport[];
 }
@@ -76,7 +79,7 @@ export interface SummaryOptions {
 export function summary(
   report: RunReport,
   terminal: Terminal,
-  { stateDir, all, before = [] }: SummaryOptions,
+  { stateDir, all, session, before = [] }: SummaryOptions,
 ): string {
   const paint = painter(terminal.out);
   const { sent, outcome, reason, left } = report;
@@ -97,7 +100,7 @@ export function summary(
       report.found === 0
         ? noSessions(stateDir)
         : left.sessions === 0
-          ? "Nothing to upload: everything is up to date."
+          ? `Nothing to upload: ${session === undefined ? "everything" : plain(session)} is up to date.`
           : "Nothing could be uploaded now.",
     );
   }
@@ -148,7 +151,7 @@ export function summary(
     const waiting = `${count(left.sessions, "session")} ${plural(left.sessions, "is", "are")}`;
     lines.push(`${waiting} still waiting, ${bytes(left.bytes)}.${next}`);
   }
-  return `${lines.join("\n")}\n`;
+  return `${wrapLines(lines, terminal.out)}\n`;
 }
 
 /** What is redacted, by rule, and lines that are left out because they cannot be searched. */

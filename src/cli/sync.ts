@@ -1,8 +1,10 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import type { Config } from "../config/config.ts";
+import type { Config, LocalConfig } from "../config/config.ts";
 import type { Secrets, SecretsOf } from "../openclaw/host.ts";
+import { chooseSession, withoutSparing } from "../run/choose-session.ts";
 import type { DryRunOptions } from "../run/dry-run.ts";
-import { noteRun } from "../run/last-run.ts";
+import type { Attempt } from "../run/history.ts";
+import { noteRun, type RunNote } from "../run/last-run.ts";
 import type { RunContext, RunOptions } from "../run/options.ts";
 import type { RunReport } from "../run/report.ts";
 import { LockedError } from "../shared/problem.ts";
@@ -10,14 +12,16 @@ import { plain } from "../shared/text.ts";
 import { SETTLE_MS } from "../stores/idle.ts";
 import type { HostProxy } from "../upload/proxy.ts";
 import { checkAgent } from "./check-agent.ts";
+import type { Setup } from "./command-input.ts";
+import { describeMissing } from "./describe-missing.ts";
 import { showPlan } from "./dry-run.ts";
 import { describeFailure, EXIT, exitCodeOf } from "./exit.ts";
 import { localSecrets } from "./local-secrets.ts";
 import { LOCK_WAIT_MS } from "./lock-wait.ts";
-import type { Setup } from "./setup.ts";
 import { Progress, summary } from "./sync-format.ts";
 import { painter, type Terminal, writeJson } from "./terminal.ts";
 import { formatUnconfigured, warningLines } from "./unconfigured.ts";
+import { wrapLines } from "./wrap.ts";
 
 /** How often `--all` waits for sessions that the host is rewriting, before it leaves them to a later run. */
 const SETTLE_ROUNDS = 3;
@@ -29,10 +33,13 @@ export interface SyncFlags {
   readonly all?: boolean;
   /** Only this agent, by any of its names. */
   readonly agent?: string;
+  /** Only this session: its id, a key, a label, or `<agent>/<id>`. */
+  readonly session?: string;
 }
 
 export interface SyncOptions {
-  readonly setup: Setup;
+  /** A dry run may have a config that is not complete. */
+  readonly setup: Setup & Partial<Pick<LocalConfig, "missing">>;
   readonly flags: SyncFlags;
   readonly context: Omit<RunContext, "events">;
   /** Finds what the config only refers to. */
@@ -46,28 +53,45 @@ export interface SyncOptions {
 /** `openclaw influxion sync`. Returns the exit code, see {@link EXIT}. */
 export async function sync(options: SyncOptions): Promise<number> {
   const { setup, flags, terminal } = options;
-  const { config } = setup;
-  const { json = false, dryRun = false, agent } = flags;
+  const { config, missing = [] } = setup;
+  const { json = false, dryRun = false } = flags;
   const configWarnings = config.warnings;
   if (!config.ok) {
     const configProblems = config.problems;
     if (json) writeJson(terminal, { outcome: "not-configured", configProblems, configWarnings });
-    const title = "Nothing was uploaded: the config is not complete.";
-    terminal.err.write(formatUnconfigured(title, config.problems, configWarnings));
+    const title = `Nothing was uploaded: the config ${dryRun ? "has to be corrected" : "is not complete"}.`;
+    terminal.err.write(formatUnconfigured(title, config, terminal.err));
     return EXIT.usage;
   }
-  terminal.err.write(warningLines(configWarnings));
+  terminal.err.write(warningLines(configWarnings, terminal.err));
+  if (missing.length > 0) terminal.err.write(`${describeMissing(missing)}\n`);
   const reports: RunReport[] = [];
   try {
-    if (agent !== undefined) await checkAgent(setup, options.context, config.config, agent);
+    const scope = await scopeOf(options, config.config);
     if (dryRun) {
-      const local = await dryRunOptions(options, config.config);
+      const local = await dryRunOptions(options, scope);
       return await showPlan(terminal, json, local, configWarnings);
     }
-    return await upload(options, config.config, reports);
+    return await upload(options, scope, reports);
   } catch (error) {
     return reportAborted(options, error, reports);
   }
+}
+
+/** What is to be sent: everything, an agent's sessions, or one session. */
+type Scope = Pick<RunOptions, "config" | "agentId" | "only">;
+
+/** @throws {InfluxionError} `NO_SUCH_AGENT`, or what {@link chooseSession} throws */
+async function scopeOf(
+  { setup, flags: { agent, session }, context }: SyncOptions,
+  config: Config,
+): Promise<Scope> {
+  if (agent !== undefined) await checkAgent(setup, context, config, agent);
+  if (session === undefined) return { config, agentId: agent };
+  const { stateDir, layout } = setup;
+  const where = { stateDir, layout, config, agentId: agent };
+  const { key, agentId } = await chooseSession({ ...context, ...where }, session);
+  return { config: withoutSparing(config), agentId, only: new Set([key]) };
 }
 
 /** A run that did not come to its end, after others that may have. */
@@ -89,8 +113,11 @@ function reportAborted(
   const { exitCode, ...failure } = describeFailure(error instanceof Aborted ? error.cause : error);
   if (json)
     writeJson(terminal, { outcome: "error", error: failure, exitCode, runs, configWarnings });
-  const what = begun ? "The upload ended early" : "Nothing was uploaded";
-  terminal.err.write(`${painter(terminal.err)("red", what)}: ${plain(failure.message)}\n`);
+  const what = painter(terminal.err)(
+    "red",
+    begun ? "The upload ended early" : "Nothing was uploaded",
+  );
+  terminal.err.write(`${wrapLines([`${what}: ${plain(failure.message)}`], terminal.err)}\n`);
   return exitCode;
 }
 
@@ -105,20 +132,22 @@ class Aborted extends Error {
  * One run; with `all`, more of them only to wait for sessions that the host is rewriting.
  * A run with `all` goes on by itself until nothing that it found is waiting.
  */
-async function upload(options: SyncOptions, config: Config, reports: RunReport[]): Promise<number> {
+async function upload(options: SyncOptions, scope: Scope, reports: RunReport[]): Promise<number> {
   const { setup, flags, context, terminal } = options;
   const { json = false, all = false } = flags;
   const { stateDir } = setup;
-  const secrets = options.secrets(config);
+  const secrets = options.secrets(scope.config);
+  const [session] = scope.only ?? [];
   for (;;) {
     // Once: each further try would double a session's back-off.
     const retryBackedOff = reports.length === 0;
     const report = await oneRun(
       options,
-      { ...runOptions(options, config), retryBackedOff },
+      { ...runOptions(options, scope), retryBackedOff },
       secrets,
     );
-    if (!json) terminal.out.write(summary(report, terminal, { all, stateDir, before: reports }));
+    const about = { all, stateDir, session, before: reports };
+    if (!json) terminal.out.write(summary(report, terminal, about));
     reports.push(report);
     const isOver = report.outcome === "refused" || report.outcome === "unreachable";
     if (!all || isOver || report.left.settling === 0 || reports.length > SETTLE_ROUNDS) break;
@@ -142,20 +171,25 @@ async function oneRun(
 ): Promise<RunReport> {
   const { now, signal } = options.context;
   const progress = new Progress(options.terminal, now());
-  const note = (report: RunReport | null, failure: string | null): Promise<void> =>
-    noteRun(options.setup.stateDir, { report, failure, at: new Date(now()).toISOString() });
+  const startedAt = new Date(now()).toISOString();
+  const note = (what: Pick<RunNote, "report" | "failure" | "attempt">): Promise<void> =>
+    noteRun(options.setup.stateDir, { ...what, at: new Date(now()).toISOString() });
+  const noteFailure = (failure: string, outcome: Attempt["outcome"]): Promise<void> =>
+    note({ report: null, failure, attempt: { startedAt, trigger: "command", outcome } });
   try {
     const report = await options.run({
       ...runOptions,
       ...(await secrets),
       events: progress.events,
     });
-    await note(report, null);
+    await note({ report, failure: null });
     return report;
   } catch (error) {
     // Whoever holds the lock notes its own run.
-    if (signal.aborted) await note(null, "interrupted");
-    else if (!(error instanceof LockedError)) await note(null, describeFailure(error).message);
+    if (signal.aborted) await noteFailure("interrupted", "interrupted");
+    else if (!(error instanceof LockedError)) {
+      await noteFailure(describeFailure(error).message, "failed");
+    }
     throw progress.sent > 0 ? new Aborted(error) : error;
   } finally {
     progress.end();
@@ -163,22 +197,21 @@ async function oneRun(
 }
 
 /** A key that is not known is not looked for either; whatever else must not leave has to be known. */
-async function dryRunOptions(options: SyncOptions, config: Config): Promise<DryRunOptions> {
-  const secrets = await localSecrets(options.secrets, config, options.terminal);
-  return { ...runOptions(options, config), ...secrets };
+async function dryRunOptions(options: SyncOptions, scope: Scope): Promise<DryRunOptions> {
+  const secrets = await localSecrets(options.secrets, scope.config, options.terminal);
+  return { ...runOptions(options, scope), ...secrets };
 }
 
 function runOptions(
   { setup: { stateDir, layout }, flags, context, proxy }: SyncOptions,
-  config: Config,
+  scope: Scope,
 ): Omit<RunOptions, "apiKey" | "events"> {
   return {
     ...context,
+    ...scope,
     stateDir,
     layout,
-    config,
     proxy,
-    agentId: flags.agent,
     all: flags.all,
     trigger: "command",
     // A user who syncs asks for another try of everything.

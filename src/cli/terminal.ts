@@ -1,13 +1,17 @@
 import { styleText } from "node:util";
 import { plainJson } from "../shared/text.ts";
+import { truncate } from "../shared/width.ts";
 
 /** Where a command shows things; passed in, so that a test can look. */
 export interface Terminal {
   /** The command's result. */
-  readonly out: NodeJS.WritableStream & { readonly isTTY?: boolean };
+  readonly out: Screen;
   /** Progress and everything else that is not the result. */
-  readonly err: NodeJS.WritableStream & { readonly isTTY?: boolean };
+  readonly err: Screen;
 }
+
+/** @see {@link https://nodejs.org/api/tty.html} for what a terminal says of itself */
+type Screen = NodeJS.WritableStream & { readonly isTTY?: boolean; readonly columns?: number };
 
 type Style = Parameters<typeof styleText>[0];
 
@@ -38,7 +42,9 @@ export class ProgressLine {
 
   show(text: string): void {
     if (this.#stream.isTTY !== true) return;
-    this.#stream.write(`\r\u001b[K${text}`);
+    // A line that goes on in the next one could not be drawn over.
+    const shown = truncate(text, (this.#stream.columns || Number.POSITIVE_INFINITY) - 1);
+    this.#stream.write(`\r\u001b[K${shown}`);
     this.#shown = true;
   }
 

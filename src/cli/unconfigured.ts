@@ -1,20 +1,30 @@
-import type { ConfigProblem, ConfigWarning } from "../config/config.ts";
-import { formatConfigProblem, MINIMAL_CONFIG } from "../config/config.ts";
+import {
+  type ConfigResult,
+  type ConfigWarning,
+  formatConfigProblem,
+  MINIMAL_CONFIG,
+} from "../config/config.ts";
 import { plain } from "../shared/text.ts";
+import type { Terminal } from "./terminal.ts";
+import { hang, widthOf } from "./wrap.ts";
+
+/** What a config is that nothing can start from. */
+type Unusable = Extract<ConfigResult, { ok: false }>;
 
 /** What is wrong with a config, and what a minimal one is, under a line that says what follows from it. */
 export function formatUnconfigured(
   title: string,
-  problems: readonly ConfigProblem[],
-  warnings: readonly ConfigWarning[] = [],
+  { problems, warnings }: Unusable,
+  stream: Terminal["out"],
 ): string {
-  const lines = problems.map((problem) => `  ${plain(formatConfigProblem(problem))}\n`);
-  const noted = warnings.map(({ message }) => `  ${plain(message)}\n`);
-  const list = [...lines, ...noted].join("");
-  return `${title}\n\n${list}\nThe minimal setup in openclaw.json is:\n\n${MINIMAL_CONFIG}\n`;
+  const list = [...problems.map(formatConfigProblem), ...warnings.map(({ message }) => message)];
+  const lines = list.map((text) => `${hang("  ", plain(text), widthOf(stream), 4)}\n`);
+  return `${title}\n\n${lines.join("")}\nThe minimal setup in openclaw.json is:\n\n${MINIMAL_CONFIG}\n`;
 }
 
 /** The same of a config that works, a line each. */
-export function warningLines(warnings: readonly ConfigWarning[]): string {
-  return warnings.map(({ message }) => `Note: ${plain(message)}\n`).join("");
+export function warningLines(warnings: readonly ConfigWarning[], stream: Terminal["out"]): string {
+  return warnings
+    .map(({ message }) => `${hang("Note: ", plain(message), widthOf(stream), 6)}\n`)
+    .join("");
 }

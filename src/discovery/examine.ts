@@ -36,7 +36,12 @@ export type SessionState =
   | { readonly kind: "uploaded"; readonly growing: boolean }
   /** `settling`: the host is rewriting it, or it is not read to its end; it is looked at again later. */
   | { readonly kind: "pending"; readonly bytes: number; readonly settling: boolean }
-  | { readonly kind: "skipped"; readonly filter: FilterName | "forget" }
+  /** `messages`: how many it has, where that decided. */
+  | {
+      readonly kind: "skipped";
+      readonly filter: FilterName | "forget";
+      readonly messages?: number;
+    }
   | { readonly kind: "failing"; readonly reason: string; readonly retryAt?: number };
 
 export interface SurveyedSession {
@@ -139,7 +144,8 @@ async function scanAndCount(
       const idle = { signature: signatureOf(streams), held: counted.held, bytes: sizeOf(streams) };
       target.setIdle(key, first.stream.source, idle);
     }
-    return { state: { kind: "skipped", filter: "filter.minMessages" } };
+    const messages = deliveredMessages(target.session(key)) + counted.held;
+    return { state: { kind: "skipped", filter: "filter.minMessages", messages } };
   }
   // Without the readers: a survey of ten thousand sessions does not keep as many of them.
   const pending = scan.pending.map(({ reader: _, ...rest }) => rest);
@@ -220,8 +226,9 @@ function stateBeforeReading(
     if (streams.every(({ stream }) => isUnchanged(known, stream)) && !isOvertaken(known, streams)) {
       return { kind: "uploaded", growing: false };
     }
-    if (isHeldBack(known, signatureOf(streams), filter.minMessages)) {
-      return { kind: "skipped", filter: "filter.minMessages" };
+    const messages = heldMessages(known, signatureOf(streams));
+    if (messages !== undefined && messages < filter.minMessages) {
+      return { kind: "skipped", filter: "filter.minMessages", messages };
     }
   }
   const bySize = hasDelivered(known) ? null : filter.bySize(sizeOf(streams));
@@ -241,14 +248,12 @@ export function hasDelivered(record: SessionRecord | undefined): boolean {
   return Object.values(record?.streams ?? {}).some(({ position }) => position.lines > 0);
 }
 
-/** The same scan found too few messages before, and still does under today's filter. */
-function isHeldBack(record: SessionRecord, signature: string, minMessages: number): boolean {
-  return Object.values(record.streams).some(
-    ({ idle }) =>
-      idle?.held !== undefined &&
-      idle.signature === signature &&
-      deliveredMessages(record) + idle.held < minMessages,
+/** How many messages the same scan found before, when they were too few; undefined when they were not. */
+function heldMessages(record: SessionRecord, signature: string): number | undefined {
+  const held = Object.values(record.streams).flatMap(({ idle }) =>
+    idle?.held !== undefined && idle.signature === signature ? [idle.held] : [],
   );
+  return held.length === 0 ? undefined : deliveredMessages(record) + Math.min(...held);
 }
 
 function sizeOf(streams: readonly FoundStream[]): number {

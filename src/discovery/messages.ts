@@ -19,8 +19,11 @@ export interface MessageCount {
   readonly held: number;
 }
 
-export function deliveredMessages(record: SessionRecord): number {
-  return Object.values(record.streams).reduce((sum, { position }) => sum + position.messages, 0);
+export function deliveredMessages(record: SessionRecord | undefined): number {
+  return Object.values(record?.streams ?? {}).reduce(
+    (sum, { position }) => sum + position.messages,
+    0,
+  );
 }
 
 /**
@@ -36,8 +39,7 @@ export async function hasEnoughMessages(
     readonly reader: Reader;
   }[],
 ): Promise<MessageCount> {
-  const session = target.session(key);
-  const delivered = session === undefined ? 0 : deliveredMessages(session);
+  const delivered = deliveredMessages(target.session(key));
   let held = 0;
   let isWhole = true;
   for (const { stream, record, reader } of pending) {

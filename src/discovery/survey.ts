@@ -26,6 +26,10 @@ export interface SurveyOptions extends ExamineOptions {
   readonly failures: readonly Problem[];
   /** Keys of the sessions that are looked at. @default all */
   readonly only?: ReadonlySet<string> | undefined;
+  /** Notified of each session whose state was decided, with all of its streams. */
+  readonly onSession?:
+    | ((session: SurveyedSession, streams: readonly FoundStream[]) => void)
+    | undefined;
 }
 
 /**
@@ -56,7 +60,9 @@ export async function survey(options: SurveyOptions): Promise<Survey> {
       if (streams.some(isLive)) live.add(sessionKey(agent.agentId, sessionId));
       if (options.only?.has(sessionKey(agent.agentId, sessionId)) === false) continue;
       const session = await examine(options, agent, sessionId, streams, problems);
-      if (session !== null) sessions.push(session);
+      if (session === null) continue;
+      sessions.push(session);
+      options.onSession?.(session, streams);
     }
   }
   return { sessions, problems, listed, live, filled, failedAgents };

@@ -2,7 +2,7 @@ import { setImmediate } from "node:timers/promises";
 import { type ConfigProblem, formatConfigProblem, readConfig } from "../config/config.ts";
 import { describeFirstContact } from "../run/first-contact.ts";
 import type { IdleCache } from "../run/idle-cache.ts";
-import { noteRun } from "../run/last-run.ts";
+import { noteRun, type RunNote } from "../run/last-run.ts";
 import { formatNote, isLogged, type RunReport, troubleKey } from "../run/report.ts";
 import { asInfluxionError, LockedError, type Problem } from "../shared/problem.ts";
 import { plain } from "../shared/text.ts";
@@ -49,13 +49,11 @@ export function startUploads(context: GatewayContext, pluginConfig: unknown): Sc
     now: Date.now,
     random: Math.random,
     async run(signal, nextAt) {
-      const note: { report: RunReport | null; failure: string | null } = {
-        report: null,
-        failure: null,
-      };
+      const startedAt = new Date().toISOString();
+      let note: Pick<RunNote, "report" | "failure" | "attempt">;
       try {
         runs ??= await createRuns();
-        note.report = await runs.run({
+        const report = await runs.run({
           stateDir,
           layout: readLayout(context.config),
           config,
@@ -73,14 +71,17 @@ export function startUploads(context: GatewayContext, pluginConfig: unknown): Sc
             },
           },
         });
-        tell(context, note.report, reported);
+        tell(context, report, reported);
+        note = { report, failure: null };
       } catch (error) {
         if (signal.aborted) return;
         // The host's log and its health page are looked at in terminals, too.
-        note.failure = plain(asInfluxionError(error).message);
+        const failure = plain(asInfluxionError(error).message);
         const locked = error instanceof LockedError;
-        logger[locked ? "info" : "warn"](`influxion: no upload this time: ${note.failure}`);
-        if (!locked) serviceHealth?.reportFailure(new Error(note.failure));
+        logger[locked ? "info" : "warn"](`influxion: no upload this time: ${failure}`);
+        if (!locked) serviceHealth?.reportFailure(new Error(failure));
+        const outcome = locked ? "locked" : "failed";
+        note = { report: null, failure, attempt: { startedAt, trigger: "interval", outcome } };
       }
       const at = Date.now();
       const next = new Date(nextAt(at)).toISOString();

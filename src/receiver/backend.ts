@@ -8,6 +8,30 @@ export interface SessionIds {
   readonly sessionId: string;
 }
 
+/** Whose a session is. */
+export type Owner = Pick<SessionIds, "projectId" | "deploymentId">;
+
+/** All sessions of an owner, all of one of its agents, or one session. */
+export type Scope = Owner &
+  (
+    | { readonly agentId?: undefined; readonly sessionId?: undefined }
+    | { readonly agentId: string; readonly sessionId?: string | undefined }
+  );
+
+/** What is to be deleted, and not to be taken again. */
+export type Deletion = Scope & {
+  /** The highest generation that is meant. */
+  readonly through: number;
+};
+
+/** What became of a deletion, in sessions. */
+export interface Deleted {
+  /** Those of which something was deleted. */
+  readonly deleted: number;
+  /** Those that are meant of which something newer stays. */
+  readonly left: number;
+}
+
 /** Where a part belongs, as its lines say. */
 export interface Place extends SessionIds {
   /** `lineIndex` of the part's first line. */
@@ -66,7 +90,7 @@ export interface Draft extends AsyncDisposable {
   add(place: Place, entries: readonly Entry[]): Promise<void>;
   /**
    * Stores the part once, durably, whatever the number of attempts.
-   * @throws {Refusal} `KEY_REUSED`, `OUT_OF_ORDER`
+   * @throws {Refusal} `FORGOTTEN`, `KEY_REUSED`, `OUT_OF_ORDER`
    */
   commit(part: ReceivedPart): Promise<Stored>;
 }
@@ -75,6 +99,11 @@ export interface Draft extends AsyncDisposable {
 export interface Backend {
   /** Begins a part. Nothing of it is kept before it is committed. */
   begin(name: PartName): Promise<Draft>;
-  /** Waits for commits that are under way. */
+  /**
+   * Deletes durably, and refuses from then on what is meant, also when a crash or a failure ends it
+   * early: called again, it deletes what is left.
+   */
+  delete(deletion: Deletion): Promise<Deleted>;
+  /** Waits for what is under way. */
   close(): Promise<void>;
 }

@@ -1,15 +1,16 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
-import type { Coding, Receipt } from "../protocol/wire.ts";
+import type { Coding, DeletionReceipt, Receipt } from "../protocol/wire.ts";
 import type { Access, Grant } from "./access.ts";
 import type { Admission } from "./admission.ts";
 import { answer } from "./answer.ts";
-import type { Backend, Place, ReceivedPart, Stored } from "./backend.ts";
+import type { Backend, Deleted, Deletion, ReceivedPart, SessionIds, Stored } from "./backend.ts";
 import { readBody } from "./body.ts";
 import { createDecoder } from "./codings.ts";
+import { readDeletion } from "./deletion.ts";
 import type { PartLimits } from "./limits.ts";
 import { Refusal } from "./refusal.ts";
-import { authorize, checkFirstLine, checkRoute, readHeaders } from "./request.ts";
-import { notStored } from "./unavailable.ts";
+import { authorize, checkFirstLine, methodOf, readHeaders } from "./request.ts";
+import { notDeleted, notStored } from "./unavailable.ts";
 
 export type Handler = (req: IncomingMessage, res: ServerResponse) => Promise<void>;
 
@@ -21,34 +22,46 @@ export interface HandlerOptions {
   readonly codings: readonly Coding[];
   readonly limits: PartLimits;
   readonly onStored: (part: ReceivedPart, stored: Stored) => void;
+  readonly onDeleted: (deletion: Deletion, deleted: Deleted) => void;
   readonly onRefused: (refusal: Refusal) => void;
 }
 
-/** Takes one part per request; the promise ends when its answer is out, and never fails. */
+/** Takes one part or deletion per request; the promise ends when its answer is out, and never fails. */
 export function createHandler(backend: Backend, options: HandlerOptions): Handler {
-  const { access, admission, codings, limits, onStored, onRefused } = options;
+  const { access, admission, codings, limits, onStored, onDeleted, onRefused } = options;
   /** What a client may use for its next request (RFC 9110, 12.5.3). */
   const advertised = { "accept-encoding": codings.join(", ") };
 
   /** Its place is free again, and what it held given back, before it is answered. */
-  async function take(req: IncomingMessage): Promise<Stored> {
-    checkRoute(req);
-    const grant = await authorize(req.headers, access);
+  async function take(req: IncomingMessage, grant: Grant): Promise<Receipt> {
     const { coding, firstLine, ...name } = readHeaders(req.headers);
     const decoder = createDecoder(coding, codings);
     using _place = admission.enter(grant.id);
     await using draft = await backend.begin(name);
-    const admit = (place: Place): void => checkProject(grant, place);
+    const admit = (place: SessionIds): void => checkProject(grant, place);
     const part = await readBody(req, draft, { decoder, limits, admit });
     checkFirstLine(firstLine, part.firstLine);
     const stored = await draft.commit(part);
     onStored(part, stored);
-    return stored;
+    return receiptOf(stored);
+  }
+
+  async function remove(req: IncomingMessage, grant: Grant): Promise<DeletionReceipt> {
+    const deletion = readDeletion(req);
+    checkProject(grant, deletion);
+    using _place = admission.enter(grant.id);
+    const deleted = await backend.delete(deletion).catch((error: unknown) => {
+      throw notDeleted(error);
+    });
+    onDeleted(deletion, deleted);
+    return deleted;
   }
 
   async function receive(req: IncomingMessage, res: ServerResponse): Promise<void> {
-    const stored = await take(req);
-    await answer(req, res, 200, receiptOf(stored), advertised);
+    const method = methodOf(req);
+    const grant = await authorize(req.headers, access);
+    const receipt = method === "DELETE" ? await remove(req, grant) : await take(req, grant);
+    await answer(req, res, 200, receipt, advertised);
   }
 
   async function refuse(req: IncomingMessage, res: ServerResponse, error: unknown): Promise<void> {
@@ -73,9 +86,9 @@ export function createHandler(backend: Backend, options: HandlerOptions): Handle
 }
 
 /** @throws {Refusal} `PROJECT_NOT_ALLOWED` */
-function checkProject(grant: Grant, { projectId }: Place): void {
+function checkProject(grant: Grant, { projectId }: Pick<SessionIds, "projectId">): void {
   if (grant.allows(projectId)) return;
-  const message = "the API key is not for the project that the part names";
+  const message = "the API key is not for the project that the request names";
   throw new Refusal(403, "PROJECT_NOT_ALLOWED", message);
 }
 

@@ -1,4 +1,4 @@
-import type { ReceivedPart, Stored } from "./backend.ts";
+import type { Deleted, ReceivedPart, Stored } from "./backend.ts";
 import type { Refusal } from "./refusal.ts";
 
 const PREFIX = "influxion_receiver_";
@@ -10,6 +10,8 @@ const COUNTERS: readonly (readonly [name: string, help: string])[] = [
   ["lines_rejected_total", "Lines of stored parts that were rejected."],
   ["wire_bytes_total", "Bytes of the stored parts' bodies as they were sent."],
   ["decoded_bytes_total", "Bytes of the stored parts' bodies after decompression."],
+  ["deletions_total", "Deletions that clients asked for and that were carried out."],
+  ["sessions_deleted_total", "Sessions of which these deleted something."],
 ];
 
 /** Upper bounds of the histogram of durations, in seconds. */
@@ -48,6 +50,11 @@ export class Metrics {
     this.#add("lines_rejected_total", part.rejected);
     this.#add("wire_bytes_total", part.wireBytes);
     this.#add("decoded_bytes_total", part.decodedBytes);
+  }
+
+  deleted({ deleted }: Deleted): void {
+    this.#add("deletions_total", 1);
+    this.#add("sessions_deleted_total", deleted);
   }
 
   refused({ code }: Refusal): void {

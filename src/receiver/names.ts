@@ -1,5 +1,6 @@
 import { createHash } from "node:crypto";
 import { plain } from "../shared/text.ts";
+import type { Owner, Scope } from "./backend.ts";
 
 /** Leaves room for `.g<N>.jsonl` within the 255 bytes that file systems allow. */
 const MAX_NAME_LENGTH = 180;
@@ -27,11 +28,27 @@ function escapeUnit(unit: string): string {
 }
 
 /**
- * Identifies a session: `<agent>/<session>`, each as {@link nameOf} has it. Indexes that
+ * Identifies a session of an owner: `<agent>/<session>`, each as {@link nameOf} has it. Indexes that
  * exist refer to sessions by it, so that it never changes.
  */
 export function streamOf(agentId: string, sessionId: string): string {
   return `${nameOf(agentId)}/${nameOf(sessionId)}`;
+}
+
+/** Whose a session is: a project and a deployment, each as {@link nameOf} has it. */
+export function ownerOf({ projectId, deploymentId }: Owner): string {
+  return `${nameOf(projectId)}/${nameOf(deploymentId)}`;
+}
+
+/** Identifies the session `stream` of an owner who is not the first to have one of that name. */
+export function furtherStreamOf(stream: string, owner: string): string {
+  return `${stream}~${createHash("sha256").update(owner).digest("hex").slice(0, 16)}`;
+}
+
+/** Names what a deletion means, so that its ids need not be kept. */
+export function scopeDigest({ projectId, deploymentId, agentId, sessionId }: Scope): string {
+  const ids = [projectId, deploymentId, agentId ?? null, sessionId ?? null];
+  return createHash("sha256").update(JSON.stringify(ids)).digest("hex");
 }
 
 /** What Windows takes for a device, also with an extension: https://learn.microsoft.com/windows/win32/fileio/naming-a-file */

@@ -12,19 +12,20 @@ export interface PartHeaders extends PartName {
   readonly firstLine: number | undefined;
 }
 
+/** Sends a part, or deletes what parts brought. */
+export type Method = "POST" | "DELETE";
+
 /**
  * Lets a request for another path or method end here.
  * @throws {Refusal} 404, 405
  */
-export function checkRoute({ url, method }: IncomingMessage): void {
+export function methodOf({ url, method }: IncomingMessage): Method {
   if (pathOf(url) !== INGEST_PATH) {
     throw new Refusal(404, "NOT_FOUND", `sessions go to ${INGEST_PATH}`);
   }
-  if (method !== "POST") {
-    throw new Refusal(405, "METHOD_NOT_ALLOWED", "sessions are sent with POST", {
-      headers: { allow: "POST" },
-    });
-  }
+  if (method === "POST" || method === "DELETE") return method;
+  const message = "sessions are sent with POST, and deleted with DELETE";
+  throw new Refusal(405, "METHOD_NOT_ALLOWED", message, { headers: { allow: "POST, DELETE" } });
 }
 
 export function pathOf(url: string | undefined): string {
@@ -87,8 +88,14 @@ export function checkFirstLine(said: number | undefined, found: number): void {
 function integerIn(headers: IncomingHttpHeaders, name: string): number | undefined {
   const value = headers[name];
   if (value === undefined) return undefined;
-  const number = /^(0|[1-9]\d*)$/.test(String(value)) ? Number(value) : Number.NaN;
-  if (Number.isSafeInteger(number)) return number;
+  const number = integerOf(String(value));
+  if (number !== undefined) return number;
   const form = `a decimal integer from 0 to ${Number.MAX_SAFE_INTEGER}`;
   throw new Refusal(400, "MALFORMED_HEADER", `the ${name} header must be ${form}`);
+}
+
+/** A decimal integer from 0 to 2^53 - 1; undefined for any other text. */
+export function integerOf(text: string): number | undefined {
+  const number = /^(0|[1-9]\d*)$/.test(text) ? Number(text) : Number.NaN;
+  return Number.isSafeInteger(number) ? number : undefined;
 }

@@ -5,6 +5,7 @@ import type { Access } from "./access.ts";
 import { Admission, type AdmissionOptions } from "./admission.ts";
 import type { Backend } from "./backend.ts";
 import { CODINGS } from "./codings.ts";
+import { describeDeletion } from "./deletion.ts";
 import { describe } from "./format.ts";
 import { createHandler, type Handler } from "./handler.ts";
 import { PART_LIMITS, type PartLimits } from "./limits.ts";
@@ -28,7 +29,7 @@ export interface ServeOptions extends AdmissionOptions {
   readonly limits?: Partial<PartLimits> | undefined;
   /** Speaks https with this certificate. @default plain http */
   readonly tls?: TlsFiles | undefined;
-  /** Gets one line for each part or refusal; without control characters, secrets and content. */
+  /** Gets one line for each part, deletion or refusal; without control characters, secrets and content. */
   readonly log?: ((line: string) => void) | undefined;
 }
 
@@ -95,7 +96,7 @@ function requestHandler(kept: Kept, options: ServeOptions, closing: AbortSignal)
     if (await ops(req, res)) return;
     const start = performance.now();
     await take(req, res);
-    metrics.took((performance.now() - start) / 1000);
+    if (req.method !== "DELETE") metrics.took((performance.now() - start) / 1000);
   };
 }
 
@@ -112,6 +113,10 @@ function partHandler(
     onStored(part, stored) {
       metrics.stored(part, stored);
       log(describe(part, stored));
+    },
+    onDeleted(deletion, deleted) {
+      metrics.deleted(deleted);
+      log(describeDeletion(deletion, deleted));
     },
     onRefused(refusal) {
       metrics.refused(refusal);

@@ -15,10 +15,17 @@ export function overloaded(why: string, spreadS = SPREAD_S): Refusal {
   return new Refusal(503, "OVERLOADED", message, { headers: retryAfter(spreadS) });
 }
 
-/** Without the words of `cause`, which could quote what was sent. */
 export function notStored(cause: unknown): Refusal {
+  return failed("the part could not be stored", cause);
+}
+
+export function notDeleted(cause: unknown): Refusal {
+  return failed("the deletion could not be finished", cause);
+}
+
+/** Without the words of `cause`, which could quote what was sent. */
+function failed(what: string, cause: unknown): Refusal {
   if (cause instanceof Refusal) return cause;
-  const code = errnoOf(cause) || "unexpected error";
-  const message = `the part could not be stored (${code})`;
+  const message = `${what} (${errnoOf(cause) || "unexpected error"})`;
   return new Refusal(503, "NOT_STORED", message, { cause, headers: retryAfter(SPREAD_S) });
 }

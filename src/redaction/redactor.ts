@@ -58,7 +58,7 @@ export interface RedactedBlock {
 const SCAN_BYTES = 128 * 1024;
 
 /** How long other work may have to wait while lines are searched. */
-const TURN_MS = 8;
+const TURN_MS = 5;
 
 /** The longest part of a needle that is looked at first. */
 const OVERLAP = 3;

@@ -20,6 +20,8 @@ export type OnNeedle = (at: number, needle: CompiledNeedle) => void;
  */
 export class Scanner {
   readonly #steps = new Uint8Array(PAIRS).fill(LAST);
+  /** The same for where a window has ended that was looked at already. */
+  readonly #nextSteps = new Uint8Array(PAIRS).fill(LAST);
   /** Index into `#lists` for pairs that end a window. */
   readonly #ends = new Uint16Array(PAIRS);
   readonly #lists: CompiledNeedle[][] = [[]];
@@ -28,6 +30,8 @@ export class Scanner {
    * with a look at this.
    */
   readonly #begins = new Uint8Array(PAIRS);
+  /** The bit of the list of a pair that ends a window. */
+  readonly #groups = new Uint8Array(PAIRS);
 
   constructor(rules: readonly Rule[]) {
     for (const rule of rules) {
@@ -40,8 +44,7 @@ export class Scanner {
     const steps = this.#steps;
     for (let at = from + LAST; at < to; ) {
       const step = steps[pairAt(bytes, at)] as number;
-      if (step === 0) this.#check(bytes, at, onNeedle);
-      at += step === 0 ? 1 : step;
+      at += step === 0 ? this.#check(bytes, at, onNeedle) : step;
     }
   }
 
@@ -86,37 +89,39 @@ export class Scanner {
 
   /** @returns the step to the next place to look at */
   #stop(bytes: Uint8Array, at: number, hits: Hits): number {
-    if (!this.#mayEnd(bytes, at)) return 1;
-    for (const needle of this.#listAt(bytes, at)) {
-      if (startOf(bytes, at, needle) === -1) continue;
-      hits.push(at - LAST - Math.max(0, needle.window), at + STRIDE);
-      return STRIDE;
+    const pair = pairAt(bytes, at);
+    const group = this.#groups[pair] as number;
+    if (((this.#begins[pairAt(bytes, at - 2)] as number) & group) !== 0) {
+      for (const needle of this.#listOf(pair)) {
+        if (startOf(bytes, at, needle) === -1) continue;
+        hits.push(at - LAST - Math.max(0, needle.window), at + STRIDE);
+        return STRIDE;
+      }
     }
-    return 1;
+    return this.#nextSteps[pair] as number;
   }
 
-  #check(bytes: Uint8Array, at: number, onNeedle: OnNeedle): void {
-    if (!this.#mayEnd(bytes, at)) return;
-    for (const needle of this.#listAt(bytes, at)) {
+  /** @returns the step to the next place to look at */
+  #check(bytes: Uint8Array, at: number, onNeedle: OnNeedle): number {
+    const pair = pairAt(bytes, at);
+    for (const needle of this.#listOf(pair)) {
       const start = startOf(bytes, at, needle);
       if (start !== -1) onNeedle(start, needle);
     }
+    return this.#nextSteps[pair] as number;
   }
 
-  #mayEnd(bytes: Uint8Array, at: number): boolean {
-    const group = groupOf(this.#ends[pairAt(bytes, at)] as number);
-    return ((this.#begins[pairAt(bytes, at - 2)] as number) & group) !== 0;
-  }
-
-  #listAt(bytes: Uint8Array, at: number): readonly CompiledNeedle[] {
-    return this.#lists[this.#ends[pairAt(bytes, at)] as number] as CompiledNeedle[];
+  #listOf(pair: number): readonly CompiledNeedle[] {
+    return this.#lists[this.#ends[pair] as number] as CompiledNeedle[];
   }
 
   #add(needle: CompiledNeedle): void {
     for (let end = 1; end < WINDOW; end++) {
       for (const pair of pairsOf(needle, end)) {
-        this.#steps[pair] = Math.min(this.#steps[pair] as number, LAST - end);
-        if (end === LAST) this.#list(pair, needle);
+        const step = LAST - end;
+        this.#steps[pair] = Math.min(this.#steps[pair] as number, step);
+        if (step === 0) this.#list(pair, needle);
+        else this.#nextSteps[pair] = Math.min(this.#nextSteps[pair] as number, step);
       }
     }
   }
@@ -127,8 +132,10 @@ export class Scanner {
     const list = this.#lists[index] as CompiledNeedle[];
     if (list.at(-1) === needle) return;
     list.push(needle);
+    const group = 1 << (index & 7);
+    this.#groups[pair] = group;
     for (const first of pairsOf(needle, 1)) {
-      this.#begins[first] = (this.#begins[first] as number) | groupOf(index);
+      this.#begins[first] = (this.#begins[first] as number) | group;
     }
   }
 }
@@ -147,8 +154,6 @@ function* pairsOf({ windowPlaces }: CompiledNeedle, end: number): Generator<numb
     for (const second of windowPlaces[end] ?? []) yield (first & 127) | ((second & 127) << 7);
   }
 }
-
-const groupOf = (list: number): number => 1 << (list & 7);
 
 /** Offset of the needle whose window ends at `at`, or -1 when it is none. */
 function startOf(

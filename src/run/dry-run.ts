@@ -19,8 +19,6 @@ export interface DryRunOptions
   extends Omit<RunOptions, "apiKey" | "lockWaitMs" | "random" | "events"> {
   /** @default not known */
   readonly apiKey?: string;
-  /** Keys of the only sessions that are looked at. @default all */
-  readonly only?: ReadonlySet<string> | undefined;
   /** @default nobody looks on */
   readonly reader?: PlanReader | undefined;
   /** Read on behind the plan, as further runs would, until nothing is left. @default false */
@@ -32,6 +30,8 @@ export interface DryRun {
   readonly survey: Survey;
   /** What the run would report if all of it was taken. */
   readonly report: RunReport;
+  /** Messages in what would be sent, by the key of their session. */
+  readonly messages: ReadonlyMap<string, number>;
   /** What the API would be asked to delete. */
   readonly deletions: readonly Deletion[];
   readonly problems: readonly Problem[];
@@ -51,7 +51,7 @@ export async function dryRun(options: DryRunOptions): Promise<DryRun> {
   const target = ledger.target(config);
   const filter = createFilter(config.filter, ledger.firstRunAt ?? now());
   await using agents = await findAgents({ ...options, filter, knownBytes: knownBytes(target) });
-  const surveyOptions = { ...surveyOf(options, filter, agents), only, ledger, target };
+  const surveyOptions = { ...surveyOf(options, filter, agents), ledger, target };
   const found = await withoutDeleted(config, agents.agents, await survey(surveyOptions), target);
   const limits = limitsOf(config, target);
   const transformOf = await transformsOf(options, filter, ledger);
@@ -74,5 +74,6 @@ export async function dryRun(options: DryRunOptions): Promise<DryRun> {
   const unmatched = isAll ? unmatchedPatterns(filter, found) : [];
   const problems = [...ledger.problems, ...tally.problems];
   const deletions = target.deletions.pending;
-  return { plan, survey: found, report, deletions, problems, unmatched };
+  const { messages } = tally;
+  return { plan, survey: found, report, messages, deletions, problems, unmatched };
 }

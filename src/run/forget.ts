@@ -1,6 +1,7 @@
 import type { Config } from "../config/config.ts";
 import { createFilter, isNamed } from "../config/filter.ts";
 import {
+  ambiguous,
   type KnownSession,
   listKnown,
   recordedSession,
@@ -185,11 +186,7 @@ function sessionOf(
   const named = sessionsNamed(sessions, name);
   const [session, ...others] = named;
   if (session !== undefined && others.length === 0) return session;
-  if (session !== undefined) {
-    const keys = named.map(({ key }) => key).sort();
-    const message = `"${name}" is the name of ${keys.length} sessions; say which: ${keys.join(", ")}`;
-    throw new InfluxionError("AMBIGUOUS_SESSION", message);
-  }
+  if (session !== undefined) throw ambiguous(name, named);
   const unknown = request.remote && !request.undo ? unknownSession(name, agentId) : null;
   if (unknown !== null) return unknown;
   const which = request.undo ? "no forgotten session is" : "no session is";

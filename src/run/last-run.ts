@@ -3,7 +3,15 @@ import * as v from "valibot";
 import { readRegular } from "../shared/open-file.ts";
 import type { Problem } from "../shared/problem.ts";
 import { removeLeftTemps, replaceFile } from "../shared/replace-file.ts";
+import {
+  type Attempt,
+  appendHistory,
+  attemptEntry,
+  type HistoryEntry,
+  reportEntry,
+} from "./history.ts";
 import { isOfRun, MAX_REPORTED, type RunReport, troubleKey } from "./report.ts";
+import { addRun, type Totals, TotalsSchema } from "./totals.ts";
 
 /** Writing it takes milliseconds: what has been half-written for this long was killed, in ms. */
 const LEFT_AFTER_MS = 60_000;
@@ -15,12 +23,15 @@ export interface LastRun {
   readonly failure: string | null;
   /** ISO 8601 */
   readonly at: string;
+  /** What became of it where there is no report. */
+  readonly attempt?: Attempt | undefined;
   /** When the service means to run next, ISO 8601. */
   readonly nextAt?: string | undefined;
   /** The last run that delivered something. */
   readonly lastUpload?: LastUpload | undefined;
   /** What the last runs met and no scan finds again, the latest first. */
   readonly met?: readonly MetProblem[] | undefined;
+  readonly totals?: Totals | undefined;
 }
 
 /** Something that happened in a run. */
@@ -42,6 +53,9 @@ const LastRunSchema = v.object({
   ),
   failure: v.nullable(v.string()),
   at: v.string(),
+  attempt: v.exactOptional(
+    v.looseObject({ outcome: v.string(), startedAt: v.string(), trigger: v.string() }),
+  ),
   nextAt: v.exactOptional(v.string()),
   lastUpload: v.exactOptional(
     v.object({ at: v.string(), sessions: v.number(), lines: v.number() }),
@@ -49,6 +63,7 @@ const LastRunSchema = v.object({
   met: v.exactOptional(
     v.array(v.looseObject({ at: v.string(), code: v.string(), message: v.string() })),
   ),
+  totals: v.exactOptional(TotalsSchema),
 });
 
 /** How long `status` reports what happened in a run, in ms: until somebody has looked, as far as that can be guessed. */
@@ -67,15 +82,15 @@ export async function readLastRun(stateDir: string): Promise<LastRun | null> {
   }
 }
 
+/** What is to be noted of a run. */
+export type RunNote = Pick<LastRun, "report" | "failure" | "attempt" | "at" | "nextAt">;
+
 /**
- * Notes a run. What it says nothing about is kept from the runs before: when the
+ * Notes a run, here and in the history. What it says nothing about is kept from the runs before: when the
  * service runs next, when something was delivered last, and for a week what they met. Best effort: a full
  * disk must not turn an upload that worked into a failure.
  */
-export async function noteRun(
-  stateDir: string,
-  note: Pick<LastRun, "report" | "failure" | "at" | "nextAt">,
-): Promise<void> {
+export async function noteRun(stateDir: string, { attempt, ...note }: RunNote): Promise<void> {
   const before = await readLastRun(stateDir);
   const { report, at } = note;
   const delivered =
@@ -87,10 +102,19 @@ export async function noteRun(
     nextAt: note.nextAt ?? before?.nextAt,
     lastUpload: delivered,
     met: metUntil(note, before?.met),
+    totals: addRun(before?.totals, report),
   };
   const path = pathOf(stateDir);
   await removeLeftTemps(path, LEFT_AFTER_MS);
   await replaceFile(path, `${JSON.stringify(lastRun)}\n`).catch(() => undefined);
+  const entry = entryOf(note);
+  // Behind the note, which makes the folder where there is none.
+  if (entry !== null) await appendHistory(stateDir, entry);
+}
+
+function entryOf({ report, failure, attempt, at }: RunNote): HistoryEntry | null {
+  if (report !== null) return reportEntry(report);
+  return attempt === undefined ? null : attemptEntry(attempt, at, failure);
 }
 
 function metUntil(

@@ -24,6 +24,8 @@ export interface RunInput {
   readonly retryBackedOff?: boolean | undefined;
   /** Only this agent, by any of its names. */
   readonly agentId?: string | undefined;
+  /** Keys of the only sessions that are looked at. @default all */
+  readonly only?: ReadonlySet<string> | undefined;
   /** Go on, past the limits of one run, until nothing that was found is waiting. */
   readonly all?: boolean | undefined;
   /** How long to wait for another uploader, in ms. */

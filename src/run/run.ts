@@ -1,4 +1,3 @@
-import { createHash } from "node:crypto";
 import { createFilter, type Filter, type NameVerdict } from "../config/filter.ts";
 import { prune } from "../discovery/prune.ts";
 import { askByName, type Survey, survey } from "../discovery/survey.ts";
@@ -10,6 +9,7 @@ import { isAhead } from "../shared/clock.ts";
 import { findAgents } from "../stores/agents.ts";
 import { isIdle } from "../stores/idle.ts";
 import { MAX_RETRY_AFTER_MS } from "../upload/retry-after.ts";
+import { credentialOf } from "./credential.ts";
 import { describePending, sendDeletions, withoutDeleted } from "./deletions.ts";
 import type { RunOptions } from "./options.ts";
 import type { RunReport } from "./report.ts";
@@ -46,14 +46,16 @@ async function runLocked(options: RunOptions, lock: Lock): Promise<RunReport> {
 }
 
 async function findAndUpload(options: UploaderOptions): Promise<RunReport> {
-  const { config, ignoreHold = false, now, signal, events, ledger, target, tally } = options;
+  const { config, ignoreHold = false, only, now, signal, events, ledger, target, tally } = options;
   const filter = createFilter(config.filter, ledger.firstRunAt ?? now());
   await using agents = await findAgents({ ...options, filter, knownBytes: knownBytes(target) });
   events?.onDatabases?.(agents.databases);
   const surveyOptions = { ...surveyOf(options, filter, agents), ledger, target };
   const found = await withoutDeleted(config, agents.agents, await survey(surveyOptions), target);
   tally.problems.push(...found.problems);
-  prune(target, found, agents.agents);
+  // Of some sessions nothing follows for the others.
+  const isWhole = only === undefined;
+  if (isWhole) prune(target, found, agents.agents);
   // Whoever asked for another try has it, whatever there is to send.
   if (ignoreHold) target.setRefused(undefined);
   const sessions = await upload(options, surveyOptions, found, () => askAgain(options, filter));
@@ -63,7 +65,10 @@ async function findAndUpload(options: UploaderOptions): Promise<RunReport> {
   if (tally.stop === null) await deletePending(options);
   tally.countStates({ ...found, sessions });
   const settled =
-    tally.parts === 0 && ledger.problems.length === 0 && isSettled(found, target, tally.startedAt);
+    isWhole &&
+    tally.parts === 0 &&
+    ledger.problems.length === 0 &&
+    isSettled(found, target, tally.startedAt);
   return { ...tally.finish(null, now(), settled), ...foundIn(agents, found) };
 }
 
@@ -132,13 +137,4 @@ function reasonToHold(
     return { kind: "unreachable", reason: `the API asked not to be called before ${until}` };
   }
   return null;
-}
-
-/** Tells whether a key has changed without keeping it. */
-function credentialOf(apiKey: string): string {
-  return createHash("sha256")
-    .update("influxion credential\0")
-    .update(apiKey)
-    .digest("hex")
-    .slice(0, 16);
 }

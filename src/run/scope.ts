@@ -12,14 +12,16 @@ export function chosenAgents(agents: readonly Agent[], name: string | undefined)
 export function surveyOf(
   {
     agentId,
+    only,
     retryBackedOff = false,
     now,
     signal,
-  }: Pick<RunOptions, "agentId" | "retryBackedOff" | "now" | "signal">,
+  }: Pick<RunOptions, "agentId" | "only" | "retryBackedOff" | "now" | "signal">,
   filter: Filter,
   { agents, failures }: Agents,
 ): Omit<SurveyOptions, "ledger" | "target"> {
-  return { agents: chosenAgents(agents, agentId), failures, filter, retryBackedOff, now, signal };
+  const chosen = chosenAgents(agents, agentId);
+  return { agents: chosen, failures, filter, only, retryBackedOff, now, signal };
 }
 
 /** How many sessions there are; nothing of agents that are excluded is counted, so without others it is not known. */

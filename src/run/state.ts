@@ -1,13 +1,16 @@
 import type { Config } from "../config/config.ts";
 import { createFilter, type FilterName, type UnmatchedPattern } from "../config/filter.ts";
+import { oldestPending } from "../discovery/oldest.ts";
 import { type Survey, survey, unmatchedPatterns } from "../discovery/survey.ts";
 import { whyUnwritable } from "../ledger/files.ts";
 import { knownBytes, Ledger } from "../ledger/ledger.ts";
 import { type LockOwner, lockOwner } from "../ledger/lock.ts";
 import type { Deletion } from "../ledger/schema.ts";
+import type { TargetRecords } from "../ledger/target.ts";
 import type { Problem } from "../shared/problem.ts";
 import { findAgents } from "../stores/agents.ts";
 import type { HostLayout } from "../stores/layout.ts";
+import { credentialOf } from "./credential.ts";
 import { type LastRun, readLastRun } from "./last-run.ts";
 
 /** How many sessions are in each state; `found` is the sum of the others. */
@@ -57,10 +60,13 @@ export interface UploadState {
   /** Lines the API did not take, and lines that were too long, over all sessions. */
   readonly rejectedLines: number;
   readonly omittedLines: number;
+  /** When the oldest waiting line was written, in ms since the epoch, as well as that can be told; null where none waits. */
+  readonly oldestPendingAt: number | null;
   /** What the API was to delete, and has not confirmed. */
   readonly deletions: readonly Deletion[];
   /** Whether the destination has taken anything yet. */
   readonly hasTaken: boolean;
+  /** The API did not accept the key that is configured now, as far as that is known. */
   readonly refused: { readonly reason: string; readonly at: number } | null;
   /** ms since the epoch */
   readonly notBefore: number | null;
@@ -70,7 +76,7 @@ export interface UploadState {
 
 export async function readState(
   stateDir: string,
-  config: Pick<Config, "apiUrl" | "deploymentId" | "projectId" | "filter">,
+  config: Pick<Config, "apiUrl" | "deploymentId" | "projectId" | "filter" | "apiKey">,
   now: () => number,
   layout?: HostLayout,
 ): Promise<UploadState> {
@@ -122,13 +128,23 @@ export async function readState(
     unmatched: unmatchedPatterns(filter, found),
     rejectedLines: sum("rejected"),
     omittedLines: sum("omitted"),
+    oldestPendingAt: await oldestPending(found.sessions),
     deletions: target.deletions.pending,
     hasTaken: target.hasTaken,
-    refused: target.refused ?? null,
+    refused: refusedOf(target, config),
     notBefore: target.notBefore ?? null,
     lastRun: await readLastRun(stateDir),
     uploading: await lockOwner(stateDir),
   };
+}
+
+/** What the API said of another key is over; where a reference leads is not looked up. */
+function refusedOf(
+  { refused }: TargetRecords,
+  { apiKey }: Pick<Config, "apiKey">,
+): UploadState["refused"] {
+  const isOver = typeof apiKey === "string" && refused?.credential !== credentialOf(apiKey);
+  return isOver ? null : (refused ?? null);
 }
 
 export function countStates(sessions: Survey["sessions"]): Counts {

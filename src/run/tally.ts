@@ -26,6 +26,8 @@ export class Tally implements SessionTally {
   parts = 0;
   wireBytes = 0;
   readonly problems: Problem[] = [];
+  /** Messages that were delivered, by the key of their session. */
+  readonly messages = new Map<string, number>();
   /** Sessions whose retries were exhausted in this run. */
   readonly exhausted: { readonly session: SurveyedSession; readonly reason: string }[] = [];
   /** What became of what the API was to delete; null where it was not asked. */
@@ -79,6 +81,7 @@ export class Tally implements SessionTally {
     this.parts++;
     this.#exhaustedInARow = 0;
     addCounts(this.#counts, counts);
+    this.messages.set(session.key, (this.messages.get(session.key) ?? 0) + counts.messages);
     for (const [rule, found] of redactions) {
       this.#redactions[rule] = (this.#redactions[rule] ?? 0) + found;
     }

@@ -83,8 +83,8 @@ export async function removeLeftTemps(path: string, minAgeMs: number): Promise<v
   );
 }
 
-/** Best effort, for the file has been replaced by now: Windows and some network disks cannot. */
-async function syncFolder(path: string): Promise<void> {
+/** Best effort, for what was done to it is done by now: Windows and some network disks cannot. */
+export async function syncFolder(path: string): Promise<void> {
   try {
     const folder = await open(path, "r");
     try {
@@ -93,6 +93,6 @@ async function syncFolder(path: string): Promise<void> {
       await folder.close();
     }
   } catch {
-    // The rename then becomes durable whenever the file system writes it down.
+    // It then becomes durable whenever the file system writes it down.
   }
 }

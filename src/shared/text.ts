@@ -62,3 +62,18 @@ export function span(ms: number): string {
 export function when(instant: number, now: number): string {
   return instant <= now ? `${span(now - instant)} ago` : `in ${span(instant - now)}`;
 }
+
+/** An instant by the clock of this machine: `14:05`, or `2026-11-29 14:05` on another day than `now`. */
+export function clockTime(instant: number, now: number): string {
+  const text = localTime(instant);
+  const day = localTime(now).slice(0, 10);
+  return text.startsWith(day) ? text.slice(11, 16) : text.slice(0, 16);
+}
+
+/** `2026-11-29 14:05:00` in the time zone of this machine. */
+export function localTime(instant: number): string {
+  const date = new Date(instant);
+  const two = (n: number): string => String(n).padStart(2, "0");
+  const day = [date.getFullYear(), two(date.getMonth() + 1), two(date.getDate())].join("-");
+  return `${day} ${[date.getHours(), date.getMinutes(), date.getSeconds()].map(two).join(":")}`;
+}

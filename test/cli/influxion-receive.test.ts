@@ -141,7 +141,7 @@ test("what was deleted does not come back, until it is allowed", async () => {
     ["k4", body(0, 1, { sessionId: "s9" })],
   ] as const) {
     const answer = await send(receiver.url, key, text);
-    expect([answer.status, answer.json.error?.code]).toEqual([422, "SESSION_DELETED"]);
+    expect([answer.status, answer.json.error?.code]).toEqual([422, "FORGOTTEN"]);
   }
   expect((await send(receiver.url, "k5", body(2, 3, other))).status).toBe(200);
   expect(await receiver.held()).toMatchObject([{ agentId: "other", text: entries(0, 3) }]);

@@ -1,7 +1,7 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect, test, vi } from "vitest";
-import { EXIT_CODES } from "../../src/cli/add.ts";
+import { EXIT_CODES } from "../../src/cli/commands/exit-codes.ts";
 import { EXIT } from "../../src/cli/exit.ts";
 import type { RunOptions } from "../../src/run/options.ts";
 import type { RunReport } from "../../src/run/report.ts";

@@ -219,7 +219,7 @@ for (const behaviour of [
     ];
     await server.close();
     expect(server.requests[0]?.headers.authorization).toBe(`Bearer ${API_KEY}`);
-    const kept = ["last-run.json", "state.json"].map((file) =>
+    const kept = ["history.jsonl", "last-run.json", "state.json"].map((file) =>
       readFileSync(join(lab.stateDir, "influxion", file), "utf8"),
     );
     const text = [...logged, ...said.flatMap(({ out, err }) => [out, err]), ...kept].join("\n");

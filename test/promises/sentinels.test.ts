@@ -72,10 +72,26 @@ const COMMANDS: Readonly<Record<string, (lab: Lab, overrides: Overrides) => Prom
   status: (lab, overrides) => lab.status({ overrides }),
   "status --verbose": (lab, overrides) => lab.status({ overrides, verbose: true }),
   "status --json": (lab, overrides) => lab.status({ overrides, json: true }),
+  scan: (lab, overrides) => lab.scan({ overrides }),
+  "scan --all --json": (lab, overrides) => lab.scan({ overrides, all: true, json: true }),
+  "forget --session nobody": (lab, overrides) => lab.forget({ overrides, session: ["nobody"] }),
+  "forget --session main/goes --remote": (lab, overrides) =>
+    lab.forget({ overrides, session: ["main/goes"], remote: true }),
 };
 
 /** Those that depend on what the API answers. */
-const AFTER_ANSWERS = ["sync", "status --verbose"];
+const AFTER_ANSWERS = ["sync", "status --verbose", "forget --session main/goes --remote"];
+
+/** What `preview` shows is what would be in a request's body, to people also with what cannot be read, and where. */
+async function preview(findings: Findings, lab: Lab, overrides: Overrides): Promise<void> {
+  const given = { secrets: givenOf(lab).secrets, overrides: { ...KEEPING, ...overrides } };
+  const json = await lab.preview({ ...given, json: true });
+  findings.add("body", "preview --json", json.out);
+  findings.add("command", "stderr of preview --json", json.err);
+  findings.add("preview", "preview", (await lab.preview(given)).out);
+  const masked = { ...given, isTTY: true, showRedacted: true, limit: "all" };
+  findings.add("preview", "preview --show-redacted", (await lab.preview(masked)).out);
+}
 
 /** What `sync` is given: the host's proxy, the key, and what `redact.values` leads to. */
 const givenOf = (lab: Lab) => ({
@@ -186,13 +202,15 @@ test("P92: what may leave is found where it may be, so that the rest would be, t
   await using lab = await plantedLab();
   const server = await startFaultServer();
   const findings = new Findings();
+  await preview(findings, lab, { apiUrl: server.url });
+  expect(findings.placesOf(SPOKEN)).toEqual(["body", "preview"]);
   findings.addLog(await lab.serve({ ...KEEPING, apiUrl: server.url }));
   await command(findings, lab, { apiUrl: server.url });
   await server.close();
   findings.addRequests(server);
-  expect(findings.placesOf(SPOKEN)).toEqual(["body"]);
+  expect(findings.placesOf(SPOKEN)).toEqual(["body", "preview"]);
   expect(findings.placesOf(API_KEY)).toEqual(["authorization"]);
-  expect(findings.placesOf(PATH)).toEqual(["command", "log"]);
+  expect(findings.placesOf(PATH)).toEqual(["command", "log", "preview"]);
   const sent = [...server.stored.values()].flat().map((line) => JSON.parse(line));
   const names = sent.map(({ agentId, sessionId }) => `${agentId}/${sessionId}`);
   expect([...new Set(names)].sort()).toEqual([

@@ -1,4 +1,5 @@
-import { readFile } from "node:fs/promises";
+import { readdir, readFile } from "node:fs/promises";
+import { join } from "node:path";
 import { afterAll, onTestFinished } from "vitest";
 import { startPostgresReceiver } from "../../src/receiver/postgres/receiver.ts";
 import type { ServeOptions } from "../../src/receiver/serve.ts";
@@ -22,6 +23,8 @@ export interface ContractReceiver {
   readonly url: string;
   /** By agent, session and generation, the newest one last. */
   held(): Promise<HeldGeneration[]>;
+  /** Whether `text` is anywhere in what is kept, whoever reads it and how. */
+  contains(text: string): Promise<boolean>;
   /** Parts stored, and parts that came again. */
   counts(): Promise<{ parts: number; repeats: number }>;
   /** Another one on the same store, after this one was closed. */
@@ -47,6 +50,7 @@ async function onFiles(dir: string, options: Partial<ServeOptions>): Promise<Con
           return { agentId, sessionId, parts, lines, text };
         }),
       ),
+    contains: (text) => isInFolder(dir, text),
     counts: async () => {
       const { parts, repeats } = receiver.stats();
       return { parts, repeats };
@@ -57,6 +61,25 @@ async function onFiles(dir: string, options: Partial<ServeOptions>): Promise<Con
     },
     close: () => receiver.close(),
   };
+}
+
+async function isInFolder(dir: string, text: string): Promise<boolean> {
+  const found = await readdir(dir, { recursive: true, withFileTypes: true });
+  const files = found.filter((one) => one.isFile());
+  const contents = await Promise.all(files.map((one) => readFile(join(one.parentPath, one.name))));
+  return [...files.map(({ name }) => Buffer.from(name)), ...contents].some((one) =>
+    one.includes(text),
+  );
+}
+
+/** What somebody can read who has the database. */
+async function isInTables(url: string, text: string): Promise<boolean> {
+  const rows = await Promise.all(
+    ["head", "part", "line"].map((table) =>
+      query(url, `SELECT FROM influxion.${table} t WHERE position('${text}' IN t::text) > 0`),
+    ),
+  );
+  return rows.flat().length > 0;
 }
 
 export const FILES: TestBackend = {
@@ -87,6 +110,7 @@ export async function onPostgres(
   return {
     url: receiver.url,
     held: () => heldIn(url),
+    contains: (text) => isInTables(url, text),
     counts: async () => {
       const [row] = await query(
         url,

@@ -1,5 +1,5 @@
 import { once } from "node:events";
-import { appendFile, readdir, readFile, rm, writeFile } from "node:fs/promises";
+import { appendFile, mkdir, readdir, readFile, rm, rmdir, writeFile } from "node:fs/promises";
 import { request } from "node:http";
 import { connect } from "node:net";
 import { join } from "node:path";
@@ -8,8 +8,10 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { gzipSync } from "node:zlib";
 import { expect, test } from "vitest";
 import { INGEST_PATH } from "../../src/protocol/wire.ts";
-import { fileOf, receiverIn, receiverProcess, send, tempDir } from "./support.ts";
+import { deleteFrom, fileOf, receiverIn, receiverProcess, send, tempDir } from "./support.ts";
 import { body, entries, headersFor } from "./wire.ts";
+
+const DEPLOYMENT = { deploymentId: "d", projectId: "p", scope: "deployment" };
 
 test("a client that goes away within a body leaves nothing behind", async () => {
   const dir = await tempDir();
@@ -129,4 +131,80 @@ test("kill -9 at any instant neither loses nor doubles a confirmed line", {
   expect(receiver.stats().refusals).not.toHaveProperty("OUT_OF_ORDER");
   expect(receiver.stats().refusals).not.toHaveProperty("KEY_REUSED");
   expect(await readdir(join(dir, "staging"))).toEqual([]);
+});
+
+test("P94: a deletion that ended before its files were removed is finished by the next start", async () => {
+  const dir = await tempDir();
+  const first = await receiverIn(dir);
+  for (const sessionId of ["s1", "s2"]) await send(first.url, sessionId, body(0, 2, { sessionId }));
+  await first.close();
+  // What the first step of a deletion leaves: docs/wire.md, "Deletions".
+  const db = new DatabaseSync(join(dir, "index.sqlite"));
+  db.exec(`DELETE FROM parts WHERE stream = 'main/s1';
+           UPDATE sessions SET parts = 0, lines = 0, accepted = 0, bytes = 0 WHERE stream = 'main/s1'`);
+  db.close();
+
+  const second = await receiverIn(dir);
+  expect(await readdir(join(dir, "sessions/main"))).toEqual(["s2.jsonl"]);
+  expect(await fileOf(second, "s2")).toBe(entries(0, 2));
+});
+
+test("P94: a file that cannot be removed now is, when the deletion is asked for again", async () => {
+  const dir = await tempDir();
+  const receiver = await receiverIn(dir);
+  await send(receiver.url, "k1", body(0, 2));
+  const file = join(dir, "sessions/main/s1.jsonl");
+  await rm(file);
+  // `rm` refuses a folder.
+  await mkdir(file);
+  const deletion = { ...DEPLOYMENT, through: 9 };
+  const failed = await deleteFrom(receiver.url, deletion);
+  expect([failed.status, failed.json.error.code]).toEqual([503, "NOT_STORED"]);
+  expect(Number(failed.headers.get("retry-after"))).toBeGreaterThan(0);
+  expect(receiver.sessions()).toEqual([]);
+  await rmdir(file);
+  await writeFile(file, entries(0, 2));
+  expect((await deleteFrom(receiver.url, deletion)).json).toEqual({ deleted: 1, left: 0 });
+  expect(await readdir(join(dir, "sessions"))).toEqual([]);
+});
+
+test("P94: kill -9 at any instant of a deletion leaves all of a session or nothing, and it is finished by asking again", {
+  timeout: 120_000,
+}, async () => {
+  const dir = await tempDir();
+  const ids = Array.from({ length: 40 }, (_, n) => `s${n}`);
+  let current = await receiverProcess(dir);
+  for (let round = 1; round <= 6; round++) {
+    const generation = { "influxion-generation": String(round) };
+    for (const agentId of ["doomed", "kept"]) {
+      for (const sessionId of agentId === "kept" && round > 1 ? [] : ids) {
+        const text = body(0, 3, { agentId, sessionId });
+        const answer = await send(
+          current.url,
+          `${agentId} ${sessionId} ${round}`,
+          text,
+          generation,
+        );
+        expect(answer.status).toBe(200);
+      }
+    }
+    const deletion = { ...DEPLOYMENT, scope: "agent", agentId: "doomed", through: round };
+    const exited = once(current.child, "exit");
+    const asked = deleteFrom(current.url, deletion).catch(() => undefined);
+    await sleep(Math.random() * 25);
+    current.child.kill("SIGKILL");
+    await Promise.all([asked, exited]);
+    current = await receiverProcess(dir);
+    const { json } = await deleteFrom(current.url, deletion);
+    expect([0, ids.length]).toContain(json.deleted);
+    expect(json.left).toBe(0);
+    expect(await readdir(join(dir, "sessions"))).toEqual(["kept"]);
+  }
+  current.child.kill("SIGKILL");
+  await once(current.child, "exit");
+  const receiver = await receiverIn(dir);
+  expect(receiver.sessions()).toHaveLength(ids.length);
+  for (const { file } of receiver.sessions()) {
+    expect(await readFile(file, "utf8")).toBe(entries(0, 3));
+  }
 });

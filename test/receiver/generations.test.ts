@@ -265,6 +265,8 @@ async function version1(dir: string): Promise<void> {
   const db = new DatabaseSync(join(dir, "index.sqlite"));
   db.exec(`DROP INDEX sessions_by_wire_generation;
            ALTER TABLE sessions DROP COLUMN wire_generation;
+           ALTER TABLE sessions DROP COLUMN owner; ALTER TABLE sessions DROP COLUMN unnamed_after;
+           DROP INDEX parts_by_generation; DROP TABLE tombstones;
            PRAGMA user_version = 1; PRAGMA journal_mode = DELETE`);
   db.close();
 }

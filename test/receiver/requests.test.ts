@@ -30,12 +30,12 @@ test.for(refusals)("a request %s is refused with %i", async ([, status, headers]
   expect(receiver.stats().refusals).toEqual({ [answer.json.error.code]: 1 });
 });
 
-test("only one path and one method exist", async () => {
+test("only one path and two methods exist", async () => {
   const receiver = await receiverIn(await tempDir());
   expect((await fetch(`${receiver.url}/`)).status).toBe(404);
   const get = await fetch(`${receiver.url}/v1/openclaw/ingest/sessions`);
   expect(get.status).toBe(405);
-  expect(get.headers.get("allow")).toBe("POST");
+  expect(get.headers.get("allow")).toBe("POST, DELETE");
 });
 
 test("refusals are counted, and written when the receiver is closed, not before", async () => {

@@ -61,6 +61,25 @@ export async function send(
   return { status: response.status, headers: response.headers, json: await response.json() };
 }
 
+/** Asks for a deletion with these parameters. */
+export async function deleteFrom(
+  url: string,
+  parameters: Readonly<Record<string, string | number>> | string,
+  authorization = `Bearer ${KEY}`,
+): Promise<Answered> {
+  const query =
+    typeof parameters === "string"
+      ? parameters
+      : new URLSearchParams(
+          Object.entries(parameters).map(([name, value]): [string, string] => [name, `${value}`]),
+        );
+  const response = await fetch(`${url}${INGEST_PATH}?${query}`, {
+    method: "DELETE",
+    headers: { authorization },
+  });
+  return { status: response.status, headers: response.headers, json: await response.json() };
+}
+
 export async function fileOf(
   receiver: Receiver,
   sessionId = "s1",

@@ -1,6 +1,8 @@
 export const KEY = "key-for-tests";
 
 export interface LineOptions {
+  readonly projectId?: string;
+  readonly deploymentId?: string;
   readonly agentId?: string;
   readonly sessionId?: string;
   readonly lineIndex?: number;
@@ -10,11 +12,12 @@ export interface LineOptions {
 
 /** A valid line as our client writes it: payload last, spliced in. */
 export function line(options: LineOptions = {}): string {
+  const { projectId = "p", deploymentId = "d" } = options;
   const { agentId = "main", sessionId = "s1", lineIndex = 0 } = options;
   const payload = options.payload ?? entry(lineIndex);
   const head = JSON.stringify({
-    deploymentId: "d",
-    projectId: "p",
+    deploymentId,
+    projectId,
     agentId,
     agentName: agentId,
     sessionId,

@@ -3,10 +3,12 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { Writable } from "node:stream";
 import { setTimeout as sleep } from "node:timers/promises";
+import type { Setup } from "../../src/cli/command-input.ts";
 import { type ForgetFlags, type ForgetOptions, forget } from "../../src/cli/forget.ts";
+import { type HistoryFlags, history } from "../../src/cli/history.ts";
 import { type PreviewFlags, type PreviewOptions, preview } from "../../src/cli/preview.ts";
 import { type ScanFlags, scan } from "../../src/cli/scan.ts";
-import type { Setup } from "../../src/cli/setup.ts";
+import { type SessionsFlags, sessions } from "../../src/cli/sessions.ts";
 import { type StatusFlags, status } from "../../src/cli/status.ts";
 import { type SyncFlags, type SyncOptions, sync } from "../../src/cli/sync.ts";
 import {
@@ -127,21 +129,28 @@ export class Lab implements AsyncDisposable {
       Partial<Pick<SyncOptions, "secrets" | "proxy" | "run">> & {
         signal?: AbortSignal;
         overrides?: Record<string, unknown>;
+        /** See {@link preview}; for dry runs. */
+        input?: unknown;
+        /** Of a terminal; without them it is none. */
+        columns?: number;
       } = {},
   ): Promise<Spoken> {
-    const { overrides, signal = new AbortController().signal, ...rest } = options;
+    const { overrides, input, columns, signal = new AbortController().signal, ...rest } = options;
     const { secrets = plainSecrets, proxy, ...others } = rest;
     const { run: runner = run, ...flags } = others;
-    return spoken((terminal) =>
-      sync({
-        setup: this.#setup(overrides),
-        flags,
-        context: { signal, now: this.now, random: Math.random },
-        secrets,
-        proxy,
-        run: runner,
-        terminal,
-      }),
+    const local = input === undefined ? {} : readLocalConfig(input);
+    return spoken(
+      (terminal) =>
+        sync({
+          setup: { ...this.#setup(overrides), ...local },
+          flags,
+          context: { signal, now: this.now, random: Math.random },
+          secrets,
+          proxy,
+          run: runner,
+          terminal,
+        }),
+      columns,
     );
   }
 
@@ -204,6 +213,27 @@ export class Lab implements AsyncDisposable {
     const { overrides, ...flags } = options;
     const setup = this.#setup(overrides);
     return spoken((terminal) => status({ setup, flags, now: this.now, terminal }));
+  }
+
+  /** @param input see {@link preview} @param columns of a terminal; without them it is none */
+  async sessions(
+    options: SessionsFlags & {
+      overrides?: Record<string, unknown>;
+      input?: unknown;
+      columns?: number;
+    } = {},
+  ): Promise<Spoken> {
+    const { overrides, input, columns, ...flags } = options;
+    const local = input === undefined ? { missing: [] } : readLocalConfig(input);
+    const setup = { ...this.#setup(overrides), ...local };
+    const context = { signal: new AbortController().signal, now: this.now };
+    return spoken((terminal) => sessions({ setup, flags, context, terminal }), columns);
+  }
+
+  async history(options: HistoryFlags & { columns?: number } = {}): Promise<Spoken> {
+    const { columns, ...flags } = options;
+    const setup = { stateDir: this.stateDir };
+    return spoken((terminal) => history({ setup, flags, terminal }), columns);
   }
 
   /** Runs of the service in the Gateway, and all that it logs and reports to the host. */
@@ -269,17 +299,20 @@ export class Lab implements AsyncDisposable {
   }
 }
 
-/** Collects what a command writes, as if piped. */
+/** Collects what a command writes, as if piped; or on a terminal with so many columns. */
 export async function spoken(
   command: (terminal: { out: Writable; err: Writable }) => Promise<number>,
+  columns?: number,
 ): Promise<Spoken> {
-  const collect = (chunks: string[]): Writable =>
-    new Writable({
+  const collect = (chunks: string[]): Writable => {
+    const stream = new Writable({
       write(chunk, _encoding, done) {
         chunks.push(String(chunk));
         done();
       },
     });
+    return columns === undefined ? stream : Object.assign(stream, { isTTY: true, columns });
+  };
   const out: string[] = [];
   const err: string[] = [];
   const code = await command({ out: collect(out), err: collect(err) });

@@ -4,6 +4,9 @@ import { type HostProcess, terminate } from "./openclaw-process.ts";
 
 /** A Gateway that is up. */
 export interface Gateway extends AsyncDisposable {
+  /** Without trailing slash. */
+  readonly url: string;
+  readonly token: string;
   /** What it has written to stdout and stderr so far. */
   readonly log: () => string;
   /** `null` while it runs. */
@@ -51,6 +54,8 @@ export async function gatewayOf(
   }
   const stop = () => terminate(child);
   return {
+    url,
+    token,
     log: () => log,
     exitCode: () => child.exitCode,
     turn: (message, sessionKey = "agent:main:main") => turn(url, token, sessionKey, message),

@@ -30,6 +30,8 @@ export interface OpenClawOptions {
   readonly agentIds?: readonly string[];
   /** The config's `session`. */
   readonly session?: object;
+  /** Whether the Gateway serves its Control UI. @default false */
+  readonly controlUi?: boolean;
   /** Added to the environment of every command and Gateway. */
   readonly env?: Readonly<Record<string, string>>;
 }
@@ -142,13 +144,13 @@ function jsonlGeneration(version: string): boolean {
 
 /** Bound to loopback, nothing fetched from the internet, no model but ours. */
 function initialConfig(options: OpenClawOptions, dir: string, token: string): object {
-  const { host, modelUrl, agentIds, session } = options;
+  const { host, modelUrl, agentIds, session, controlUi = false } = options;
   return {
     gateway: {
       mode: "local",
       bind: "loopback",
       auth: { mode: "token", token },
-      controlUi: { enabled: false },
+      controlUi: { enabled: controlUi },
       http: { endpoints: { chatCompletions: { enabled: true } } },
     },
     logging: { file: join(dir, "openclaw.log") },

@@ -19,7 +19,6 @@ const NOWHERE = {
   deniedId: sentinelOf("denied-id"),
   deniedKey: sentinelOf("denied-key"),
   deniedLabel: sentinelOf("denied-label"),
-  label: sentinelOf("label-of-what-goes"),
   otherKind: sentinelOf("cron-text"),
   before: sentinelOf("before-since-text"),
   incognito: sentinelOf("incognito-text"),
@@ -51,6 +50,9 @@ export const PASSWORD = sentinelOf("proxy-password");
 /** Part of the path of the state directory. */
 export const PATH = sentinelOf("path");
 
+/** Of sessions that go: people find them by it. */
+const LABEL = sentinelOf("label-of-what-goes");
+
 const DENIED_AGENT = sentinelOf("denied-agent");
 
 /** One in twelve of what the rules of redaction find: all of it is the matter of P83. */
@@ -68,6 +70,7 @@ export const SENTINELS: readonly Sentinel[] = [
   { what: "the API key", value: API_KEY, allowed: ["authorization"] },
   { what: "the proxy's password", value: PASSWORD, allowed: ["proxy-authorization"] },
   { what: "a path", value: PATH, allowed: LOCAL },
+  { what: "a label", value: LABEL, allowed: ["command"] },
   // `status` counts the sessions of an agent that is excluded, by its name.
   { what: "the name of a denied agent", value: DENIED_AGENT, allowed: ["command"] },
 ];
@@ -180,7 +183,7 @@ function plantFiles(lab: Lab): void {
   plantList(lab, "toolless-files", { main: { sessionId: "tools" } });
   lab.session(`${DENIED_AGENT}-files`, "denied", containing("denied", NOWHERE.deniedAgent));
   plantList(lab, "main", {
-    main: { sessionId: "goes", label: NOWHERE.label, displayName: NOWHERE.label },
+    main: { sessionId: "goes", label: LABEL, displayName: LABEL },
     [NOWHERE.deniedKey]: { sessionId: "by-key" },
     labelled: { sessionId: "by-label", label: NOWHERE.deniedLabel },
     "cron:nightly": { sessionId: "cron" },
@@ -244,7 +247,7 @@ function plantRows(lab: Lab): void {
     db.addNode(key, { sessionId: id });
   };
   add("goes-too", spoken("goes-too"));
-  db.addNode("agent:rows:goes-too", { sessionId: "goes-too", label: NOWHERE.label });
+  db.addNode("agent:rows:goes-too", { sessionId: "goes-too", label: LABEL });
   add(NOWHERE.deniedId, containing(NOWHERE.deniedId, NOWHERE.deniedById), "agent:rows:other");
   add("by-key", containing("by-key", NOWHERE.deniedByKey), `agent:rows:${NOWHERE.deniedKey}`);
   add("by-label", containing("by-label", NOWHERE.deniedByLabel));

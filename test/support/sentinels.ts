@@ -21,6 +21,8 @@ export type Place =
   | "log"
   /** What a command writes to stdout and stderr. */
   | "command"
+  /** What `preview` shows to people. */
+  | "preview"
   /** The names and contents of the files that the plugin keeps. */
   | "file"
   /** What the receiver prints, answers and keeps beside sessions. */
@@ -111,7 +113,7 @@ export class Findings {
     return sentinels.flatMap(({ what, value, allowed }) => {
       const forms = formsOf(value);
       return this.#evidence
-        .filter(({ place }) => !allowed.includes(place))
+        .filter(({ place }) => !isAllowed(place, allowed))
         .filter(({ bytes }) => forms.some((form) => bytes.includes(form)))
         .map(({ label }) => `${what} in ${label}`);
     });
@@ -124,6 +126,10 @@ export class Findings {
     return [...new Set(found.map(({ place }) => place))].sort();
   }
 }
+
+const isAllowed = (place: Place, allowed: readonly Place[]): boolean =>
+  allowed.includes(place) ||
+  (place === "preview" && (allowed.includes("body") || allowed.includes("command")));
 
 const BEGINNING = "sentinel-";
 const END = "-q7x9w";

@@ -1,4 +1,9 @@
-import { allowScope, deleteScope, type Scope } from "../../receiver/postgres/delete.ts";
+import {
+  ALL_GENERATIONS,
+  allowScope,
+  deleteScope,
+  type StoreScope,
+} from "../../receiver/postgres/delete.ts";
 import { count } from "../../shared/text.ts";
 import { type Call, type Command, textOf } from "./command.ts";
 import { withDatabase } from "./database.ts";
@@ -19,11 +24,11 @@ export const deleteCommand: Command = {
   options: OPTIONS,
   async run({ flags, env, terminal }) {
     const scope = scopeOf(flags);
-    const sessions = await withDatabase({ store: textOf(flags, "store") }, env, (database) =>
-      deleteScope(database, scope),
+    const { deleted } = await withDatabase({ store: textOf(flags, "store") }, env, (database) =>
+      deleteScope(database, { ...scope, through: ALL_GENERATIONS }),
     );
     terminal.out.write(
-      `Deleted ${count(sessions, "session")}. What comes again is refused; allow lifts that\n`,
+      `Deleted ${count(deleted, "session")}. What comes again is refused; allow lifts that\n`,
     );
     return 0;
   },
@@ -43,7 +48,7 @@ export const allowCommand: Command = {
   },
 };
 
-function scopeOf(flags: Call["flags"]): Scope {
+function scopeOf(flags: Call["flags"]): StoreScope {
   const projectId = textOf(flags, "project");
   const deploymentId = textOf(flags, "deployment");
   if (!projectId || !deploymentId) {

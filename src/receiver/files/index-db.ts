@@ -1,6 +1,9 @@
 import type { DatabaseSync } from "node:sqlite";
 import type { Receipt } from "../../protocol/wire.ts";
 import { loadSqlite } from "../../shared/sqlite.ts";
+import type { Deletion, SessionIds } from "../backend.ts";
+import { furtherStreamOf, ownerOf, streamOf } from "../names.ts";
+import { type Doomed, doom, forgottenThrough } from "./deletion.ts";
 import { migrate } from "./index-schema.ts";
 import { RefusalCounts } from "./refusal-counts.ts";
 
@@ -8,6 +11,8 @@ import { RefusalCounts } from "./refusal-counts.ts";
 export interface SessionRow {
   /** See `streamOf`; the ids themselves may hold what SQLite cannot tell apart. */
   readonly stream: string;
+  /** See `ownerOf`; null in what an older version received. */
+  readonly owner: string | null;
   /** Names its file: 0 for the first that arrived of a session, 1 for the second and so on. */
   readonly generation: number;
   /** Orders the generations of a session: what its parts say, or one more than the newest before. */
@@ -40,7 +45,7 @@ export interface PartRow {
 }
 
 export interface ReceiverStats {
-  /** Parts stored. */
+  /** Parts that are held. */
   readonly parts: number;
   /** Parts that came again and were answered from the record. */
   readonly repeats: number;
@@ -60,10 +65,13 @@ export interface ReceiverStats {
 /** What is known of a generation before its first part is stored. */
 export type NewGeneration = Pick<
   SessionRow,
-  "stream" | "generation" | "wireGeneration" | "agentId" | "sessionId" | "file"
->;
+  "stream" | "owner" | "generation" | "wireGeneration" | "agentId" | "sessionId" | "file"
+> & {
+  /** See `unnamedAfter`. */
+  readonly unnamedAfter: number | null;
+};
 
-const SESSION_COLUMNS = `stream, generation, wire_generation AS wireGeneration, agent_id AS agentId,
+const SESSION_COLUMNS = `stream, owner, generation, wire_generation AS wireGeneration, agent_id AS agentId,
   session_id AS sessionId, file, parts, lines, accepted, rejected, bytes`;
 
 /** What was received, in `index.sqlite`. Every method is one transaction. */
@@ -79,7 +87,10 @@ export class Index {
     this.#db = new (loadSqlite().DatabaseSync)(file);
     try {
       migrate(this.#db, file);
-      this.#db.exec("PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL");
+      this.#db.exec(
+        "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA secure_delete = ON",
+      );
+      this.#clearLog();
       // Damage behind the first page, or tables of something else, show themselves here.
       this.sessions();
     } catch (error) {
@@ -99,6 +110,35 @@ export class Index {
          ORDER BY agent_id, session_id, stream, wire_generation`,
       )
       .all() as unknown as SessionRow[];
+  }
+
+  /**
+   * The `stream` of a session, see `streamOf`. A second owner of one of the same ids has a stream of its
+   * own, and what an older version received belongs to the first owner that names it.
+   */
+  streamFor(ids: SessionIds): string {
+    const owner = ownerOf(ids);
+    const stream = streamOf(ids.agentId, ids.sessionId);
+    const further = furtherStreamOf(stream, owner);
+    const rows = this.#db
+      .prepare("SELECT stream, owner FROM sessions WHERE stream IN (?, ?)")
+      .all(stream, further);
+    return rows.every((row) => row.owner === null || (row.owner === owner && row.stream === stream))
+      ? stream
+      : further;
+  }
+
+  /** Of the deletions that mean a session, the highest `through`. */
+  forgottenThrough(ids: SessionIds): number | undefined {
+    return forgottenThrough(this.#db, ids);
+  }
+
+  /**
+   * Takes back all that is recorded of what a deletion means, and has it refused from now on. What it
+   * returns is to be removed, and then forgotten; a crash before leaves that to the next start.
+   */
+  delete(deletion: Deletion): Doomed {
+    return this.#transaction(() => doom(this.#db, deletion));
   }
 
   /** The generation of a session that its parts call `wireGeneration`, also with `parts` 0. */
@@ -141,16 +181,35 @@ export class Index {
   announce(row: NewGeneration): void {
     this.#db
       .prepare(
-        `INSERT INTO sessions (stream, generation, wire_generation, agent_id, session_id, file)
-         VALUES (?, ?, ?, ?, ?, ?)`,
+        `INSERT INTO sessions (stream, owner, generation, wire_generation, unnamed_after, agent_id,
+         session_id, file) VALUES (?, ?, ?, ?, ?, ?, ?, ?)`,
       )
-      .run(row.stream, row.generation, row.wireGeneration, row.agentId, row.sessionId, row.file);
+      .run(
+        row.stream,
+        row.owner,
+        row.generation,
+        row.wireGeneration,
+        row.unnamedAfter,
+        row.agentId,
+        row.sessionId,
+        row.file,
+      );
   }
 
-  forget(row: SessionRow): void {
-    this.#db
-      .prepare("DELETE FROM sessions WHERE stream = ? AND generation = ? AND parts = 0")
-      .run(row.stream, row.generation);
+  /** Drops generations of which nothing is held, and what the write-ahead log has of them. */
+  forget(rows: readonly Pick<SessionRow, "stream" | "generation">[]): void {
+    const remove = this.#db.prepare(
+      "DELETE FROM sessions WHERE stream = ? AND generation = ? AND parts = 0",
+    );
+    this.#transaction(() => {
+      for (const { stream, generation } of rows) remove.run(stream, generation);
+    });
+    this.#clearLog();
+  }
+
+  /** Nothing that was deleted is left in the log then; while somebody reads the index, that waits. */
+  #clearLog(): void {
+    this.#db.exec("PRAGMA wal_checkpoint(TRUNCATE)");
   }
 
   part(key: string): PartRow | undefined {
@@ -176,8 +235,8 @@ export class Index {
     };
   }
 
-  /** Records a part whose payloads are on disk; `bytes` is its file's length with them. */
-  commit(part: PartRow, bytes: number): void {
+  /** Records a part of `owner` whose payloads are on disk; `bytes` is its file's length with them. */
+  commit(part: PartRow, owner: string, bytes: number): void {
     const { accepted, rejected, batchId, errors = [] } = part.receipt;
     this.#transaction(() => {
       this.#db
@@ -203,6 +262,9 @@ export class Index {
            rejected = rejected + ?, bytes = ? WHERE stream = ? AND generation = ?`,
         )
         .run(part.lines, accepted, rejected, bytes, part.stream, part.generation);
+      this.#db
+        .prepare("UPDATE sessions SET owner = ? WHERE stream = ? AND owner IS NULL")
+        .run(owner, part.stream);
     });
   }
 
@@ -234,11 +296,12 @@ export class Index {
     this.#db.close();
   }
 
-  #transaction(work: () => void): void {
+  #transaction<T>(work: () => T): T {
     this.#db.exec("BEGIN IMMEDIATE");
     try {
-      work();
+      const result = work();
       this.#db.exec("COMMIT");
+      return result;
     } catch (error) {
       this.#db.exec("ROLLBACK");
       throw error;

@@ -27,6 +27,11 @@ const MIGRATIONS = [
   `ALTER TABLE sessions ADD COLUMN wire_generation INTEGER NOT NULL DEFAULT 0;
    UPDATE sessions SET wire_generation = generation;
    CREATE UNIQUE INDEX sessions_by_wire_generation ON sessions (stream, wire_generation);`,
+  // Before, whose a session is was not recorded: NULL is whoever names it next.
+  `ALTER TABLE sessions ADD COLUMN owner TEXT;
+   ALTER TABLE sessions ADD COLUMN unnamed_after INTEGER;
+   CREATE INDEX parts_by_generation ON parts (stream, generation);
+   CREATE TABLE tombstones (scope TEXT PRIMARY KEY, through INTEGER NOT NULL) STRICT;`,
 ];
 
 /**

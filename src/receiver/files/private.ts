@@ -1,8 +1,9 @@
 import { constants } from "node:fs";
-import { chmod, type FileHandle, lstat, mkdir, open, stat } from "node:fs/promises";
+import { chmod, type FileHandle, lstat, mkdir, open, rm, rmdir, stat } from "node:fs/promises";
 import { dirname } from "node:path";
 import { NotAFileError } from "../../shared/open-file.ts";
 import { errnoOf, InfluxionError } from "../../shared/problem.ts";
+import { syncFolder } from "../../shared/replace-file.ts";
 
 const PRIVATE_FOLDER = 0o700;
 const PRIVATE_FILE = 0o600;
@@ -95,6 +96,16 @@ export async function append(path: string, offset: number, from: string): Promis
     await target.datasync();
     return end;
   });
+}
+
+/** Removes files, so that they stay away when the power fails, and the folders that are empty then. */
+export async function removeFiles(paths: readonly string[]): Promise<void> {
+  for (const path of paths) await rm(path, { force: true });
+  for (const folder of new Set(paths.map((path) => dirname(path)))) {
+    await syncFolder(folder);
+    // There may be other things in it.
+    await rmdir(folder).catch(() => undefined);
+  }
 }
 
 async function cutBack(file: FileHandle, path: string, bytes: number): Promise<void> {

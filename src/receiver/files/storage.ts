@@ -1,20 +1,28 @@
 import { randomUUID } from "node:crypto";
-import { open, rm } from "node:fs/promises";
+import { open } from "node:fs/promises";
 import { join } from "node:path";
 import pLimit from "p-limit";
 import { errnoOf, InfluxionError } from "../../shared/problem.ts";
-import type { Backend, PartName, Place, ReceivedPart, Stored } from "../backend.ts";
-import { fileOf, streamOf } from "../names.ts";
-import { checkOrder, keyReused, newReceipt, unnamedGeneration } from "../rules.ts";
+import type {
+  Backend,
+  Deleted,
+  Deletion,
+  PartName,
+  Place,
+  ReceivedPart,
+  Stored,
+} from "../backend.ts";
+import { fileOf, ownerOf } from "../names.ts";
+import { checkOrder, generationOf, keyReused, newReceipt, unnamedAfter } from "../rules.ts";
 import { FileDraft } from "./draft.ts";
 import { INDEX_FILE, prepareFolder, STAGING_FOLDER, tidyFolder } from "./folder.ts";
 import { lockFolder } from "./folder-lock.ts";
-import type { Index, NewGeneration, PartRow, ReceiverStats, SessionRow } from "./index-db.ts";
+import type { Index, PartRow, ReceiverStats, SessionRow } from "./index-db.ts";
 import { openIndex } from "./open-index.ts";
-import { append, exists, ShortFileError, truncateTo } from "./private.ts";
+import { append, exists, removeFiles, ShortFileError, truncateTo } from "./private.ts";
 
 /** One generation of one session. */
-export interface SessionSummary extends Omit<SessionRow, "stream" | "wireGeneration"> {
+export interface SessionSummary extends Omit<SessionRow, "stream" | "owner" | "wireGeneration"> {
   /** Absolute path of the JSONL file. */
   readonly file: string;
 }
@@ -48,7 +56,7 @@ export class Storage implements Backend {
       const index = openIndex(join(dir, INDEX_FILE));
       try {
         await tidyFolder(dir);
-        for (const row of index.sessions()) await recover(dir, index, row);
+        await recover(dir, index);
       } catch (error) {
         index.close();
         throw error;
@@ -90,7 +98,7 @@ export class Storage implements Backend {
       decodedBytes: part.decodedBytes,
       receivedAt: this.#timestamp(),
     };
-    this.#index.commit(row, bytes);
+    this.#index.commit(row, ownerOf(part), bytes);
     return this.#stored(row, false);
   }
 
@@ -104,21 +112,24 @@ export class Storage implements Backend {
    * Finds the generation that a part continues, or makes the one that it begins. A part
    * that does not say which continues the newest, or begins one when it starts at line 0.
    *
-   * @throws {Refusal} `OUT_OF_ORDER`
+   * @throws {Refusal} `FORGOTTEN`, `OUT_OF_ORDER`
    */
   async #place(
-    { agentId, sessionId, firstLine }: Place,
+    place: Place,
     named: number | undefined,
-  ): Promise<NewGeneration & Pick<SessionRow, "bytes">> {
-    const stream = streamOf(agentId, sessionId);
-    const newest = this.#index.newest(stream);
-    const wireGeneration = named ?? unnamedGeneration(newest?.wireGeneration, firstLine);
+  ): Promise<Pick<SessionRow, "stream" | "generation" | "file" | "bytes">> {
+    const { agentId, sessionId, firstLine } = place;
+    const stream = this.#index.streamFor(place);
+    const newest = this.#index.newest(stream)?.wireGeneration;
+    const through = this.#index.forgottenThrough(place);
+    const wireGeneration = generationOf(named, firstLine, { newest, through });
     const held = this.#index.generation(stream, wireGeneration);
     checkOrder(firstLine, held?.lines ?? 0, named);
     if (held !== undefined) return held;
     const { generation, file } = await this.#newFile(stream);
     const session = { stream, generation, wireGeneration, agentId, sessionId, file };
-    this.#index.announce(session);
+    const after = unnamedAfter(named, { through });
+    this.#index.announce({ ...session, owner: ownerOf(place), unnamedAfter: after });
     return { ...session, bytes: 0 };
   }
 
@@ -130,6 +141,17 @@ export class Storage implements Backend {
     }
   }
 
+  delete(deletion: Deletion): Promise<Deleted> {
+    return this.#oneAtATime(() => this.#delete(deletion));
+  }
+
+  async #delete(deletion: Deletion): Promise<Deleted> {
+    const { generations, ...deleted } = this.#index.delete(deletion);
+    await removeFiles(generations.map(({ file }) => join(this.#dir, file)));
+    this.#index.forget(generations);
+    return deleted;
+  }
+
   countRefusal(code: string, message: string): void {
     this.#index.countRefusal(code, message, this.#timestamp());
   }
@@ -138,7 +160,7 @@ export class Storage implements Backend {
     return this.#index
       .sessions()
       .filter((row) => row.parts > 0)
-      .map(({ stream: _, wireGeneration: __, ...row }) => ({
+      .map(({ stream: _, owner: __, wireGeneration: ___, ...row }) => ({
         ...row,
         file: join(this.#dir, row.file),
       }));
@@ -148,7 +170,7 @@ export class Storage implements Backend {
     return this.#index.stats();
   }
 
-  /** Waits for the commit that is under way. */
+  /** Waits for the commit or the deletion that is under way. */
   async close(): Promise<void> {
     try {
       await this.#oneAtATime(() => this.#index.close());
@@ -162,16 +184,20 @@ export class Storage implements Backend {
   }
 }
 
-/** Takes back what a crash left behind the committed length of a file. */
-async function recover(dir: string, index: Index, row: SessionRow): Promise<void> {
-  const path = join(dir, row.file);
-  if (row.parts === 0) {
-    await rm(path, { force: true });
-    index.forget(row);
-    return;
+/** Takes back what a crash left: files of which nothing was committed, or that were being deleted, and ends. */
+async function recover(dir: string, index: Index): Promise<void> {
+  const rows = index.sessions();
+  const unused = rows.filter(({ parts }) => parts === 0);
+  await removeFiles(unused.map(({ file }) => join(dir, file)));
+  index.forget(unused);
+  for (const row of rows) {
+    if (row.parts > 0) await cutToLength(join(dir, row.file), row.bytes);
   }
+}
+
+async function cutToLength(path: string, bytes: number): Promise<void> {
   try {
-    await truncateTo(path, row.bytes);
+    await truncateTo(path, bytes);
   } catch (error) {
     if (error instanceof ShortFileError) throw error;
     const why = error instanceof InfluxionError ? error.message : `${path}: ${errnoOf(error)}`;

@@ -80,4 +80,13 @@ export const MIGRATIONS: readonly string[] = [
      SELECT h.project, h.deployment, h.agent, h.session, l.generation, l.line_index, l.payload
      FROM influxion.head h
      JOIN influxion.line l ON l.session_id = h.id AND l.generation = h.generation;`,
+  `-- The highest generation that is meant; before, all of them were for ever.
+   ALTER TABLE influxion.tombstone ADD COLUMN through bigint NOT NULL DEFAULT 9007199254740991;
+   ALTER TABLE influxion.tombstone ALTER COLUMN through DROP DEFAULT;
+   DROP INDEX influxion.tombstone_by_deployment;
+   CREATE INDEX tombstone_by_scope ON influxion.tombstone USING hash (
+     (deployment || '/' || coalesce(agent, '') || '/' || coalesce(session, ''))
+   );
+   -- Of a generation's first part, if that came without a number: what was deleted before, or -1
+   ALTER TABLE influxion.part ADD COLUMN unnamed_after bigint;`,
 ];

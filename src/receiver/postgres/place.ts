@@ -1,7 +1,6 @@
 import type { PoolClient } from "pg";
 import type { PartName, Place } from "../backend.ts";
-import { Refusal } from "../refusal.ts";
-import { checkOrder, unnamedGeneration } from "../rules.ts";
+import { checkOrder, generationOf, unnamedAfter } from "../rules.ts";
 import { deploymentLock, digestOf, storedId } from "./ids.ts";
 
 /** What is held of a session; its row is locked. */
@@ -26,6 +25,8 @@ export interface NewPlace {
   readonly generation: number;
   /** The newest generation that is held of the session, before this part; undefined for a new session. */
   readonly newest: number | undefined;
+  /** See `unnamedAfter`; null for a part that continues a generation. */
+  readonly unnamedAfter: number | null;
 }
 
 /** What the transaction of a part begins with: whoever deletes the deployment waits for it. */
@@ -38,7 +39,7 @@ export function shareDeployment({ projectId, deploymentId }: Place): string {
  * part. The session's row is locked from then on, so that of two attempts at one part the second
  * finds what the first has stored.
  *
- * @throws {Refusal} `OUT_OF_ORDER`, `SESSION_DELETED`
+ * @throws {Refusal} `FORGOTTEN`, `OUT_OF_ORDER`
  */
 export async function placePart(
   client: PoolClient,
@@ -48,13 +49,16 @@ export async function placePart(
   for (;;) {
     // Statements of their own: each sees what was committed before the lock was had.
     const head = await lockHead(client, place);
-    const known = await findPart(client, name, place);
+    const { known, through } = await findPart(client, name, place);
     if (known !== undefined) return known;
-    const generation = name.generation ?? unnamedGeneration(head?.generation, place.firstLine);
+    const newest = head?.generation;
+    const generation = generationOf(name.generation, place.firstLine, { newest, through });
     const lines = head === undefined ? 0 : await linesOf(client, head, generation);
     checkOrder(place.firstLine, lines, name.generation);
     const sessionId = head?.id ?? (await insertHead(client, place, generation));
-    if (sessionId !== undefined) return { sessionId, generation, newest: head?.generation };
+    if (sessionId === undefined) continue;
+    const after = lines === 0 ? unnamedAfter(name.generation, { through }) : null;
+    return { sessionId, generation, newest, unnamedAfter: after };
   }
 }
 
@@ -67,26 +71,31 @@ async function lockHead(client: PoolClient, place: Place): Promise<Head | undefi
   return rows[0];
 }
 
-/** @throws {Refusal} `SESSION_DELETED` */
+/** As the index `tombstone_by_scope` has it. */
+const SCOPE = "(deployment || '/' || coalesce(agent, '') || '/' || coalesce(session, ''))";
+
+/** What follows the scopes is for those that are written alike, as with a `/` in an id. */
+const FIND_PART = `SELECT t.through, encode(p.body_sha256, 'hex') AS sha256, p.receipt
+  FROM (SELECT max(through) AS through FROM influxion.tombstone
+    WHERE (${SCOPE} = $3 || '//' OR ${SCOPE} = $3 || '/' || $4 || '/'
+      OR ${SCOPE} = $3 || '//' || $5 OR ${SCOPE} = $3 || '/' || $4 || '/' || $5)
+    AND project = $2 AND deployment = $3
+    AND (agent IS NULL OR agent = $4) AND (session IS NULL OR session = $5)) t
+  LEFT JOIN influxion.part p ON p.key = $1`;
+
+/** The part, if it is stored, and what was deleted of its session: see `Held`. */
 async function findPart(
   client: PoolClient,
   { idempotencyKey }: PartName,
   place: Place,
-): Promise<KnownPart | undefined> {
-  const { rows } = await client.query<KnownPart & { deleted: boolean }>(
-    `SELECT t.deleted, encode(p.body_sha256, 'hex') AS sha256, p.receipt
-     FROM (SELECT EXISTS (SELECT FROM influxion.tombstone
-       WHERE project = $2 AND deployment = $3 AND coalesce(agent, $4) = $4
-       AND coalesce(session, $5) = $5) AS deleted) t
-     LEFT JOIN influxion.part p ON p.key = $1`,
-    [idempotencyKey, ...storedIds(place)],
-  );
+): Promise<{ known: KnownPart | undefined; through: number | undefined }> {
+  const { rows } = await client.query<KnownPart & { through: number | null }>(FIND_PART, [
+    idempotencyKey,
+    ...storedIds(place),
+  ]);
   const [row] = rows;
-  if (row?.deleted) {
-    const message = "the session was deleted here, and is not taken again";
-    throw new Refusal(422, "SESSION_DELETED", message);
-  }
-  return row?.receipt === null ? undefined : row;
+  const known = row?.receipt === null ? undefined : row;
+  return { known, through: row?.through ?? undefined };
 }
 
 /** How many lines are held of one of the session's generations. */

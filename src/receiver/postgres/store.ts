@@ -1,5 +1,6 @@
-import type { Backend, PartName } from "../backend.ts";
+import type { Backend, Deleted, Deletion, PartName } from "../backend.ts";
 import { Database, type DatabaseOptions } from "./database.ts";
+import { deleteScope } from "./delete.ts";
 import { PostgresDraft } from "./draft.ts";
 
 /** Longer than any lock is waited for. */
@@ -30,6 +31,10 @@ export class PostgresStore implements Backend {
 
   async begin(name: PartName): Promise<PostgresDraft> {
     return new PostgresDraft(this.database, name);
+  }
+
+  delete(deletion: Deletion): Promise<Deleted> {
+    return deleteScope(this.database, deletion);
   }
 
   close(): Promise<void> {

@@ -108,8 +108,8 @@ class Refused implements Opened {
 }
 
 const INSERT_PART = `INSERT INTO influxion.part (key, session_id, generation, first_line, lines,
-  accepted, rejected, body_sha256, receipt, wire_bytes, decoded_bytes)
-  VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)`;
+  accepted, rejected, body_sha256, receipt, wire_bytes, decoded_bytes, unnamed_after)
+  VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)`;
 
 /** https://www.postgresql.org/docs/current/errcodes-appendix.html */
 const UNIQUE_VIOLATION = "23505";
@@ -148,11 +148,11 @@ class Writing implements Opened {
   }
 
   async #record(part: ReceivedPart, receipt: string): Promise<void> {
-    const { sessionId, generation, newest } = this.#place;
+    const { sessionId, generation, newest, unnamedAfter } = this.#place;
     const { firstLine, lines, accepted, rejected, sha256, wireBytes, decodedBytes } = part;
     const { client } = this.#lease;
     const row = [this.#key, sessionId, generation, firstLine, lines, accepted, rejected];
-    const more = [Buffer.from(sha256, "hex"), receipt, wireBytes, decodedBytes];
+    const more = [Buffer.from(sha256, "hex"), receipt, wireBytes, decodedBytes, unnamedAfter];
     try {
       await client.query(INSERT_PART, [...row, ...more]);
     } catch (error) {

@@ -62,7 +62,8 @@ export function startTimeOf(head: Buffer): number | null {
   return Math.min(...times.filter((time) => time !== null));
 }
 
-function timeOf(timestamp: unknown): number | null {
+/** What the `timestamp` of an entry means, in ms since the epoch; null for what is no time. */
+export function timeOf(timestamp: unknown): number | null {
   const time = typeof timestamp === "string" ? Date.parse(timestamp) : timestamp;
   return typeof time === "number" && Math.abs(time) <= MAX_TIME_MS ? time : null;
 }

@@ -2,7 +2,7 @@ import fc from "fast-check";
 import { expect, test } from "vitest";
 import { FIRST_LINE_HEADER, GENERATION_HEADER } from "../../../src/protocol/wire.ts";
 import { BACKENDS, type ContractReceiver } from "../backends.ts";
-import { send } from "../support.ts";
+import { deleteFrom, send } from "../support.ts";
 import { line } from "../wire.ts";
 
 interface Part {
@@ -16,7 +16,10 @@ interface Part {
 /** What a receiver shall do, with maps in memory. */
 class Model {
   readonly generations = new Map<number, string[]>();
-  readonly #known = new Map<string, string>();
+  readonly #known = new Map<string, { readonly content: string; readonly generation: number }>();
+  /** Of the generations that came without a number: what was deleted before. */
+  readonly #unnamedAfter = new Map<number, number>();
+  #through = -1;
 
   get newest(): number {
     return Math.max(-1, ...this.generations.keys());
@@ -26,19 +29,39 @@ class Model {
   take({ key, generation, firstLine, payloads }: Part): number {
     const content = `${firstLine} ${payloads.join()}`;
     const known = this.#known.get(key);
-    if (known !== undefined) return known === content ? 200 : 422;
-    const { newest } = this;
-    const target = generation ?? (firstLine === 0 ? newest + 1 : Math.max(newest, 0));
+    if (known !== undefined) return known.content === content ? 200 : 422;
+    if (generation !== undefined && generation <= this.#through) return 422;
+    const newest = this.newest < 0 ? this.#through : this.newest;
+    const continued = this.newest < 0 ? newest + 1 : newest;
+    const target = generation ?? (firstLine === 0 ? newest + 1 : continued);
     const lines = this.generations.get(target) ?? [];
     if (lines.length !== firstLine) return 409;
     this.generations.set(target, [...lines, ...payloads]);
-    this.#known.set(key, content);
+    if (generation === undefined && firstLine === 0) this.#unnamedAfter.set(target, this.#through);
+    this.#known.set(key, { content, generation: target });
     return 200;
+  }
+
+  /** Deletes, and returns the answer. */
+  delete(through: number): { deleted: number; left: number } {
+    const doomed = [...this.generations.keys()].filter(
+      (one) => one <= through || (this.#unnamedAfter.get(one) ?? through) < through,
+    );
+    for (const one of doomed) {
+      this.generations.delete(one);
+      this.#unnamedAfter.delete(one);
+      for (const [key, { generation }] of this.#known) {
+        if (generation === one) this.#known.delete(key);
+      }
+    }
+    this.#through = Math.max(this.#through, through);
+    return { deleted: Math.min(1, doomed.length), left: Math.min(1, this.generations.size) };
   }
 }
 
 type Step =
   | { readonly kind: "restart" }
+  | { readonly kind: "delete"; readonly through: number }
   /** One of the parts before once more, as it was or with another body. */
   | { readonly kind: "again"; readonly which: number; readonly changed: boolean }
   | {
@@ -73,9 +96,18 @@ const step: fc.Arbitrary<Step> = fc.oneof(
     }),
   },
   { weight: 1, arbitrary: fc.constant({ kind: "restart" as const }) },
+  {
+    weight: 1,
+    arbitrary: fc.record({
+      kind: fc.constant("delete" as const),
+      through: fc.constantFrom(0, 1, 2, 1_790_000_000_000),
+    }),
+  },
 );
 
-function partOf(step: Exclude<Step, { kind: "restart" }>, model: Model, sent: Part[]): Part | null {
+type PartStep = Exclude<Step, { kind: "restart" | "delete" }>;
+
+function partOf(step: PartStep, model: Model, sent: Part[]): Part | null {
   const n = sent.length;
   if (step.kind === "again") {
     const before = sent[step.which % Math.max(n, 1)];
@@ -108,10 +140,18 @@ async function heldBy(receiver: ContractReceiver): Promise<string[][]> {
   return (await receiver.held()).map(({ text }) => text.split("\n").slice(0, -1));
 }
 
+const SESSION = {
+  deploymentId: "d",
+  projectId: "p",
+  scope: "session",
+  agentId: "main",
+  sessionId: "s1",
+};
+
 const RUNS = { files: 150, PostgreSQL: 40 };
 
 test.for(BACKENDS)(
-  "in $name, whatever parts come late, twice or out of order, each generation is what the model holds",
+  "in $name, whatever comes late, twice or out of order and is deleted in between, each generation is what the model holds",
   { timeout: 120_000 },
   async ({ name, start }) => {
     await fc.assert(
@@ -122,6 +162,12 @@ test.for(BACKENDS)(
         for (const step of steps) {
           if (step.kind === "restart") {
             receiver = await receiver.restart();
+            continue;
+          }
+          if (step.kind === "delete") {
+            const { through } = step;
+            const answer = await deleteFrom(receiver.url, { ...SESSION, through });
+            expect(answer.json, JSON.stringify(step)).toEqual(model.delete(through));
             continue;
           }
           const part = partOf(step, model, sent);

@@ -89,16 +89,6 @@ test("two receivers on one database judge alike", async () => {
   expect(await one.held()).toMatchObject([{ text: entries(0, 500) }]);
 });
 
-test("the same session of two deployments or projects is two sessions", async () => {
-  const server = await postgres();
-  const receiver = await onPostgres(await server.database());
-  const text = body(0, 2);
-  await send(receiver.url, "k1", text);
-  await send(receiver.url, "k2", text.replaceAll('"deploymentId":"d"', '"deploymentId":"e"'));
-  await send(receiver.url, "k3", text.replaceAll('"projectId":"p"', '"projectId":"q"'));
-  expect(await receiver.held()).toMatchObject(Array(3).fill({ parts: 1, text: entries(0, 2) }));
-});
-
 test("a commit that the standby did not confirm is not confirmed, and its repetition is once it can be", async () => {
   await using server = await PostgresServer.start();
   const url = await server.database();
