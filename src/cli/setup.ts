@@ -107,8 +107,14 @@ function refuse({ terminal }: SetupOptions, problems: readonly ConfigProblem[]):
 /** @throws {InfluxionError} `NOT_CONFIRMED` */
 async function confirm(options: SetupOptions, config: Config): Promise<void> {
   const { flags, ask, signal, terminal } = options;
-  const outlook = await outlookOf(options, config);
-  terminal.err.write(`${formatOutlook(config, outlook, widthOf(terminal.err))}\n`);
+  const [outlook, unknownKey] = await Promise.all([
+    outlookOf(options, config),
+    options.secrets(config).then(
+      () => null,
+      (error: unknown) => asInfluxionError(error).message,
+    ),
+  ]);
+  terminal.err.write(`${formatOutlook(config, { outlook, unknownKey }, widthOf(terminal.err))}\n`);
   signal.throwIfAborted();
   if (flags.yes === true) return;
   if (ask === null) {

@@ -157,6 +157,16 @@ test.for([
   expect(code).toBe(0);
 });
 
+test("a reference that leads to nothing here is told before it is written", async () => {
+  await using lab = await labWithSession();
+  const reason = "apiKey is a secret reference (env:MY_KEY) that could not be resolved: not set";
+  const secrets = () => Promise.reject(new InfluxionError("API_KEY_UNRESOLVED", reason));
+  const flags = { project: "p-1", apiKeyEnv: "MY_KEY" };
+  const { err, written } = await setUp(lab, { flags, secrets });
+  expect(err).toContain(`API key     ${reason}; nothing is sent until the Gateway finds it`);
+  expect(written).toBeNull();
+});
+
 test("at a prompt, $NAME is a reference, and a variable that is set is offered", async () => {
   await using lab = await labWithSession();
   const flags = { apiUrl: lab.receiver.url };

@@ -8,17 +8,27 @@ import { hang } from "../wrap.ts";
 /** What was found of the sessions that would go, or why that is not known. */
 export type Outlook = Pick<UploadState, "counts" | "hasTaken"> | { readonly why: string };
 
+/** What is known before anything is changed. */
+export interface Known {
+  readonly outlook: Outlook;
+  /** Why a reference cannot be resolved here; null when it can. */
+  readonly unknownKey: string | null;
+}
+
 /** What would go, how much and to whom: all that there is to know before a yes. */
-export function formatOutlook(config: Config, outlook: Outlook, width: number): string {
-  const { apiUrl, projectId, deploymentId, apiKey, content, redact, filter } = config;
-  const isPlain = typeof apiKey === "string";
+export function formatOutlook(
+  config: Config,
+  { outlook, unknownKey }: Known,
+  width: number,
+): string {
+  const { apiUrl, projectId, deploymentId, content, redact, filter } = config;
   const less = Object.keys(filter.agents.content).length > 0 ? " or less, by agent" : "";
   const level = `${content.level}${content.images ? "" : ", no-images"}${less}`;
   const rows: [string, string][] = [
     ["Target", apiUrl],
     ["Project", projectId],
     ["Deployment", deploymentId],
-    ["API key", isPlain ? `${maskKey(apiKey)}, kept in OpenClaw's config` : maskKey(apiKey)],
+    ["API key", describeKey(config, unknownKey)],
     ["Sends", describeTransform([level], redact.secrets)],
     ["To send", describeAmount(outlook)],
     ["Interval", describeInterval(config)],
@@ -33,6 +43,13 @@ export function formatOutlook(config: Config, outlook: Outlook, width: number): 
 const PREVIEW = "To see every line of it first: openclaw influxion preview";
 const COMMENTS =
   "OpenClaw writes its config file anew: comments in it are lost, and what was there before stays beside it as openclaw.json.bak.";
+
+function describeKey({ apiKey }: Config, unknown: string | null): string {
+  const key = maskKey(apiKey);
+  if (typeof apiKey === "string") return `${key}, kept in OpenClaw's config`;
+  if (unknown === null) return key;
+  return `${unknown}; nothing is sent until the Gateway finds it, and OpenClaw 2026.7 does not start before`;
+}
 
 function describeAmount(outlook: Outlook): string {
   if ("why" in outlook) return `not known: ${outlook.why}`;
