@@ -2,8 +2,10 @@ import { addCheck } from "./commands/check.ts";
 import type { AddCommand, CommandContext, Program } from "./commands/context.ts";
 import { addForget } from "./commands/forget.ts";
 import { addHistory } from "./commands/history.ts";
+import { addPause } from "./commands/pause.ts";
 import { addPreview } from "./commands/preview.ts";
 import { addReceive } from "./commands/receive.ts";
+import { addResume } from "./commands/resume.ts";
 import { addScan } from "./commands/scan.ts";
 import { addSessions } from "./commands/sessions.ts";
 import { addSetup } from "./commands/setup.ts";
@@ -21,6 +23,8 @@ const COMMANDS: readonly AddCommand[] = [
   addPreview,
   addScan,
   addForget,
+  addPause,
+  addResume,
   addReceive,
 ];
 
@@ -44,6 +48,7 @@ Examples:
   openclaw influxion sync --all        send everything now
   openclaw influxion forget --session <name> --remote
                                        never send it again, and delete what was sent
+  openclaw influxion pause --for 2h    send nothing for a while
   openclaw influxion receive           try it without an API key, on this machine
 `,
     );

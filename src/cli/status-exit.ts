@@ -15,6 +15,7 @@ export const STATUS_EXIT = {
 
 const CODES: Readonly<Record<HeadlineKind, number>> = {
   off: STATUS_EXIT.well,
+  paused: STATUS_EXIT.well,
   uploading: STATUS_EXIT.well,
   "up-to-date": STATUS_EXIT.well,
   behind: STATUS_EXIT.well,

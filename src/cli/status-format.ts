@@ -1,4 +1,5 @@
 import type { Config, ConfigWarning } from "../config/config.ts";
+import type { ServiceStatus } from "../openclaw/uploads.ts";
 import { describePending } from "../run/deletions.ts";
 import { describeTransform } from "../run/first-contact.ts";
 import type { Headline, HeadlineKind } from "../run/headline.ts";
@@ -24,11 +25,13 @@ export interface FormatOptions {
   readonly now: number;
   readonly headline: Headline;
   readonly configWarnings: readonly ConfigWarning[];
+  /** What the running service says; null where there is none to ask. */
+  readonly service: ServiceStatus | null;
 }
 
 /** `openclaw influxion status` for people. */
 export function formatStatus(
-  { verbose, terminal, now, stateDir, headline, configWarnings }: FormatOptions,
+  { verbose, terminal, now, stateDir, headline, configWarnings, service }: FormatOptions,
   config: Config,
   state: UploadState,
 ): string {
@@ -38,7 +41,7 @@ export function formatStatus(
     `${formatTitle(headline, view)}\n\n`,
     ...destination(config, view),
     ...disclosure(config, state, view),
-    ...runs(config, state, view),
+    ...runs(config, state, service, view),
     ...(verbose ? [field("State", plain(stateDir), view.width)] : []),
     ...hold(state, view),
     `\n${table(state.counts, view)}`,
@@ -58,6 +61,7 @@ export function formatTitle(
 
 const STYLES: Readonly<Record<HeadlineKind, Parameters<View["paint"]>[0]>> = {
   off: "yellow",
+  paused: "yellow",
   uploading: "green",
   refused: "red",
   waiting: "yellow",

@@ -1,17 +1,27 @@
 import type { Config } from "../config/config.ts";
 import { describeOwner } from "../ledger/lock.ts";
+import type { ServiceStatus } from "../openclaw/uploads.ts";
 import { LATE_MS } from "../run/headline.ts";
+import type { Pause } from "../run/pause.ts";
 import type { UploadState } from "../run/state.ts";
-import { bytes, count, plain, when } from "../shared/text.ts";
+import { bytes, clockTime, count, plain, when } from "../shared/text.ts";
 import { field, type View } from "./status-view.ts";
 import { hang } from "./wrap.ts";
 
 /** When uploads were and will be. */
-export function runs({ everyMs, upload }: Config, state: UploadState, view: View): string[] {
+export function runs(
+  { everyMs, upload }: Config,
+  state: UploadState,
+  service: ServiceStatus | null,
+  view: View,
+): string[] {
   const { now, width } = view;
-  const { uploading, lastRun: last } = state;
-  const every =
-    everyMs === 0 ? 'off; only "openclaw influxion sync" uploads' : `every ${upload.every}`;
+  const { lastRun: last, paused } = state;
+  const soon = upload.onChange ? ", and soon after changes" : "";
+  const isOff = everyMs === 0;
+  const every = isOff
+    ? 'off; only "openclaw influxion sync" uploads'
+    : `every ${upload.every}${soon}`;
   const lines = [field("Interval", every, width), field("Last run", lastRun(state, view), width)];
   const delivered = last?.lastUpload;
   if (delivered !== undefined) {
@@ -19,12 +29,39 @@ export function runs({ everyMs, upload }: Config, state: UploadState, view: View
     const what = `${count(sent, "line")} of ${count(sessions, "session")}`;
     lines.push(field("Last upload", `${when(Date.parse(at), now)}, ${what}`, width));
   }
-  const next = nextRun(everyMs, state, view);
+  if (paused !== null) lines.push(field("Paused", describeEnd(paused, view), width));
+  const next = paused === null ? (nextOf(service, view) ?? nextRun(everyMs, state, view)) : null;
   if (next !== null) lines.push(field("Next run", next, width));
-  lines.push(
-    field("Uploader", uploading === null ? "idle" : plain(describeOwner(uploading)), width),
-  );
+  lines.push(field("Uploader", describeUploader(state, service), width));
+  if (service !== null) lines.push(field("Gateway", "running", width));
   return lines;
+}
+
+/** "until 14:05 (in 2 h)" */
+function describeEnd({ until, damage }: Pause, { now, paint }: View): string {
+  const end =
+    until === null || damage !== null
+      ? 'until "openclaw influxion resume"'
+      : `until ${clockTime(until, now)} (${when(until, now)})`;
+  return paint("yellow", end);
+}
+
+/** As the service says itself. */
+function nextOf(service: ServiceStatus | null, { now, kind }: View): string | null {
+  if (service === null || kind === "refused" || kind === "waiting") return null;
+  if (service.running !== null) return "after this upload";
+  if (service.next === null) return null;
+  const { at, trigger } = service.next;
+  return `${when(at, now)}${trigger === "change" ? ", for what has changed" : ""}`;
+}
+
+/** "the Gateway, 3 of 10 sessions, 1.2 MB sent" */
+function describeUploader({ uploading }: UploadState, service: ServiceStatus | null): string {
+  const running = service?.running ?? null;
+  if (running === null) return uploading === null ? "idle" : plain(describeOwner(uploading));
+  const { planned, done, bytes: sent } = running;
+  if (planned === 0) return "the Gateway, looking for what is new";
+  return `the Gateway, ${done} of ${count(planned, "session")}, ${bytes(sent)} sent`;
 }
 
 /** Null where it is not known, or would send nothing. */
@@ -69,7 +106,7 @@ function lastRun({ lastRun: last }: UploadState, { now, paint }: View): string {
   if (last.report === null)
     return `${ago}, ${paint("red", "failed")}: ${plain(last.failure ?? "unknown")}`;
   const { outcome, reason, sent, trigger } = last.report;
-  const by = trigger === "interval" ? "by the Gateway" : "by a command";
+  const by = trigger === "command" ? "by a command" : "by the Gateway";
   const result = outcome === "done" ? paint("green", "done") : paint("yellow", outcome);
   const why = reason === undefined ? "" : `: ${plain(reason)}`;
   const what =

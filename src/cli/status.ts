@@ -1,5 +1,6 @@
 import type { Config } from "../config/config.ts";
 import { LedgerError } from "../ledger/files.ts";
+import type { ServiceStatus } from "../openclaw/uploads.ts";
 import { type Headline, headlineOf } from "../run/headline.ts";
 import { readState, type UploadState } from "../run/state.ts";
 import type { Clock } from "../shared/clock.ts";
@@ -29,10 +30,12 @@ export interface StatusOptions extends Clock {
   readonly terminal: Terminal;
   /** Ends `--watch`. @default nothing does */
   readonly signal?: AbortSignal;
+  /** Asks the running service; null when there is none. @default there is none */
+  readonly askService?: ((stateDir: string) => Promise<ServiceStatus | null>) | undefined;
 }
 
 /**
- * `openclaw influxion status`: looks, touches nothing and calls nobody.
+ * `openclaw influxion status`: looks, touches nothing and calls nobody but the Gateway.
  * @returns the exit code, see {@link STATUS_EXIT}
  */
 export async function status(options: StatusOptions): Promise<number> {
@@ -50,9 +53,10 @@ export async function status(options: StatusOptions): Promise<number> {
 }
 
 async function lookOnce(options: StatusOptions): Promise<Frame> {
-  const { setup, now } = options;
+  const { setup, now, askService } = options;
   const { stateDir, layout, config } = setup;
   if (!config.ok) return unconfigured(options, config);
+  const asked = askService?.(stateDir) ?? null;
   let state: UploadState;
   try {
     state = await readState(stateDir, config.config, now, layout);
@@ -60,13 +64,14 @@ async function lookOnce(options: StatusOptions): Promise<Frame> {
     if (error instanceof LedgerError || error instanceof StoreError) return stopped(options, error);
     throw error;
   }
-  return found(options, config.config, state);
+  return found(options, config.config, state, await asked);
 }
 
 function found(
   { setup, flags, terminal, now: clock }: StatusOptions,
   config: Config,
   state: UploadState,
+  service: ServiceStatus | null,
 ): Frame {
   const { json = false, verbose = false } = flags;
   const {
@@ -76,9 +81,9 @@ function found(
   const now = clock();
   const headline = headlineOf(config, state, now);
   const exitCode = statusExitCode(headline, state);
-  const how = { stateDir, verbose, terminal, now, headline, configWarnings };
+  const how = { stateDir, verbose, terminal, now, headline, configWarnings, service };
   const text = json
-    ? document({ stateDir, ...toJson(config, headline, state), configWarnings, exitCode })
+    ? document({ stateDir, ...toJson(config, headline, state), service, configWarnings, exitCode })
     : formatStatus(how, config, state);
   return { text, exitCode };
 }

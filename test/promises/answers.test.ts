@@ -544,6 +544,7 @@ test("P44: a receipt that comes before the whole part has been sent is no receip
     retryAttempts: 1,
     retryBackoffMs: 0,
     signal: new AbortController().signal,
+    whyPaused: () => Promise.resolve(null),
     now: Date.now,
     random: () => 0,
   });

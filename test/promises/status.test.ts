@@ -107,6 +107,15 @@ test("P104: status says that a run cannot begin, and exits with 1", async () => 
   expect([JSON.parse(newer.out).exitCode, newer.code]).toEqual([1, 1]);
 });
 
+test("P104: a run that was interrupted is no reason to say that uploads are stopped", async () => {
+  await using lab = await Lab.start();
+  lab.session("main", "abc");
+  await lab.sync({ signal: AbortSignal.abort(new Error("interrupted")) });
+  const { out, code } = await lab.status();
+  expect(out).toContain("interrupted");
+  expect([out.startsWith("Influxion"), out.includes("stopped"), code]).toEqual([true, false, 0]);
+});
+
 test("P104: status says that only commands upload, and exits with 0", async () => {
   await using lab = await Lab.start();
   lab.session("main", "abc");

@@ -10,7 +10,7 @@ import { type HistoryFlags, history } from "../../src/cli/history.ts";
 import { type PreviewFlags, type PreviewOptions, preview } from "../../src/cli/preview.ts";
 import { type ScanFlags, scan } from "../../src/cli/scan.ts";
 import { type SessionsFlags, sessions } from "../../src/cli/sessions.ts";
-import { type StatusFlags, status } from "../../src/cli/status.ts";
+import { type StatusFlags, type StatusOptions, status } from "../../src/cli/status.ts";
 import { type SyncFlags, type SyncOptions, sync } from "../../src/cli/sync.ts";
 import type { Terminal } from "../../src/cli/terminal.ts";
 import {
@@ -131,7 +131,7 @@ export class Lab implements AsyncDisposable {
 
   async sync(
     options: SyncFlags &
-      Partial<Pick<SyncOptions, "secrets" | "proxy" | "run">> & {
+      Partial<Pick<SyncOptions, "secrets" | "proxy" | "run" | "handOver">> & {
         signal?: AbortSignal;
         overrides?: Record<string, unknown>;
         /** See {@link preview}; for dry runs. */
@@ -142,7 +142,7 @@ export class Lab implements AsyncDisposable {
   ): Promise<Spoken> {
     const { overrides, input, columns, signal = new AbortController().signal, ...rest } = options;
     const { secrets = plainSecrets, proxy, ...others } = rest;
-    const { run: runner = run, ...flags } = others;
+    const { run: runner = run, handOver, ...flags } = others;
     const local = input === undefined ? {} : readLocalConfig(input);
     return spoken(
       (terminal) =>
@@ -153,6 +153,7 @@ export class Lab implements AsyncDisposable {
           secrets,
           proxy,
           run: runner,
+          handOver,
           terminal,
         }),
       columns,
@@ -241,11 +242,13 @@ export class Lab implements AsyncDisposable {
       overrides?: Record<string, unknown>;
       columns?: number;
       signal?: AbortSignal;
+      askService?: StatusOptions["askService"];
     } = {},
   ): Promise<Spoken> {
-    const { overrides, columns, signal = new AbortController().signal, ...flags } = options;
+    const { overrides, columns, askService, ...rest } = options;
+    const { signal = new AbortController().signal, ...flags } = rest;
     const setup = this.#setup(overrides);
-    const how = { setup, flags, now: this.now, signal };
+    const how = { setup, flags, now: this.now, signal, askService };
     return spoken((terminal) => status({ ...how, terminal }), columns);
   }
 

@@ -28,9 +28,13 @@ export function addStatus(influxion: Command, context: CommandContext): void {
     .option("--watch", "refresh until Ctrl-C; where there is no terminal, show it once")
     .addHelpText("after", HELP)
     .action(async (flags: StatusFlags) => {
-      const [{ status }, setup] = await Promise.all([import("../status.ts"), setupOf(context)]);
+      const [{ status }, { askStatus: askService }, setup] = await Promise.all([
+        import("../status.ts"),
+        import("../../openclaw/ask-service.ts"),
+        setupOf(context),
+      ]);
       await interruptible(async (signal) => {
-        const how = { setup, flags, terminal: TERMINAL, now: Date.now, signal };
+        const how = { setup, flags, terminal: TERMINAL, now: Date.now, signal, askService };
         process.exitCode = await status(how);
       });
     });

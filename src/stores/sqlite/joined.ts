@@ -1,6 +1,5 @@
 import { isUtf8 } from "node:buffer";
-import { setImmediate } from "node:timers/promises";
-import { unpack } from "./unpack.ts";
+import { type FrameSize, unpackAll } from "./unpack.ts";
 
 /** What a row has, without its content. */
 export interface RowSize {
@@ -23,9 +22,6 @@ export interface JoinedRows {
   readonly frames: Uint8Array | null;
 }
 
-/** Event-loop time unpacking may take before others get their turn, in ms. */
-const SLICE_MS = 5;
-
 const NEWLINE = 0x0a;
 const RETURN = 0x0d;
 const OPEN_BRACE = 0x7b;
@@ -39,28 +35,19 @@ export async function joinedLines(rows: JoinedRows): Promise<Buffer | null> {
   if (!isWhole(rows)) return null;
   const { sizes } = rows;
   const texts = bufferOf(rows.texts);
-  const frames = bufferOf(rows.frames);
+  const unpacked = await unpackAll(bufferOf(rows.frames), sizes.filter(isPacked));
+  if (unpacked === null) return null;
+  const next = unpacked.values();
   const lines = Buffer.allocUnsafe(sizes.reduce((sum, { bytes }) => sum + bytes + 1, 0));
   let textsAt = 0;
-  let framesAt = 0;
   let at = 0;
-  let slice = performance.now();
-  for (const { bytes, stored } of sizes) {
-    if (stored === null) {
-      texts.copy(lines, at, textsAt, textsAt + bytes);
-      textsAt += bytes;
-    } else {
-      const frame = frames.subarray(framesAt, framesAt + stored);
-      const text = await unpack(frame, bytes).catch(() => null);
-      if (text?.length !== bytes) return null;
-      text.copy(lines, at);
-      framesAt += stored;
-      if (performance.now() - slice > SLICE_MS) {
-        await setImmediate();
-        slice = performance.now();
-      }
+  for (const size of sizes) {
+    const end = at + size.bytes;
+    if (isPacked(size)) next.next().value?.copy(lines, at);
+    else {
+      texts.copy(lines, at, textsAt, textsAt + size.bytes);
+      textsAt += size.bytes;
     }
-    const end = at + bytes;
     lines[end] = NEWLINE;
     const isObject = lines[at] === OPEN_BRACE && lines[end - 1] === CLOSE_BRACE;
     if (!isObject || lines.indexOf(NEWLINE, at) !== end) return null;
@@ -89,4 +76,8 @@ function bufferOf(bytes: Uint8Array | null): Buffer {
   return bytes === null
     ? Buffer.alloc(0)
     : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+}
+
+function isPacked(size: RowSize): size is RowSize & FrameSize {
+  return size.stored !== null;
 }
