@@ -74,6 +74,12 @@ const COMMANDS: Readonly<Record<string, (lab: Lab, overrides: Overrides) => Prom
   status: (lab, overrides) => lab.status({ overrides }),
   "status --verbose": (lab, overrides) => lab.status({ overrides, verbose: true }),
   "status --json": (lab, overrides) => lab.status({ overrides, json: true }),
+  // Those that are skipped it names, which is what it is for.
+  "sessions --pending --failing --uploaded": (lab, overrides) =>
+    lab.sessions({ overrides, pending: true, failing: true, uploaded: true }),
+  "history --json": (lab) => lab.history({ json: true }),
+  "sync --session nobody": (lab, overrides) =>
+    lab.sync({ ...givenOf(lab), overrides, session: "nobody" }),
   scan: (lab, overrides) => lab.scan({ overrides }),
   "scan --all --json": (lab, overrides) => lab.scan({ overrides, all: true, json: true }),
   "forget --session nobody": (lab, overrides) => lab.forget({ overrides, session: ["nobody"] }),

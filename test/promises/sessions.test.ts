@@ -283,3 +283,14 @@ test("P88: --dry-run lists what would go by key, label, date, messages and size,
     { sessionKey: "agent:main:main", label: "My chat", messages: 1, agentId: "main" },
   ]);
 });
+
+test("P92: sessions shows nothing of what is in a session", async () => {
+  await using lab = await Lab.start();
+  fill(lab);
+  const said = [
+    await lab.sessions({ overrides: { filter: FILTER } }),
+    await lab.sessions({ json: true }),
+  ];
+  expect(said.map(({ out }) => out).join("")).toContain("main/good");
+  for (const { out, err } of said) expect(out + err).not.toMatch(/hello|message 1/);
+});
