@@ -34,6 +34,7 @@ export function checkGateway(
   if (answer.kind === "none") return warn("not-running");
   if (answer.kind === "not-ready") return warn("not-ready");
   if (config.everyMs === 0) return warn("interval-off");
+  if ((state?.paused ?? null) !== null) return warn("paused");
   const isBusy = (state?.uploading ?? null) !== null;
   if (!isBusy && facts.nextRunAt !== null && facts.nextRunAt < now - LATE_MS) {
     return warn("overdue");

@@ -117,7 +117,7 @@ export type GatewayCheck =
       "gateway",
       "warning",
       GatewayFacts & {
-        problem: "not-running" | "not-ready" | "overdue" | "run-failed" | "interval-off";
+        problem: "not-running" | "not-ready" | "overdue" | "run-failed" | "interval-off" | "paused";
         reason: string | null;
       }
     >

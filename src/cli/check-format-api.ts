@@ -117,6 +117,8 @@ function describeGateway(result: Told<GatewayCheck>, now: number): string {
       return `runs at ${at}, but a run was due ${when(nextRunAt ?? now, now)}; restart it with "openclaw gateway restart"`;
     case "run-failed":
       return `runs at ${at}; ${last}, which did not get through: ${result.reason}`;
+    case "paused":
+      return `runs at ${at}, but uploads are paused; "openclaw influxion resume" ends that`;
     case "interval-off":
       return `runs at ${at}, but upload.every is "0": only "openclaw influxion sync" uploads`;
   }

@@ -4,6 +4,7 @@ import { dirname, join } from "node:path";
 import { stripVTControlCharacters } from "node:util";
 import { expect, test } from "vitest";
 import { takeLock } from "../../src/ledger/lock.ts";
+import { pause } from "../../src/run/pause.ts";
 import { InfluxionError } from "../../src/shared/problem.ts";
 import { checksOf } from "../support/checks.ts";
 import { API_KEY, Lab, type Spoken } from "../support/lab.ts";
@@ -175,6 +176,14 @@ test("a Gateway whose last run did not get through, or is late, is a warning", a
   expect((await lab.check({ gateway: running })).out).toMatch(/✓ Gateway/);
   lab.clockOffset = 10 * 60_000;
   expect((await lab.check({ gateway: running })).out).toMatch(/! Gateway +.* but a run was due/);
+});
+
+test("uploads that are paused are a warning", async () => {
+  await using lab = await Lab.start();
+  lab.session("main", "abc");
+  await pause(lab.stateDir, lab.now(), null);
+  const { out } = await lab.check({ gateway: running });
+  expect(out).toMatch(/! Gateway +runs at .*, but uploads are paused; "openclaw influxion resume"/);
 });
 
 test("--offline asks nobody, and says so", async () => {
