@@ -5,6 +5,9 @@ const HEIGHT = 100;
 const STEP = 10;
 const BAR = 8;
 
+/** There is room for as many bars at least, so that a few do not look like many. */
+const SLOTS = 20;
+
 /** A value that is not 0 can be seen. */
 const LEAST = 2;
 
@@ -21,11 +24,13 @@ export interface Chart {
 export function chart({ title, values, format, isBad = false }: Chart): Html {
   const most = values.reduce((max, value) => Math.max(max, value), 0);
   const sum = values.reduce((total, value) => total + value, 0);
+  const slots = Math.max(SLOTS, values.length);
+  const before = slots - values.length;
   const words = `${title} in the last ${values.length} runs: ${format(sum)} together, ${format(most)} at most in one`;
   return html`<figure>
 <figcaption><span>${title}</span><span class="faint">at most ${format(most)}</span></figcaption>
-<svg role="img" aria-label="${words}" viewBox="0 0 ${Math.max(1, values.length) * STEP} ${HEIGHT}" preserveAspectRatio="none">
-${values.map((value, index) => bar(index, most === 0 ? 0 : value / most, isBad))}
+<svg role="img" aria-label="${words}" viewBox="0 0 ${slots * STEP} ${HEIGHT}" preserveAspectRatio="none">
+${values.map((value, index) => bar(before + index, most === 0 ? 0 : value / most, isBad))}
 </svg>
 </figure>`;
 }

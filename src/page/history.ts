@@ -10,7 +10,7 @@ ${history.length === 0 ? html`<p class="faint">No run has sent anything yet.</p>
 }
 
 function table(history: readonly HistoryEntry[]): Html {
-  return html`<div class="scroll" role="region" aria-labelledby="history" tabindex="0"><table>
+  return html`<div class="scroll" role="region" aria-label="Figures of each run" tabindex="0"><table>
 <thead><tr><th scope="col">Ended</th><th scope="col">Started by</th><th scope="col">Outcome</th><th scope="col" class="number">Sessions</th><th scope="col" class="number">Lines</th><th scope="col" class="number">Transcripts</th><th scope="col" class="number">On the wire</th><th scope="col" class="number">Failing</th><th scope="col" class="number">Took</th></tr></thead>
 <tbody>${history.toReversed().map(row)}</tbody></table></div>`;
 }

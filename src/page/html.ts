@@ -21,9 +21,13 @@ export function html(strings: TemplateStringsArray, ...values: readonly Content[
   return new Html(text);
 }
 
-/** A name that somebody has chosen: it cannot change the direction of what stands beside it. */
+/** Characters of a name that are shown. */
+const NAME_LENGTH = 160;
+
+/** A name that somebody has chosen, cut: it cannot change the direction of what stands beside it. */
 export function name(text: string): Html {
-  return html`<bdi>${text}</bdi>`;
+  const shown = text.length > NAME_LENGTH ? `${text.slice(0, NAME_LENGTH)}…` : text;
+  return html`<bdi>${shown}</bdi>`;
 }
 
 /** Safe in text and in quoted attributes; control, invisible and reordering characters are left out. */

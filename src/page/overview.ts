@@ -42,7 +42,7 @@ ${agents(state)}`;
 const TONES: Readonly<Record<string, string>> = {
   "up-to-date": "good",
   uploading: "good",
-  behind: "good",
+  behind: "",
   off: "faint",
   paused: "faint",
   refused: "bad",
@@ -186,7 +186,7 @@ ${chart({ title: "Failures", values: values("failed"), format: String, isBad: tr
 function agents({ agents: all }: UploadState): Html {
   const more = all.length - LISTED;
   return html`<section aria-labelledby="agents"><h2 id="agents">Agents</h2>
-<div class="scroll" role="region" aria-labelledby="agents" tabindex="0"><table>
+<div class="scroll" role="region" aria-label="Sessions of each agent" tabindex="0"><table>
 <thead><tr><th scope="col">Agent</th><th scope="col" class="number">Uploaded</th><th scope="col" class="number">Waiting</th><th scope="col" class="number">Excluded</th><th scope="col" class="number">Failing</th></tr></thead>
 <tbody>${all.slice(0, LISTED).map(agentRow)}</tbody></table></div>
 ${more > 0 && html`<p class="faint">and ${count(more, "more agent")}</p>`}</section>`;

@@ -1,4 +1,4 @@
-import { lineIndexOf, viewLine } from "../cli/line-view.ts";
+import { type LineViewOptions, lineIndexOf, viewLine } from "../cli/line-view.ts";
 import { linesOf } from "../cli/lines.ts";
 import type { Config } from "../config/config.ts";
 import type { SurveyedSession } from "../discovery/examine.ts";
@@ -9,7 +9,7 @@ import { dryRun } from "../run/dry-run.ts";
 import { knownSessions } from "../run/known-sessions.ts";
 import type { PlanReader } from "../run/read-plan.ts";
 import { formatNote } from "../run/report.ts";
-import { bytes, count, escapedText } from "../shared/text.ts";
+import { bytes, count, escapedText, plural } from "../shared/text.ts";
 import type { HostLayout } from "../stores/layout.ts";
 import type { Transform } from "../upload/transform.ts";
 import { type Content, escapeHtml, Html, html, name } from "./html.ts";
@@ -46,7 +46,7 @@ export async function previewPage(options: PreviewOptions): Promise<Html> {
   if (known === undefined) {
     return section(session, html`<p>No such session, or filters exclude its agent.</p>`);
   }
-  const reader = new FirstLines();
+  const reader = new FirstLines(describeRedaction(options.config.redact));
   const look = { ...chosen, all: true, toTheEnd: true, retryBackedOff: true, reader };
   const { survey, report } = await dryRun({
     ...look,
@@ -75,12 +75,18 @@ class FirstLines implements PlanReader {
   readonly #lines: Html[] = [];
   /** What is redacted in lines that are still to come, by their index. */
   readonly #observed = new Map<number, ObservedLine>();
+  readonly #redaction: string;
   #head: Html | undefined;
   #isCut = false;
 
+  /** @param redaction what is redacted, in words */
+  constructor(redaction: string) {
+    this.#redaction = redaction;
+  }
+
   readonly onSession = (planned: PlannedSession, transform: Transform): void => {
     this.#observed.clear();
-    this.#head ??= headOf(planned, transform);
+    this.#head ??= headOf(planned, transform, this.#redaction);
   };
 
   readonly onLine = (lineIndex: number, line: ObservedLine): void => {
@@ -113,19 +119,40 @@ class FirstLines implements PlanReader {
   }
 }
 
-/** What {@link viewLine} makes with this is HTML. */
-const VIEW = {
-  paint: (_style: unknown, text: string) => `<mark>${escapeHtml(escapedText(text))}</mark>`,
-  harmless: (text: string) => escapeHtml(escapedText(text)),
+const escaped = (text: string): string => escapeHtml(escapedText(text));
+
+/** What {@link viewLine} makes with this is HTML: what is redacted is marked, what is folded is faint. */
+const VIEW: LineViewOptions = {
+  paint: (style, text) =>
+    style === "dim" ? `<i class="faint">${escaped(text)}</i>` : `<mark>${escaped(text)}</mark>`,
+  harmless: escaped,
   showRedacted: false,
 };
 
-function headOf({ streams, bytes: size }: PlannedSession, transform: Transform): Html {
+function headOf(
+  { streams, bytes: size }: PlannedSession,
+  { content }: Transform,
+  redaction: string,
+): Html {
   const from = streams[0]?.start.lines ?? 0;
   const start = from === 0 ? "from its beginning" : `from line ${from}; what is before was sent`;
   return html`<dl><dt>To send</dt><dd>${bytes(size)} of transcript, ${start}</dd>
-<dt>Content</dt><dd>${transform.content}</dd>
-<dt>Redaction</dt><dd>${transform.redaction}</dd></dl>`;
+<dt>Content</dt><dd>${content}</dd>
+<dt>Redacted</dt><dd>${redaction}</dd></dl>`;
+}
+
+function describeRedaction({ secrets, disable, patterns, values }: Config["redact"]): string {
+  const off = disable.length === 0 ? "" : ` without ${disable.join(", ")}`;
+  return [
+    ...(secrets ? [`what the built-in rules find${off}`] : []),
+    ...(patterns.length > 0
+      ? [
+          `what ${count(patterns.length, "pattern")} of yours ${plural(patterns.length, "finds", "find")}`,
+        ]
+      : []),
+    ...(values.length > 0 ? [count(values.length, "value")] : []),
+    "the API key",
+  ].join(", ");
 }
 
 /** Why nothing of a session would be sent. */

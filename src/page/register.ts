@@ -3,8 +3,28 @@ import type { PageThread } from "./thread.ts";
 
 /** A host that has less than today's: what is not there is left out. */
 type Host = Partial<
-  Pick<OpenClawPluginApi, "session" | "registerHttpRoute" | "registerSecurityAuditCollector">
+  Pick<
+    OpenClawPluginApi,
+    | "session"
+    | "registerHttpRoute"
+    | "registerSecurityAuditCollector"
+    | "registerBoardWidgetContentKind"
+  >
 >;
+
+type Tab = Parameters<OpenClawPluginApi["session"]["controls"]["registerControlUiDescriptor"]>[0];
+
+const TAB: Tab = {
+  surface: "tab",
+  id: "uploads",
+  label: "Influxion",
+  description: "What of your agents' sessions was uploaded, and what is waiting.",
+  icon: "outbox",
+  group: "control",
+  slug: "influxion",
+  path: "/plugins/influxion/overview",
+  requiredScopes: ["operator.read"],
+};
 
 /**
  * The tab in the Control UI, the route behind it and behind the metrics, and what
@@ -18,17 +38,11 @@ export function registerPage(api: OpenClawPluginApi): void {
     match: "prefix",
     handler: createHandler(api),
   });
-  host.session?.controls?.registerControlUiDescriptor({
-    surface: "tab",
-    id: "uploads",
-    label: "Influxion",
-    description: "What of your agents' sessions was uploaded, and what is waiting.",
-    icon: "outbox",
-    group: "control",
-    slug: "influxion",
-    path: "/plugins/influxion/overview",
-    requiredScopes: ["operator.read"],
-  });
+  // 2026.7 has tabs as well, but does not let their frames into a route that it has to authenticate:
+  // that came with the widgets.
+  if (host.registerBoardWidgetContentKind !== undefined) {
+    host.session?.controls?.registerControlUiDescriptor(TAB);
+  }
   host.registerSecurityAuditCollector?.(async ({ config, stateDir }) => {
     const { auditFindings } = await import("./audit.ts");
     return await auditFindings(config, stateDir);

@@ -111,9 +111,11 @@ function item(row: SessionRow, now: number): Html {
   return html`<li><div class="title">${name(title)}</div>
 <div class="faint">${facts.map((fact, index) => html`${index > 0 && " · "}${fact}`)}</div>
 <div><span class="${TONE[state.kind]}">${TITLES[state.kind]}</span>${reason !== "" && html`: ${reason}`}${
-    state.kind === "pending" && html` · ${previewLink(key, title)}`
+    isToSend(state.kind) && html` · ${previewLink(key, title)}`
   }</div></li>`;
 }
+
+const isToSend = (state: StateName): boolean => state === "pending" || state === "failing";
 
 /** Links that read the same are told apart by what is hidden in them. */
 function previewLink(key: string, title: string): Html {

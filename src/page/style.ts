@@ -25,6 +25,7 @@ main { max-width: 70rem; margin: 0 auto; padding: 1rem; }
 h1 { margin: 0; font-size: 1.35rem; }
 h2 { margin: 0 0 .6rem; font-size: 1.05rem; }
 p { margin: .3rem 0; }
+h2, p, li { overflow-wrap: anywhere; }
 a { color: var(--link); }
 a:focus-visible, [tabindex]:focus-visible, summary:focus-visible {
   outline: 3px solid var(--link); outline-offset: 2px; border-radius: 3px;

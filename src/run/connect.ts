@@ -1,11 +1,9 @@
-import type { Problem } from "../shared/problem.ts";
 import { VERSION } from "../shared/version.ts";
-import type { Client } from "../upload/client.ts";
+import type { Client, ClientOptions } from "../upload/client.ts";
 import type { RunOptions } from "./options.ts";
 
 /**
  * A client for the API of a run's config. Loaded here: most runs have nothing to ask it.
- * @param onWarning notified of what is wrong with the files of `tls` and no obstacle
  * @throws {InfluxionError} `PROXY_INVALID`, `TLS_INVALID`
  */
 export async function connect(
@@ -14,7 +12,7 @@ export async function connect(
     apiKey,
     proxy,
   }: Pick<RunOptions, "config" | "apiKey" | "proxy">,
-  onWarning?: (problem: Problem) => void,
+  listeners: Pick<ClientOptions, "onSocket" | "onWarning"> = {},
 ): Promise<Client> {
   const { createClient } = await import("../upload/client.ts");
   const { timeoutMs } = upload;
@@ -25,6 +23,6 @@ export async function connect(
     version: VERSION,
     proxy,
     tls,
-    onWarning,
+    ...listeners,
   });
 }

@@ -10,6 +10,7 @@ import { type SessionResult, uploadSession } from "../upload/session.ts";
 import type { Transform } from "../upload/transform.ts";
 import { connect } from "./connect.ts";
 import type { RunOptions, SessionName } from "./options.ts";
+import { whyPaused } from "./pause.ts";
 import type { Tally } from "./tally.ts";
 
 export interface UploaderOptions extends RunOptions {
@@ -52,7 +53,9 @@ export class Uploader implements AsyncDisposable {
   ): Promise<ReadonlyMap<string, SessionResult>> {
     const { config, signal, tally, events } = this.#options;
     // Not needed, and not loaded, while there is nothing to send.
-    this.#client ??= await connect(this.#options, (problem) => tally.problems.push(problem));
+    this.#client ??= await connect(this.#options, {
+      onWarning: (problem) => tally.problems.push(problem),
+    });
     this.#send ??= this.#createSender(this.#client);
     const context = { ...this.#options, signal: this.#running, send: this.#send };
     const limit = pLimit(compressors(config.upload.concurrency));
@@ -99,6 +102,7 @@ export class Uploader implements AsyncDisposable {
       signal: this.#running,
       now,
       random,
+      whyPaused: () => whyPaused(this.#options),
       onBytes: (bytes) => {
         tally.wireBytes += bytes;
         events?.onBytes?.(bytes);

@@ -1,7 +1,9 @@
+import type { Socket } from "node:net";
 import type { SecureContext } from "node:tls";
 import type { Dispatcher } from "undici";
 import type { TlsOptions } from "../config/config.ts";
 import {
+  CHECK_HEADER,
   CONTENT_HEADER,
   FIRST_LINE_HEADER,
   GENERATION_HEADER,
@@ -16,7 +18,7 @@ import { chooseProxy, type HostProxy, type HttpProxy, readRoots } from "./proxy.
 import { readTlsFiles, secureContextOf } from "./tls-files.ts";
 import type { Transform } from "./transform.ts";
 import type { ConnectOptions } from "./tunnel.ts";
-import { Agent, type buildConnector, request } from "./undici.ts";
+import { Agent, buildConnector, request, showing } from "./undici.ts";
 
 export interface ClientOptions {
   readonly apiUrl: string;
@@ -27,6 +29,8 @@ export interface ClientOptions {
   readonly version: string;
   /** A proxy the host is configured with; the environment's variables are used without it. */
   readonly proxy?: HostProxy | undefined;
+  /** See {@link ConnectOptions}. */
+  readonly onSocket?: ((socket: Socket) => void) | undefined;
   /** Files for TLS with the API. @default none */
   readonly tls?: TlsOptions | undefined;
   /** Notified of what is wrong with these files and no obstacle. */
@@ -65,6 +69,12 @@ export interface Client {
    * @throws what the transport threw, `IDLE_TIMEOUT`, or the signal's reason
    */
   delete(query: URLSearchParams, signal: AbortSignal): Promise<Answer>;
+  /**
+   * Asks once whether uploads would be taken; nothing is sent of any session.
+   * @param query what they would be for, see docs/wire.md
+   * @throws what the transport threw, `IDLE_TIMEOUT`, or the signal's reason
+   */
+  check(query: URLSearchParams, signal: AbortSignal): Promise<Answer>;
   /** Host and port of the API, for people. */
   readonly address: string;
   /** Whether an earlier request on this client was answered, so that a connection may be a reused one. */
@@ -84,8 +94,9 @@ export async function createClient(options: ClientOptions): Promise<Client> {
   const roots = proxy === null ? {} : await readRoots(proxy);
   const secureContext = await secureContextFor(url, options);
   const closing = new AbortController();
+  const { onSocket } = options;
   const { signal } = closing;
-  const route = routeTo(url, proxy, { timeoutMs, roots, secureContext, signal });
+  const route = routeTo(url, proxy, { timeoutMs, roots, secureContext, signal, onSocket });
   const headers = {
     ...route.headers,
     authorization: `Bearer ${apiKey}`,
@@ -130,6 +141,11 @@ export async function createClient(options: ClientOptions): Promise<Client> {
     delete(query, signal) {
       // Without a body: that of a DELETE may be refused on the way (RFC 9110, 9.3.5).
       return ask({ method: "DELETE", path: `${route.path}?${query}`, headers, signal });
+    },
+    check(query, signal) {
+      const type = { "content-type": "application/x-ndjson", [CHECK_HEADER]: "1" };
+      const path = `${route.path}?${query}`;
+      return ask({ method: "POST", path, headers: { ...headers, ...type }, signal });
     },
     async close() {
       closing.abort();
@@ -223,15 +239,11 @@ interface Route {
 }
 
 function routeTo(api: URL, proxy: HttpProxy | null, options: ConnectOptions): Route {
-  const { timeoutMs, secureContext } = options;
   const dispatcher = (
     connect: buildConnector.BuildOptions | buildConnector.connector,
   ): Dispatcher => new Agent({ connect, pipelining: 1, allowH2: false });
   const direct = { origin: api.origin, path: api.pathname, headers: {} };
-  if (proxy === null) {
-    const own = secureContext === undefined ? {} : { secureContext };
-    return { ...direct, dispatcher: dispatcher({ timeout: timeoutMs, ...own }) };
-  }
+  if (proxy === null) return { ...direct, dispatcher: dispatcher(directConnector(options)) };
   if (api.protocol === "https:") {
     return { ...direct, dispatcher: dispatcher(throughProxy("tunnelConnector", proxy, options)) };
   }
@@ -246,6 +258,16 @@ function routeTo(api: URL, proxy: HttpProxy | null, options: ConnectOptions): Ro
       ...(authorization === undefined ? {} : { "proxy-authorization": authorization }),
     },
   };
+}
+
+function directConnector({
+  timeoutMs: timeout,
+  secureContext,
+  onSocket,
+}: ConnectOptions): buildConnector.BuildOptions | buildConnector.connector {
+  const own = secureContext === undefined ? {} : { secureContext };
+  if (onSocket === undefined) return { timeout, ...own };
+  return showing(buildConnector({ timeout, allowH2: false, ...own }), onSocket);
 }
 
 /** What is needed for a proxy is loaded at the first connection through one. */

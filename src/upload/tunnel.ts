@@ -5,7 +5,7 @@ import { isIP, isIPv6, type Socket } from "node:net";
 import type { SecureContext } from "node:tls";
 import type { buildConnector as Connectors } from "undici";
 import { type HttpProxy, ProxyError, type Roots } from "./proxy.ts";
-import { buildConnector } from "./undici.ts";
+import { buildConnector, showing } from "./undici.ts";
 
 export interface ConnectOptions {
   /** Of the proxy. */
@@ -16,6 +16,8 @@ export interface ConnectOptions {
   readonly timeoutMs: number;
   /** Gives up what is being connected. */
   readonly signal: AbortSignal;
+  /** Shown each connection to the API while it is being made; not the one to a proxy. */
+  readonly onSocket?: ((socket: Socket) => void) | undefined;
 }
 
 type Connector = Connectors.connector;
@@ -28,7 +30,7 @@ type Connector = Connectors.connector;
 export function tunnelConnector(proxy: HttpProxy, options: ConnectOptions): Connector {
   const { timeoutMs: timeout, secureContext } = options;
   const own = secureContext === undefined ? {} : { secureContext };
-  const connectApi = buildConnector({ timeout, allowH2: false, ...own });
+  const connectApi = showing(buildConnector({ timeout, allowH2: false, ...own }), options.onSocket);
   return (target, callback) => {
     const host = isIPv6(target.hostname) ? `[${target.hostname}]` : target.hostname;
     openTunnel(proxy, `${host}:${target.port || 443}`, options)

@@ -7,13 +7,18 @@ const draw = (values: readonly number[]): string =>
 
 test("the highest value has the whole height, half of it half, and 0 no bar", () => {
   expect(bars(draw([4, 0, 8]))).toEqual([
-    '<rect class="bar" x="1" y="50" width="8" height="50"/>',
-    '<rect class="bar" x="21" y="0" width="8" height="100"/>',
+    '<rect class="bar" x="171" y="50" width="8" height="50"/>',
+    '<rect class="bar" x="191" y="0" width="8" height="100"/>',
   ]);
 });
 
 test("a value beside one that is a million times as high can be seen", () => {
   expect(bars(draw([1, 1_000_000]))[0]).toContain('height="2"');
+});
+
+test("a few bars stand at the right, where the newest are, and are as wide as many", () => {
+  expect(draw([1])).toContain('viewBox="0 0 200 100"');
+  expect(draw(new Array<number>(40).fill(1))).toContain('viewBox="0 0 400 100"');
 });
 
 test("what the bars show is said in words as well", () => {

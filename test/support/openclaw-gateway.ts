@@ -37,7 +37,7 @@ export interface GatewayAddress {
 export async function gatewayOf(
   child: HostProcess,
   { port, token }: GatewayAddress,
-  readyTimeoutMs = 120_000,
+  readyTimeoutMs = 300_000,
 ): Promise<Gateway> {
   let log = "";
   for (const stream of [child.stdout, child.stderr]) {
