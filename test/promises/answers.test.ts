@@ -393,7 +393,7 @@ test("P40: a certificate that is not trusted stops the run with a clear message"
   server.close();
   expect(report.outcome).toBe("unreachable");
   expect(report.reason).toContain("TLS certificate not trusted (DEPTH_ZERO_SELF_SIGNED_CERT)");
-  expect(report.reason).toContain("NODE_EXTRA_CA_CERTS");
+  expect(report.reason).toContain("tls.ca");
 });
 
 test("P40: rejected lines are counted, shown and not sent again", async () => {
