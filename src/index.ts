@@ -1,8 +1,11 @@
 import type { OpenClawPluginApi } from "openclaw/plugin-sdk/plugin-entry";
-import type { Scheduler } from "./openclaw/scheduler.ts";
+import { Changes } from "./openclaw/changes.ts";
+import { registerMethods } from "./openclaw/methods.ts";
+import type { Recorder } from "./openclaw/record-run.ts";
+import type { Uploads } from "./openclaw/uploads.ts";
 import { registerPage } from "./page/register.ts";
 
-type Service = Parameters<OpenClawPluginApi["registerService"]>[0];
+type Registration = Parameters<OpenClawPluginApi["registerService"]>[0];
 
 /**
  * The plugin. Hosts call `register` several times in one process and in modes
@@ -22,6 +25,7 @@ export default {
           pluginConfig: () => api.pluginConfig,
           // The host has no runtime yet while it only collects the commands.
           stateDir: () => api.runtime.state.resolveStateDir(),
+          configFile: () => api.runtime.config,
         });
       },
       {
@@ -35,30 +39,52 @@ export default {
       },
     );
     if (api.registrationMode !== "cli-metadata" && api.registrationMode !== "setup-only") {
-      api.registerService(createService(() => api.pluginConfig));
+      const service = new Service(api);
+      api.registerService(service.registration);
+      registerMethods(api, () => service.uploads);
       registerPage(api);
     }
   },
 };
 
-function createService(pluginConfig: () => unknown): Service {
-  let uploads: Promise<Scheduler> | undefined;
-  return {
-    id: "influxion",
-    start(context) {
-      // Not awaited: the Gateway is not ready before `start` returns.
-      uploads = import("./openclaw/gateway.ts").then(({ startUploads }) => {
-        const scheduler = startUploads(context, pluginConfig());
-        scheduler.start();
-        return scheduler;
-      });
-      uploads.catch((error: unknown) => {
-        context.logger.error(`influxion: could not start: ${String(error)}`);
-      });
-    },
-    async stop() {
-      const scheduler = await uploads?.catch(() => undefined);
-      await scheduler?.stop();
-    },
-  };
+/** Starts and stops uploads with the Gateway. */
+class Service {
+  readonly registration: Registration;
+  /** Those that run now; null while there are none. */
+  uploads: Promise<Uploads | null> = Promise.resolve(null);
+
+  constructor(api: OpenClawPluginApi) {
+    const changes = new Changes(api);
+    this.registration = {
+      id: "influxion",
+      start: (context) => {
+        // Not awaited: the Gateway is not ready before `start` returns.
+        this.uploads = import("./openclaw/gateway.ts").then(({ startUploads }) => {
+          const uploads = startUploads({ ...context, record: recorderOf(api) }, api.pluginConfig);
+          uploads.start();
+          changes.listen(() => uploads.changed());
+          return uploads;
+        });
+        this.uploads.catch((error: unknown) => {
+          context.logger.error(`influxion: could not start: ${String(error)}`);
+        });
+      },
+      stop: async () => {
+        const uploads = await this.uploads.catch(() => null);
+        this.uploads = Promise.resolve(null);
+        changes.stop();
+        await uploads?.stop();
+      },
+    };
+  }
+}
+
+/** A service's own logger takes sentences only. */
+function recorderOf(api: OpenClawPluginApi): Recorder | undefined {
+  try {
+    const logger = api.runtime.logging.getChildLogger({ plugin: "influxion" });
+    return (message, fields) => logger.info(message, fields);
+  } catch {
+    return undefined;
+  }
 }

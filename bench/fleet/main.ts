@@ -90,13 +90,15 @@ function gateway(): Promise<void> {
       everyMs,
       now: Date.now,
       random: Math.random,
-      async run(signal) {
+      async run({ signal }) {
         const layers = [paced(signal), retrying({ ...RETRIES, signal, random: Math.random })];
         const attempt = layers.reduce((inner, layer) => layer(inner), send);
         const outcome = await attempt({} as Parameters<Send>[0], "gzip");
-        if (outcome.kind !== "delivered") return;
-        void scheduler.stop();
-        done();
+        if (outcome.kind === "delivered") {
+          void scheduler.stop();
+          done();
+        }
+        return { kind: "done" };
       },
     });
     scheduler.start();

@@ -81,7 +81,7 @@ async function firstRun(options: RunOptions): Promise<void> {
 
 const input = programInput<GatewayInput>();
 const options = await runOptions(input, input.stateDir);
-const { createRuns } = await built("openclaw/gateway");
+const { createRuns } = await built("openclaw/service-run");
 const run = input.warmUpDir === undefined ? () => firstRun(options) : await prepareRun(input);
 const idle = await watch(() => sleep(input.idleMs));
 programResult({ idle, run: await watch(run) } satisfies GatewayResult);

@@ -1,6 +1,6 @@
 import type { RunReport } from "../run/report.ts";
 import type { Code } from "../shared/codes.ts";
-import { asInfluxionError, LockedError } from "../shared/problem.ts";
+import { asInfluxionError } from "../shared/problem.ts";
 
 /** What `openclaw influxion sync`, `forget`, `preview` and `scan` end with; documented in the README. */
 export const EXIT = {
@@ -20,6 +20,10 @@ const USAGE: ReadonlySet<Code> = new Set<Code>([
   "SESSION_EXCLUDED",
   "FORGET_SCOPE",
   "NOT_CONFIRMED",
+  "PAUSE_INVALID",
+  "PAUSE_UNWRITABLE",
+  "SETUP_INCOMPLETE",
+  "CONFIG_NOT_WRITTEN",
   "API_KEY_UNRESOLVED",
   "API_KEY_INVALID",
   "PROXY_INVALID",
@@ -38,6 +42,7 @@ export function exitCodeOf(reports: readonly RunReport[]): number {
   switch (reports.at(-1)?.outcome) {
     case "refused":
     case "unreachable":
+    case "paused":
       return EXIT.unreachable;
     case "partial":
       return EXIT.partial;
@@ -53,6 +58,6 @@ export function describeFailure(error: unknown): {
   exitCode: number;
 } {
   const { code, message } = asInfluxionError(error);
-  if (error instanceof LockedError) return { code, message, exitCode: EXIT.unreachable };
+  if (code === "LOCKED" || code === "PAUSED") return { code, message, exitCode: EXIT.unreachable };
   return { code, message, exitCode: USAGE.has(code) ? EXIT.usage : EXIT.partial };
 }

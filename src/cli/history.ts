@@ -42,15 +42,18 @@ function formatHistory(runs: readonly HistoryEntry[], { out }: Pick<Terminal, "o
   return runs.map((run) => `${formatRun(run, width, painter(out))}\n`).join("");
 }
 
-/** Cells of the longest outcome. */
+/** Cells of the longest outcome, of those who start runs, and of a time. */
 const OUTCOME_WIDTH = 11;
+const TRIGGER_WIDTH = 7;
+const TIME_WIDTH = 16;
 
 function formatRun(run: HistoryEntry, width: number, paint: ReturnType<typeof painter>): string {
-  const at = localTime(Date.parse(run.at)).slice(0, 16);
+  const at = localTime(Date.parse(run.at)).slice(0, TIME_WIDTH);
+  const who = plain(startedBy(run)).padEnd(TRIGGER_WIDTH);
   const outcome = plain(run.outcome).padEnd(OUTCOME_WIDTH);
-  const line = hang(`${at}  ${outcome}  `, plain(describe(run)), width);
   const style = run.outcome === "done" ? "green" : run.outcome === "partial" ? "yellow" : "red";
-  return line.replace(outcome, () => paint(style, outcome));
+  const start = `${at}  ${who}  ${paint(style, outcome)}  `;
+  return hang(start, plain(describe(run)), width, TIME_WIDTH + 2);
 }
 
 function describe(run: HistoryEntry): string {
@@ -58,17 +61,18 @@ function describe(run: HistoryEntry): string {
   const sent =
     parts === 0
       ? "nothing sent"
-      : `${count(sessions, "session")}, ${count(lines, "line")}, ${bytes(wireBytes)} on the wire`;
+      : `${count(sessions, "session")}, ${count(lines, "line")}, ${bytes(wireBytes)}`;
   const often = times === 1 ? "" : `, ${times} times since ${startOf(run)}`;
   const failing = failed === 0 ? [] : [`${failed} failing`];
   const why = [...failing, ...(reason === null ? [] : [reason])].join(": ");
-  return `${sent}, ${byWhom(run)}${often}${why === "" ? "" : `; ${why}`}`;
+  return `${sent}${often}${why === "" ? "" : `; ${why}`}`;
 }
 
 const startOf = ({ startedAt, at }: HistoryEntry): string =>
   clockTime(Date.parse(startedAt), Date.parse(at));
 
-function byWhom({ trigger }: HistoryEntry): string {
-  if (trigger === "manual") return "by a command";
-  return trigger === "interval" ? "by the Gateway" : `by the Gateway after a ${trigger}`;
+/** The Gateway on its interval, or for another reason, which is named; or a command. */
+function startedBy({ trigger }: HistoryEntry): string {
+  if (trigger === "manual") return "command";
+  return trigger === "interval" ? "gateway" : trigger;
 }

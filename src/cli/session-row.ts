@@ -2,7 +2,7 @@ import type { Called } from "../discovery/called.ts";
 import { bytes, localTime, plain } from "../shared/text.ts";
 import { displayWidth, truncate } from "../shared/width.ts";
 import { painter, type Terminal } from "./terminal.ts";
-import { hang, widthOf } from "./wrap.ts";
+import { hang, unbroken, widthOf } from "./wrap.ts";
 
 /** A session in a list. */
 export interface SessionRow {
@@ -37,7 +37,7 @@ export function formatRow(row: SessionRow, out: Terminal["out"]): string {
   const about = names.length === 0 ? facts : [key, ...facts];
   return [
     `${start}${paint("bold", title)}`,
-    hang("  ", plain(about.join("  ")), width),
+    hang("  ", about.map((fact) => unbroken(plain(fact))).join("  "), width),
     hang("  ", plain(reason), width),
     "",
   ].join("\n");

@@ -7,10 +7,10 @@ import { describeMissing } from "./describe-missing.ts";
 import { describeFailure, EXIT } from "./exit.ts";
 import { Output } from "./output.ts";
 import { formatCounts, formatSession, STATES, type StateKind } from "./sessions-format.ts";
-import { describeProblem, noSessions } from "./sync-format.ts";
+import { describeProblem, noSessions, noteLines } from "./sync-format.ts";
 import { painter, writeJson } from "./terminal.ts";
 import { formatUnconfigured } from "./unconfigured.ts";
-import { hang, widthOf } from "./wrap.ts";
+import { wrapLines } from "./wrap.ts";
 
 /** As the user gave them. */
 export interface SessionsFlags extends Partial<Record<StateKind, boolean>> {
@@ -79,14 +79,13 @@ async function print(
 ): Promise<void> {
   const output = new Output(terminal.out);
   for (const session of chosen) await output.write(formatSession(session, terminal));
-  const width = widthOf(terminal.out);
   const lines = [
     ...(chosen.length === 0 ? [] : [""]),
     all.length === 0 ? noSessions(setup.stateDir) : formatCounts(all),
-    ...failures.map((one) => hang("Failed: ", describeProblem(one), width, 2)),
-    ...problems.map((one) => hang("Note: ", describeProblem(one), width, 2)),
+    ...failures.map((one) => `Failed: ${describeProblem(one)}`),
+    ...noteLines({ problems }),
   ];
-  await output.write(`${lines.join("\n")}\n`);
+  await output.write(`${wrapLines(lines, terminal.out)}\n`);
 }
 
 function toJson(session: SessionEntry): unknown {

@@ -1,50 +1,77 @@
 import type { Config, ConfigWarning } from "../config/config.ts";
-import { describeOwner } from "../ledger/lock.ts";
+import type { ServiceStatus } from "../openclaw/uploads.ts";
 import { describePending } from "../run/deletions.ts";
 import { describeTransform } from "../run/first-contact.ts";
+import type { Headline, HeadlineKind } from "../run/headline.ts";
 import { troubleKey } from "../run/report.ts";
 import type { AgentState, Counts, UploadState } from "../run/state.ts";
-import type { Clock } from "../shared/clock.ts";
 import { bytes, count, plain, plural, when } from "../shared/text.ts";
 import { VERSION } from "../shared/version.ts";
+import { hold, runs } from "./status-runs.ts";
+import { field, type View } from "./status-view.ts";
 import { describeProblem, describeUnmatched, notTaken } from "./sync-format.ts";
-import { field, painter, type Terminal } from "./terminal.ts";
+import { painter, type Terminal } from "./terminal.ts";
+import { hang, widthOf } from "./wrap.ts";
 
 /** How many failing sessions are listed without `--verbose`. */
 const LISTED = 10;
 
-/** From when on a run is late, in ms. */
-const LATE_MS = 120_000;
-
-export interface FormatOptions extends Clock {
+export interface FormatOptions {
   readonly stateDir: string;
   /** Every agent and every failing session. */
   readonly verbose: boolean;
   readonly terminal: Pick<Terminal, "out">;
+  /** ms since the epoch */
+  readonly now: number;
+  readonly headline: Headline;
   readonly configWarnings: readonly ConfigWarning[];
+  /** What the running service says; null where there is none to ask. */
+  readonly service: ServiceStatus | null;
 }
 
 /** `openclaw influxion status` for people. */
 export function formatStatus(
-  { verbose, terminal, now, stateDir, configWarnings }: FormatOptions,
+  { verbose, terminal, now, stateDir, headline, configWarnings, service }: FormatOptions,
   config: Config,
   state: UploadState,
 ): string {
   const paint = painter(terminal.out);
-  const at = now();
+  const view = { now, paint, width: widthOf(terminal.out), kind: headline.kind };
   return [
-    `Influxion ${VERSION}: configured\n\n`,
-    ...destination(config),
-    ...disclosure(config, state),
-    ...runs(config, state, at, paint),
-    ...(verbose ? [field("State", plain(stateDir))] : []),
-    ...hold(state, at, paint),
-    `\n${table(state.counts, paint)}`,
-    ...(verbose ? state.agents.map((agent) => formatAgent(agent, paint)) : []),
-    ...failing(state, verbose, at, paint),
-    notes(state, configWarnings, at),
+    `${formatTitle(headline, view)}\n\n`,
+    ...destination(config, view),
+    ...disclosure(config, state, view),
+    ...runs(config, state, service, view),
+    ...(verbose ? [field("State", plain(stateDir), view.width)] : []),
+    ...hold(state, view),
+    `\n${table(state.counts, view)}`,
+    ...(verbose ? state.agents.map((agent) => formatAgent(agent, view)) : []),
+    ...failing(state, verbose, view),
+    notes(state, configWarnings, view),
   ].join("");
 }
+
+/** What is true now, in the colour of how bad that is. */
+export function formatTitle(
+  { kind, text }: Headline,
+  { paint, width }: Pick<View, "paint" | "width">,
+): string {
+  return hang(`Influxion ${VERSION}: `, paint(STYLES[kind], plain(text)), width, 2);
+}
+
+const STYLES: Readonly<Record<HeadlineKind, Parameters<View["paint"]>[0]>> = {
+  off: "yellow",
+  paused: "yellow",
+  uploading: "green",
+  refused: "red",
+  waiting: "yellow",
+  unreachable: "red",
+  stopped: "red",
+  failing: "red",
+  late: "yellow",
+  "up-to-date": "green",
+  behind: "green",
+};
 
 /** `sk-…wxyz`; nothing of a short key, which could be guessed from it. */
 export function maskKey(apiKey: Config["apiKey"]): string {
@@ -52,75 +79,43 @@ export function maskKey(apiKey: Config["apiKey"]): string {
   return apiKey.length < 16 ? "set" : `${apiKey.slice(0, 3)}…${apiKey.slice(-4)}`;
 }
 
-function destination({ apiUrl, deploymentId, projectId, apiKey }: Config): string[] {
+function destination(
+  { apiUrl, deploymentId, projectId, apiKey }: Config,
+  { width }: View,
+): string[] {
   return [
-    field("Target", plain(apiUrl)),
-    field("Deployment", plain(deploymentId)),
-    field("Project", plain(projectId)),
-    field("API key", plain(maskKey(apiKey))),
+    field("Target", plain(apiUrl), width),
+    field("Deployment", plain(deploymentId), width),
+    field("Project", plain(projectId), width),
+    field("API key", plain(maskKey(apiKey)), width),
   ];
 }
 
-/** How much is sent of a session; and what the first upload to a new destination will be. */
-function disclosure({ content, redact, filter }: Config, state: UploadState): string[] {
+/** How much is sent of a session, and what waits; the first upload to a new destination is named as that. */
+function disclosure(
+  { content, redact, filter }: Config,
+  { counts, oldestPendingAt, hasTaken }: UploadState,
+  { now, width }: View,
+): string[] {
   const { level, images } = content;
   const less = Object.keys(filter.agents.content).length > 0 ? " or less, by agent" : "";
   const most = `${level}${images ? "" : ", no-images"}${less}`;
-  const lines = [field("Sends", describeTransform([most], redact.secrets))];
-  const { pending, pendingBytes } = state.counts;
-  if (state.hasTaken || pending === 0) return lines;
-  const first = `${count(pending, "session")}, ${bytes(pendingBytes)}; nothing has been sent to this target yet`;
-  return [...lines, field("To send", first)];
+  const lines = [field("Sends", describeTransform([most], redact.secrets), width)];
+  const { pending, pendingBytes } = counts;
+  if (pending === 0) return lines;
+  const age =
+    oldestPendingAt === null ? "" : `, the oldest line from ${when(oldestPendingAt, now)}`;
+  const first = hasTaken ? "" : "; nothing has been sent to this target yet";
+  const waiting = `${count(pending, "session")}, ${bytes(pendingBytes)}${age}${first}`;
+  return [...lines, field("To send", waiting, width)];
 }
 
-/** When uploads were and will be. */
-function runs(
-  { everyMs, upload }: Config,
-  state: UploadState,
-  now: number,
-  paint: Paint,
-): string[] {
-  const { uploading, lastRun: last } = state;
-  const isOff = everyMs === 0;
-  const every = isOff ? 'off; only "openclaw influxion sync" uploads' : `every ${upload.every}`;
-  const lines = [field("Interval", every), field("Last run", lastRun(state, now, paint))];
-  const delivered = last?.lastUpload;
-  if (delivered !== undefined && (last?.report?.sent.parts ?? 0) === 0) {
-    const { at, sessions, lines: sent } = delivered;
-    const what = `${count(sent, "line")} of ${count(sessions, "session")}`;
-    lines.push(field("Last upload", `${when(Date.parse(at), now)}, ${what}`));
-  }
-  if (!isOff && last?.nextAt !== undefined) {
-    const next = Date.parse(last.nextAt);
-    // A run that is late because one is going on, or because a command is uploading, comes after that.
-    const overdue =
-      uploading === null
-        ? paint("yellow", `was due ${when(next, now)}; is the Gateway running?`)
-        : "after this upload";
-    lines.push(field("Next run", next < now - LATE_MS ? overdue : when(next, now)));
-  }
-  lines.push(field("Uploader", uploading === null ? "idle" : plain(describeOwner(uploading))));
-  return lines;
+function formatAgent(agent: AgentState, view: View): string {
+  const title = hang("Agent ", plain(describeAgent(agent)), view.width, 2);
+  return `\n${title}\n${rows(agent.counts, view)}`;
 }
 
-/** Why the interval sends nothing now. */
-function hold({ refused, notBefore }: UploadState, now: number, paint: Paint): string[] {
-  if (refused !== null) {
-    return [
-      `\n${paint("red", "The API refuses the credentials")}: ${plain(refused.reason)}.\n`,
-      'Nothing is sent on the interval until apiKey changes or you run "openclaw influxion sync".\n',
-    ];
-  }
-  if (notBefore === null || notBefore <= now) return [];
-  const span = when(notBefore, now).slice(3);
-  return [`\nThe API asked to wait; the interval sends nothing for ${span}.\n`];
-}
-
-function formatAgent(agent: AgentState, paint: Paint): string {
-  return `\nAgent ${plain(describeAgent(agent))}\n${rows(agent.counts, paint)}`;
-}
-
-function failing(state: UploadState, verbose: boolean, now: number, paint: Paint): string[] {
+function failing(state: UploadState, verbose: boolean, { now, paint, width }: View): string[] {
   const listed = state.failing.slice(0, verbose ? state.failing.length : LISTED);
   const lines = [
     ...state.failures,
@@ -131,7 +126,7 @@ function failing(state: UploadState, verbose: boolean, now: number, paint: Paint
       const again = retryAt === undefined ? "" : `; tried again ${when(retryAt, now)}`;
       return `${agentId}/${sessionId}: ${reason}${again}`;
     }),
-  ].map((line) => `  ${plain(line)}\n`);
+  ].map((line) => `${hang("  ", plain(line), width, 4)}\n`);
   if (lines.length === 0) return [];
   const more = state.failing.length - listed.length;
   const others = more === 0 ? [] : [`  … and ${more} more; see --verbose\n`];
@@ -149,31 +144,11 @@ function describeAgent({ agentId, names, excludedBy, stores }: AgentState): stri
   return `${agentId} (${facts.join("; ")})`;
 }
 
-type Paint = ReturnType<typeof painter>;
-
-function lastRun({ lastRun: last }: UploadState, now: number, paint: Paint): string {
-  if (last === null) return "none yet";
-  const ago = when(Date.parse(last.at), now);
-  if (last.report === null)
-    return `${ago}, ${paint("red", "failed")}: ${plain(last.failure ?? "unknown")}`;
-  const { outcome, reason, sent, trigger } = last.report;
-  const by = trigger === "interval" ? "by the Gateway" : "by a command";
-  const result = outcome === "done" ? paint("green", "done") : paint("yellow", outcome);
-  const why = reason === undefined ? "" : `: ${plain(reason)}`;
-  const what =
-    sent.parts === 0
-      ? "nothing sent"
-      : `${count(sent.sessions, "session")}, ${count(sent.lines, "line")}, ${bytes(sent.wireBytes)} on the wire`;
-  const answer =
-    last.report.lastAnswer === undefined ? "" : `; the API ${plain(last.report.lastAnswer)}`;
-  return `${ago} ${by}, ${result}${why}; ${what}${reason === undefined ? answer : ""}`;
+function table(counts: Counts, view: View): string {
+  return `${count(counts.found, "session")} found\n${rows(counts, view)}`;
 }
 
-function table(counts: Counts, paint: Paint): string {
-  return `${count(counts.found, "session")} found\n${rows(counts, paint)}`;
-}
-
-function rows(counts: Counts, paint: Paint): string {
+function rows(counts: Counts, { paint, width }: View): string {
   const skipped = Object.values(counts.skipped).reduce((sum, n) => sum + n, 0);
   const by = Object.entries(counts.skipped).map(([filter, n]) => `${filter}: ${n}`);
   const settling =
@@ -181,25 +156,29 @@ function rows(counts: Counts, paint: Paint): string {
   const growing =
     counts.growing === 0 ? "" : `${counts.growing} with a last line still being written`;
   const failing = String(counts.failing);
+  const toSend = counts.pending === 0 ? "" : `${bytes(counts.pendingBytes)} to send${settling}`;
+  const tally = (label: string, n: number, note: string): string =>
+    field(label, suffixed(n, note), width, NUMBER_WIDTH);
   return [
-    field("uploaded", suffixed(counts.uploaded, growing)),
-    field(
-      "pending",
-      suffixed(
-        counts.pending,
-        counts.pending === 0 ? "" : `${bytes(counts.pendingBytes)} to send${settling}`,
-      ),
-    ),
-    field("skipped", suffixed(skipped, by.join(", "))),
-    field("failing", counts.failing === 0 ? failing : paint("red", failing)),
+    tally("uploaded", counts.uploaded, growing),
+    tally("pending", counts.pending, toSend),
+    tally("skipped", skipped, by.join(", ")),
+    field("failing", counts.failing === 0 ? failing : paint("red", failing), width),
   ].join("");
 }
 
+/** Cells of the numbers in the table. */
+const NUMBER_WIDTH = 6;
+
 function suffixed(n: number, note: string): string {
-  return note === "" ? String(n) : `${String(n).padEnd(6)}${note}`;
+  return note === "" ? String(n) : `${String(n).padEnd(NUMBER_WIDTH)}${note}`;
 }
 
-function notes(state: UploadState, configWarnings: readonly ConfigWarning[], now: number): string {
+function notes(
+  state: UploadState,
+  configWarnings: readonly ConfigWarning[],
+  { now, width }: View,
+): string {
   const lines = configWarnings.map(({ message }) => plain(message));
   lines.push(...state.problems.map(describeProblem));
   const found = new Set(state.problems.map(troubleKey));
@@ -218,5 +197,7 @@ function notes(state: UploadState, configWarnings: readonly ConfigWarning[], now
     const its = plural(state.omittedLines, "its length", "their lengths");
     lines.push(`${count(state.omittedLines, "line")} too long to send; the API knows ${its}`);
   }
-  return lines.length === 0 ? "" : `\nNotes\n${lines.map((line) => `  ${line}\n`).join("")}`;
+  return lines.length === 0
+    ? ""
+    : `\nNotes\n${lines.map((line) => `${hang("  ", line, width, 4)}\n`).join("")}`;
 }

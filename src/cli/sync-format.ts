@@ -2,7 +2,7 @@ import type { UnmatchedPattern } from "../config/filter.ts";
 import { describeOwner, type LockOwner } from "../ledger/lock.ts";
 import { describeFirstContact } from "../run/first-contact.ts";
 import type { RunEvents } from "../run/options.ts";
-import { formatNote, type RunReport } from "../run/report.ts";
+import { formatNote, type RunOutcome, type RunReport } from "../run/report.ts";
 import type { Problem } from "../shared/problem.ts";
 import { bytes, count, plain, plural, span } from "../shared/text.ts";
 import { ProgressLine, painter, type Terminal } from "./terminal.ts";
@@ -62,6 +62,13 @@ export class Progress {
   }
 }
 
+/** What ended a run before its time. */
+const ENDINGS: Readonly<Partial<Record<RunOutcome, string>>> = {
+  refused: "The API refused the upload",
+  unreachable: "The API could not be reached",
+  paused: "The upload ended early",
+};
+
 export function describeWait(owner: LockOwner): string {
   return `Waiting: ${plain(describeOwner(owner))}.`;
 }
@@ -84,11 +91,8 @@ export function summary(
   const paint = painter(terminal.out);
   const { sent, outcome, reason, left } = report;
   const lines: string[] = [];
-  if (outcome === "refused" || outcome === "unreachable") {
-    const what =
-      outcome === "refused" ? "The API refused the upload" : "The API could not be reached";
-    lines.push(`${paint("red", what)}: ${plain(reason ?? "")}`);
-  }
+  const { [outcome]: ending } = ENDINGS;
+  if (ending !== undefined) lines.push(`${paint("red", ending)}: ${plain(reason ?? "")}`);
   if (sent.parts > 0) {
     const done = outcome === "done" ? paint("green", "Uploaded") : "Uploaded";
     const source = `${bytes(sent.sourceBytes)} of transcripts`;
@@ -145,7 +149,7 @@ export function summary(
   for (const line of postponedLines(report)) lines.push(paint("yellow", line));
   for (const warning of report.warnings) lines.push(`The API says: ${plain(warning)}`);
   lines.push(...troubles(report).filter((line) => !reported.has(line)));
-  if (left.sessions > 0 && outcome !== "refused" && outcome !== "unreachable") {
+  if (left.sessions > 0 && ending === undefined) {
     const it = plural(left.sessions, "it", "them");
     const next = all ? "" : ` The next run goes on with ${it}; "--all" does it now.`;
     const waiting = `${count(left.sessions, "session")} ${plural(left.sessions, "is", "are")}`;

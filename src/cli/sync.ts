@@ -1,13 +1,15 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Config, LocalConfig } from "../config/config.ts";
-import type { Secrets, SecretsOf } from "../openclaw/host.ts";
+import type { HandedOptions } from "../openclaw/hand-over.ts";
+import type { SecretsOf } from "../openclaw/host.ts";
 import { chooseSession, withoutSparing } from "../run/choose-session.ts";
 import type { DryRunOptions } from "../run/dry-run.ts";
 import type { Attempt } from "../run/history.ts";
 import { noteRun, type RunNote } from "../run/last-run.ts";
 import type { RunContext, RunOptions } from "../run/options.ts";
+import { describePause, readPause } from "../run/pause.ts";
 import type { RunReport } from "../run/report.ts";
-import { LockedError } from "../shared/problem.ts";
+import { InfluxionError, LockedError } from "../shared/problem.ts";
 import { plain } from "../shared/text.ts";
 import { SETTLE_MS } from "../stores/idle.ts";
 import type { HostProxy } from "../upload/proxy.ts";
@@ -26,11 +28,16 @@ import { wrapLines } from "./wrap.ts";
 /** How often `--all` waits for sessions that the host is rewriting, before it leaves them to a later run. */
 const SETTLE_ROUNDS = 3;
 
+const HOW_TO_GO_ON =
+  '"openclaw influxion resume" ends that, and "sync --force" sends in spite of it';
+
 /** As the user gave them. */
 export interface SyncFlags {
   readonly json?: boolean;
   readonly dryRun?: boolean;
   readonly all?: boolean;
+  /** Also while uploads are paused. */
+  readonly force?: boolean;
   /** Only this agent, by any of its names. */
   readonly agent?: string;
   /** Only this session: its id, a key, a label, or `<agent>/<id>`. */
@@ -47,6 +54,8 @@ export interface SyncOptions {
   readonly proxy?: HostProxy | undefined;
   /** Does one run; on a thread of its own, if that matters. */
   readonly run: (options: RunOptions) => Promise<RunReport>;
+  /** Has the service do one, which notes it; null when there is none, and nothing has begun. @default there is none */
+  readonly handOver?: ((options: HandedOptions) => Promise<RunReport | null>) | undefined;
   readonly terminal: Terminal;
 }
 
@@ -72,10 +81,21 @@ export async function sync(options: SyncOptions): Promise<number> {
       const local = await dryRunOptions(options, scope);
       return await showPlan(terminal, json, local, configWarnings);
     }
+    await assertNotPaused(options);
     return await upload(options, scope, reports);
   } catch (error) {
     return reportAborted(options, error, reports);
   }
+}
+
+/** @throws {InfluxionError} `PAUSED`; a run finds out by itself, but only when it has the lock */
+async function assertNotPaused({ setup, flags, context }: SyncOptions): Promise<void> {
+  if (flags.force === true) return;
+  const now = context.now();
+  const paused = await readPause(setup.stateDir, now);
+  if (paused === null) return;
+  const ways = paused.damage === null ? `; ${HOW_TO_GO_ON}` : "";
+  throw new InfluxionError("PAUSED", `${describePause(setup.stateDir, paused, now)}${ways}`);
 }
 
 /** What is to be sent: everything, an agent's sessions, or one session. */
@@ -136,20 +156,15 @@ async function upload(options: SyncOptions, scope: Scope, reports: RunReport[]):
   const { setup, flags, context, terminal } = options;
   const { json = false, all = false } = flags;
   const { stateDir } = setup;
-  const secrets = options.secrets(scope.config);
   const [session] = scope.only ?? [];
   for (;;) {
     // Once: each further try would double a session's back-off.
     const retryBackedOff = reports.length === 0;
-    const report = await oneRun(
-      options,
-      { ...runOptions(options, scope), retryBackedOff },
-      secrets,
-    );
+    const report = await oneRun(options, { ...runOptions(options, scope), retryBackedOff });
     const about = { all, stateDir, session, before: reports };
     if (!json) terminal.out.write(summary(report, terminal, about));
     reports.push(report);
-    const isOver = report.outcome === "refused" || report.outcome === "unreachable";
+    const isOver = report.outcome !== "done" && report.outcome !== "partial";
     if (!all || isOver || report.left.settling === 0 || reports.length > SETTLE_ROUNDS) break;
     terminal.err.write("Waiting for OpenClaw to finish writing.\n");
     await sleep(SETTLE_MS, undefined, { signal: context.signal });
@@ -163,25 +178,32 @@ async function upload(options: SyncOptions, scope: Scope, reports: RunReport[]):
   return exitCode;
 }
 
-/** One run, noted for `status` however it ends. */
-async function oneRun(
-  options: SyncOptions,
-  runOptions: Omit<RunOptions, "apiKey" | "events">,
-  secrets: Promise<Secrets>,
+/** One run: by the service where there is one, else by this process. */
+async function oneRun(options: SyncOptions, runOptions: PlainRun): Promise<RunReport> {
+  const progress = new Progress(options.terminal, options.context.now());
+  const { events } = progress;
+  try {
+    const handed = await options.handOver?.({ ...runOptions, events });
+    return handed ?? (await ownRun(options, { ...runOptions, events }));
+  } catch (error) {
+    throw progress.sent > 0 ? new Aborted(error) : error;
+  } finally {
+    progress.end();
+  }
+}
+
+/** One run in this process, noted for `status` however it ends. */
+async function ownRun(
+  { run, secrets, setup, context: { now, signal } }: SyncOptions,
+  runOptions: PlainRun & Pick<RunOptions, "events">,
 ): Promise<RunReport> {
-  const { now, signal } = options.context;
-  const progress = new Progress(options.terminal, now());
   const startedAt = new Date(now()).toISOString();
   const note = (what: Pick<RunNote, "report" | "failure" | "attempt">): Promise<void> =>
-    noteRun(options.setup.stateDir, { ...what, at: new Date(now()).toISOString() });
+    noteRun(setup.stateDir, { ...what, at: new Date(now()).toISOString() });
   const noteFailure = (failure: string, outcome: Attempt["outcome"]): Promise<void> =>
     note({ report: null, failure, attempt: { startedAt, trigger: "command", outcome } });
   try {
-    const report = await options.run({
-      ...runOptions,
-      ...(await secrets),
-      events: progress.events,
-    });
+    const report = await run({ ...runOptions, ...(await secrets(runOptions.config)) });
     await note({ report, failure: null });
     return report;
   } catch (error) {
@@ -190,11 +212,12 @@ async function oneRun(
     else if (!(error instanceof LockedError)) {
       await noteFailure(describeFailure(error).message, "failed");
     }
-    throw progress.sent > 0 ? new Aborted(error) : error;
-  } finally {
-    progress.end();
+    throw error;
   }
 }
+
+/** What is asked of a run, without what the config only refers to. */
+type PlainRun = Omit<RunOptions, "apiKey" | "events">;
 
 /** A key that is not known is not looked for either; whatever else must not leave has to be known. */
 async function dryRunOptions(options: SyncOptions, scope: Scope): Promise<DryRunOptions> {
@@ -216,6 +239,7 @@ function runOptions(
     trigger: "command",
     // A user who syncs asks for another try of everything.
     ignoreHold: true,
+    ignorePause: flags.force,
     retryBackedOff: true,
     lockWaitMs: LOCK_WAIT_MS,
   };

@@ -11,7 +11,11 @@ export interface Terminal {
 }
 
 /** @see {@link https://nodejs.org/api/tty.html} for what a terminal says of itself */
-type Screen = NodeJS.WritableStream & { readonly isTTY?: boolean; readonly columns?: number };
+type Screen = NodeJS.WritableStream & {
+  readonly isTTY?: boolean;
+  readonly columns?: number;
+  readonly rows?: number;
+};
 
 type Style = Parameters<typeof styleText>[0];
 
@@ -24,11 +28,6 @@ export function painter(stream: Terminal["out"]): (style: Style, text: string) =
 /** The one document of `--json`. */
 export function writeJson({ out }: Terminal, document: unknown): void {
   out.write(`${plainJson(document)}\n`);
-}
-
-/** Left-aligned label and value under a common margin. */
-export function field(label: string, value: string): string {
-  return `  ${label.padEnd(12)}${value}\n`;
 }
 
 /** One line that is drawn again and again; on anything but a terminal nothing is drawn. */

@@ -19,7 +19,7 @@ export function formatUnconfigured(
 ): string {
   const list = [...problems.map(formatConfigProblem), ...warnings.map(({ message }) => message)];
   const lines = list.map((text) => `${hang("  ", plain(text), widthOf(stream), 4)}\n`);
-  return `${title}\n\n${lines.join("")}\nThe minimal setup in openclaw.json is:\n\n${MINIMAL_CONFIG}\n`;
+  return `${title}\n\n${lines.join("")}\n"openclaw influxion setup" asks for it. The minimal setup in openclaw.json is:\n\n${MINIMAL_CONFIG}\n`;
 }
 
 /** The same of a config that works, a line each. */

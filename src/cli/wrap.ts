@@ -17,6 +17,12 @@ const STYLE = /(\p{Cc}\[[0-9;]*m)/u;
 
 const measure = (text: string): number => displayWidth(stripVTControlCharacters(text));
 
+/** A space at which no line ends. */
+const NO_BREAK = "\u00a0";
+
+/** A text that stays in one line where it fits. */
+export const unbroken = (text: string): string => text.replaceAll(" ", NO_BREAK);
+
 /** Lines each of which goes on below its own beginning, a little further in. */
 export function wrapLines(lines: readonly string[], out: Terminal["out"]): string {
   const width = widthOf(out);
@@ -36,10 +42,11 @@ export function hang(
   indent = measure(prefix),
 ): string {
   const first = measure(prefix);
-  if (first + measure(text) <= width) return prefix + text;
+  if (first + measure(text) <= width) return prefix + text.replaceAll(NO_BREAK, " ");
   const margin = Math.min(indent, Math.floor(width / 2));
   const [head = "", ...rest] = fill(text, width - first, width - margin);
-  return [prefix + head, ...rest.map((line) => " ".repeat(margin) + line)].join("\n");
+  const lines = [prefix + head, ...rest.map((line) => " ".repeat(margin) + line)];
+  return lines.join("\n").replaceAll(NO_BREAK, " ");
 }
 
 /** The text in lines: the first of so many cells, each other of so many. */

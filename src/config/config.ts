@@ -101,6 +101,7 @@ export const ConfigSchema = v.object({
           v.pipe(v.union([v.string(), v.number()], EVERY_FORM), v.check(isInterval, EVERY_FORM)),
           "15m",
         ),
+        onChange: v.optional(flag(), true),
         retryAttempts: v.optional(whole(0, 20, "a whole number from 0 to 20"), 3),
         retryBackoffMs: v.optional(
           whole(0, HOUR_MS, `milliseconds, a whole number from 0 to ${HOUR_MS}`),

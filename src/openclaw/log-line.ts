@@ -7,6 +7,7 @@ export function describeRun(report: RunReport): string | null {
   const failing = report.failed === 0 ? "" : `, ${report.failed} failing`;
   const waiting = report.left.sessions === 0 ? "" : `, ${report.left.sessions} waiting`;
   if (outcome === "refused" || outcome === "unreachable") return `${outcome}: ${report.reason}`;
+  if (outcome === "paused" && sent.parts === 0) return null;
   const done = report.deletions?.done ?? 0;
   if (sent.parts + done === 0 && report.failed === 0) return null;
   const what =

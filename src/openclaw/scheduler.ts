@@ -1,15 +1,5 @@
 import type { RunContext } from "../run/options.ts";
-
-/**
- * The first run comes within this time of the start, in ms, and never later than an
- * interval; not in its first sixth, while the Gateway is still busy with itself. The
- * rest is random, so that gateways restarted together do not strike together.
- */
-const FIRST_RUN_MS = 30_000;
-const FIRST_RUN_AFTER = 1 / 6;
-
-/** An interval is stretched by up to this share, and at most by this many ms. */
-const JITTER = { share: 0.1, maxMs: 60_000 };
+import { type NextRun, type RunEnd, Timetable } from "./timetable.ts";
 
 /**
  * The clock is looked at this often, in ms: an interval may be longer than
@@ -20,52 +10,101 @@ const TICK_MS = 30_000;
 /** Longest time that {@link Scheduler.stop} waits for a run, in ms: the Gateway goes on whatever a run is stuck in. */
 const STOP_MS = 900;
 
+/** What a scheduled run is given. */
+export interface ScheduledRun {
+  readonly signal: AbortSignal;
+  readonly trigger: NextRun["trigger"];
+  /** When the next run on the interval is due if this one ends then, or null; both in ms since the epoch. */
+  readonly nextAt: (endedAt: number) => number | null;
+}
+
 export interface SchedulerOptions extends Pick<RunContext, "now" | "random"> {
   /** Time from the end of a run to the next one, in ms; 0 never runs. */
   readonly everyMs: number;
+  /** Also run soon after {@link Scheduler.changed}. @default false */
+  readonly onChange?: boolean;
   /** Must not throw; resolves when the run has ended. */
-  readonly run: (signal: AbortSignal, nextAt: (endedAt: number) => number) => Promise<unknown>;
+  readonly run: (run: ScheduledRun) => Promise<RunEnd>;
 }
 
-/** Runs something on an interval, one at a time, until it is stopped. */
+/** Runs something on an interval and soon after changes, one at a time, until it is stopped. */
 export interface Scheduler {
   start(): void;
+  /** A transcript has changed. Never throws; does nothing before the start and after the end. */
+  changed(): void;
+  /**
+   * Does something in the place of a run: when none is going on, and none begins meanwhile.
+   * @param work must not throw
+   */
+  instead(work: (run: Omit<ScheduledRun, "trigger">) => Promise<RunEnd>): Promise<void>;
+  /** The next run, in ms since the epoch; null where none is scheduled. */
+  next(): NextRun | null;
   /** Ends the run that is going on and resolves when nothing is left of it, or after a second. */
   stop(): Promise<void>;
 }
 
-export function createScheduler({ everyMs, run, now, random }: SchedulerOptions): Scheduler {
+export function createScheduler(options: SchedulerOptions): Scheduler {
+  const { everyMs, onChange = false, run, now, random } = options;
   const abort = new AbortController();
+  const { signal } = abort;
+  const time = new SteadyTime(now);
+  let timetable: Timetable | null = null;
   let timer: NodeJS.Timeout | undefined;
   let running: Promise<unknown> = Promise.resolve();
+  let waiting = 0;
 
-  const interval = everyMs + random() * Math.min(JITTER.maxMs, JITTER.share * everyMs);
+  const nextAt = (endedAt: number): number | null =>
+    timetable === null ? null : endedAt + timetable.everyMs;
 
-  const wait = (ms: number): void => {
-    const dueAt = now() + ms;
-    let left = ms;
-    const tick = (): void => {
-      const step = Math.min(left, TICK_MS);
-      timer = setTimeout(() => {
-        left -= step;
-        // By the wall clock after a sleep, by the timer when the clock was set back.
-        if (left <= 0 || now() >= dueAt) running = go();
-        else tick();
-      }, step);
-    };
-    tick();
+  const arm = (): void => {
+    clearTimeout(timer);
+    if (timetable === null || waiting > 0 || signal.aborted) return;
+    const from = time.now();
+    const step = Math.max(0, Math.min(timetable.next.at - from, TICK_MS));
+    timer = setTimeout(() => {
+      time.atLeast(from + step);
+      if (timetable === null || timetable.next.at > time.now()) return arm();
+      const { trigger } = timetable.next;
+      void queue(() => run({ signal, trigger, nextAt }));
+    }, step);
   };
 
-  const go = async (): Promise<void> => {
-    await run(abort.signal, (endedAt) => endedAt + interval);
-    if (!abort.signal.aborted) wait(interval);
+  /** One after the other; the timer stands still meanwhile. */
+  const queue = (work: () => Promise<RunEnd>): Promise<unknown> => {
+    waiting++;
+    clearTimeout(timer);
+    running = running.then(async () => {
+      if (!signal.aborted) {
+        timetable?.began(time.now());
+        const end = await work();
+        timetable?.ended(time.now(), end);
+      }
+      waiting--;
+      arm();
+    });
+    return running;
   };
 
   return {
     start() {
-      if (everyMs <= 0 || abort.signal.aborted) return;
-      const within = Math.min(FIRST_RUN_MS, everyMs);
-      wait(within * (FIRST_RUN_AFTER + random() * (1 - FIRST_RUN_AFTER)));
+      if (everyMs <= 0 || signal.aborted || timetable !== null) return;
+      timetable = new Timetable({ everyMs, onChange, random }, time.now());
+      arm();
+    },
+    changed() {
+      if (timetable === null || signal.aborted) return;
+      const before = timetable.next.at;
+      timetable.changed(time.now());
+      // The timer finds out by itself about what is due later than it rings.
+      if (timetable.next.at < before) arm();
+    },
+    async instead(work) {
+      await queue(() => work({ signal, nextAt }));
+    },
+    next() {
+      if (timetable === null || signal.aborted) return null;
+      const { at, trigger } = timetable.next;
+      return { at: Math.round(now() + (at - time.now())), trigger };
     },
     async stop() {
       abort.abort();
@@ -77,4 +116,29 @@ export function createScheduler({ everyMs, run, now, random }: SchedulerOptions)
       clearTimeout(timer);
     },
   };
+}
+
+/** Time that never goes back, in ms: by the wall clock after a sleep, by timers when that was set back. */
+class SteadyTime {
+  readonly #wall: () => number;
+  #lastWall: number;
+  #time: number;
+
+  constructor(wall: () => number) {
+    this.#wall = wall;
+    this.#lastWall = wall();
+    this.#time = this.#lastWall;
+  }
+
+  now(): number {
+    const wall = this.#wall();
+    this.#time += Math.max(0, wall - this.#lastWall);
+    this.#lastWall = wall;
+    return this.#time;
+  }
+
+  /** A timer knows that it is at least this late. */
+  atLeast(time: number): void {
+    this.#time = Math.max(this.now(), time);
+  }
 }

@@ -64,8 +64,7 @@ function target({
     [`${level}${images ? "" : ", no-images"}${less}`],
     redact.secrets,
   );
-  const deleted =
-    rest.onDelete === "forget" ? "deleted there, too" : "kept there";
+  const deleted = rest.onDelete === "forget" ? "deleted there, too" : "kept there";
   return html`<section aria-labelledby="target"><h2 id="target">Target</h2><dl>
 <dt>API</dt><dd>${apiUrl}</dd>
 <dt>Project</dt><dd>${name(projectId)}</dd>

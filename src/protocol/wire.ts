@@ -19,6 +19,14 @@ export const FIRST_LINE_HEADER = "influxion-first-line";
 export const CONTENT_HEADER = "influxion-content";
 export const REDACTION_HEADER = "influxion-redaction";
 
+/**
+ * Header of a `POST` without lines, which asks whether uploads with this key would be taken, and the
+ * answer to it. Nothing is stored. See docs/wire.md.
+ */
+export const CHECK_HEADER = "influxion-check";
+export const CHECK_OK = { check: "ok" } as const;
+export type CheckAnswer = typeof CHECK_OK;
+
 /** Content codings of a body, `Content-Encoding`. Every API takes gzip. */
 export type Coding = "zstd" | "gzip";
 

@@ -1,10 +1,11 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
-import type { Coding, DeletionReceipt, Receipt } from "../protocol/wire.ts";
+import type { CheckAnswer, Coding, DeletionReceipt, Receipt } from "../protocol/wire.ts";
 import type { Access, Grant } from "./access.ts";
 import type { Admission } from "./admission.ts";
 import { answer } from "./answer.ts";
 import type { Backend, Deleted, Deletion, ReceivedPart, SessionIds, Stored } from "./backend.ts";
 import { readBody } from "./body.ts";
+import { answerCheck, isCheck } from "./check.ts";
 import { createDecoder } from "./codings.ts";
 import { readDeletion } from "./deletion.ts";
 import type { PartLimits } from "./limits.ts";
@@ -57,11 +58,15 @@ export function createHandler(backend: Backend, options: HandlerOptions): Handle
     return deleted;
   }
 
-  async function receive(req: IncomingMessage, res: ServerResponse): Promise<void> {
+  async function carryOut(req: IncomingMessage): Promise<Receipt | DeletionReceipt | CheckAnswer> {
     const method = methodOf(req);
     const grant = await authorize(req.headers, access);
-    const receipt = method === "DELETE" ? await remove(req, grant) : await take(req, grant);
-    await answer(req, res, 200, receipt, advertised);
+    if (method === "DELETE") return await remove(req, grant);
+    return isCheck(req.headers) ? answerCheck(req.url, grant) : await take(req, grant);
+  }
+
+  async function receive(req: IncomingMessage, res: ServerResponse): Promise<void> {
+    await answer(req, res, 200, await carryOut(req), advertised);
   }
 
   async function refuse(req: IncomingMessage, res: ServerResponse, error: unknown): Promise<void> {

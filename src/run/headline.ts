@@ -10,6 +10,7 @@ export const LATE_MS = 120_000;
 export type HeadlineKind =
   /** Only commands upload. */
   | "off"
+  | "paused"
   | "uploading"
   /** The API did not accept the credentials. */
   | "refused"
@@ -39,6 +40,7 @@ export type HeadlineConfig = Pick<Config, "everyMs">;
 export function headlineOf(config: HeadlineConfig, state: UploadState, now: number): Headline {
   return (
     uploading(state, now) ??
+    paused(state, now) ??
     held(state, now) ??
     unable(state) ??
     late(config, state, now) ??
@@ -59,6 +61,19 @@ function uploading({ uploading: owner }: UploadState, now: number): Headline | n
   const at = Date.parse(owner.since ?? "");
   const since = Number.isNaN(at) ? "" : ` since ${clockTime(at, now)}`;
   return { kind: "uploading", text: `uploading${who}${since}` };
+}
+
+function paused({ paused: pause }: UploadState, now: number): Headline | null {
+  if (pause === null) return null;
+  const { until, damage } = pause;
+  if (damage !== null) {
+    const text = `stopped: the file that says whether uploads are paused cannot be read (${damage}); "openclaw influxion resume" removes it`;
+    return { kind: "stopped", text };
+  }
+  return {
+    kind: "paused",
+    text: until === null ? "paused" : `paused until ${clockTime(until, now)}`,
+  };
 }
 
 function held({ refused, notBefore }: UploadState, now: number): Headline | null {
@@ -116,7 +131,7 @@ function idle(config: HeadlineConfig, state: UploadState, now: number): Headline
   }
   if (pending === 0) return { kind: "up-to-date", text: "up to date" };
   const next = nextRun(config, state);
-  const run = next === null ? "the Gateway has not begun yet" : `next run ${soon(next, now)}`;
+  const run = next === null ? "the Gateway has not run yet" : `next run ${soon(next, now)}`;
   return { kind: "behind", text: `${waiting}; ${run}` };
 }
 

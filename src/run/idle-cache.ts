@@ -31,7 +31,8 @@ export class IdleCache {
     const state = await stateToken(options, this.#databases);
     options.signal.throwIfAborted();
     const before = this.#idle;
-    if (before !== null && before.token === state?.token) {
+    // What the host says has changed is looked at, whatever sizes and times say.
+    if (options.trigger === "interval" && before !== null && before.token === state?.token) {
       return { ...before.report, startedAt, endedAt: new Date(options.now()).toISOString() };
     }
     this.#idle = null;

@@ -90,7 +90,7 @@ export type RunNote = Pick<LastRun, "report" | "failure" | "attempt" | "at" | "n
  * service runs next, when something was delivered last, and for a week what they met. Best effort: a full
  * disk must not turn an upload that worked into a failure.
  */
-export async function noteRun(stateDir: string, { attempt, ...note }: RunNote): Promise<void> {
+export async function noteRun(stateDir: string, note: RunNote): Promise<void> {
   const before = await readLastRun(stateDir);
   const { report, at } = note;
   const delivered =

@@ -5,6 +5,9 @@ import type { HostLayout } from "../stores/layout.ts";
 import type { HostProxy } from "../upload/proxy.ts";
 import type { FirstContact } from "./first-contact.ts";
 
+/** Why there is a run: the interval is over, a transcript has changed, or a user asked for it. */
+export type RunTrigger = "interval" | "change" | "command";
+
 /** What is asked of a run: plain data, which crosses to the worker thread as it is. */
 export interface RunInput {
   readonly stateDir: string;
@@ -17,9 +20,11 @@ export interface RunInput {
   readonly redactValues?: readonly string[] | undefined;
   readonly proxy?: HostProxy | undefined;
   /** Who asks, for the report and for others that wait for the lock. */
-  readonly trigger: "interval" | "command";
+  readonly trigger: RunTrigger;
   /** Send although the API refused the key before, or asked to wait. @default false */
   readonly ignoreHold?: boolean | undefined;
+  /** Send although uploads are paused. @default false */
+  readonly ignorePause?: boolean | undefined;
   /** Also try sessions that are backed off and not due yet. @default false */
   readonly retryBackedOff?: boolean | undefined;
   /** Only this agent, by any of its names. */

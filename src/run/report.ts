@@ -2,6 +2,7 @@ import type { Code } from "../shared/codes.ts";
 import type { Problem } from "../shared/problem.ts";
 import { plain } from "../shared/text.ts";
 import type { DeletionReport } from "./deletions.ts";
+import type { RunTrigger } from "./options.ts";
 
 /** Failures that are reported one by one; the others are counted. */
 export const MAX_REPORTED = 50;
@@ -14,7 +15,9 @@ export type RunOutcome =
   /** The credentials were not accepted. */
   | "refused"
   /** Nothing could arrive, or the API asked to wait. */
-  | "unreachable";
+  | "unreachable"
+  /** Uploads are paused, from the beginning or since a part of it. */
+  | "paused";
 
 export interface SessionNote {
   readonly agentId: string;
@@ -55,7 +58,9 @@ export interface RunReport {
   readonly outcome: RunOutcome;
   /** Why the run ended early. */
   readonly reason?: string;
-  readonly trigger: "interval" | "command";
+  readonly trigger: RunTrigger;
+  /** The API asked not to be called before, ISO 8601; absent where it did not. */
+  readonly notBefore?: string;
   /** There was nothing to do, and will be nothing as long as no transcript changes. */
   readonly settled: boolean;
   /** ISO 8601 */

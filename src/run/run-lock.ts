@@ -8,7 +8,7 @@ export function takeRunLock(
   const { stateDir, trigger, lockWaitMs, signal, events } = options;
   return takeLock({
     stateDir,
-    role: trigger === "interval" ? "gateway" : "command",
+    role: trigger === "command" ? "command" : "gateway",
     waitMs: lockWaitMs,
     signal,
     ...(events?.onWait === undefined ? {} : { onWait: events.onWait }),

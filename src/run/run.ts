@@ -12,6 +12,7 @@ import { MAX_RETRY_AFTER_MS } from "../upload/retry-after.ts";
 import { credentialOf } from "./credential.ts";
 import { describePending, sendDeletions, withoutDeleted } from "./deletions.ts";
 import type { RunOptions } from "./options.ts";
+import { whyPaused } from "./pause.ts";
 import type { RunReport } from "./report.ts";
 import { upload } from "./rounds.ts";
 import { takeRunLock } from "./run-lock.ts";
@@ -40,9 +41,15 @@ async function runLocked(options: RunOptions, lock: Lock): Promise<RunReport> {
   const target = ledger.target(config);
   const tally = new Tally(startedAt, trigger, ledger.problems, target.hasTaken);
   ledger.noteRun(startedAt);
-  const heldBack = ignoreHold ? null : reasonToHold(target, options);
-  if (heldBack !== null) return tally.finish(heldBack, now(), false);
-  return await findAndUpload({ ...options, ledger, target, tally });
+  const heldBack =
+    (await reasonPaused(options)) ?? (ignoreHold ? null : reasonToHold(target, options));
+  const report =
+    heldBack === null
+      ? await findAndUpload({ ...options, ledger, target, tally })
+      : tally.finish(heldBack, now(), false);
+  const { notBefore } = target;
+  if (notBefore === undefined || !isAhead(notBefore, now(), MAX_RETRY_AFTER_MS)) return report;
+  return { ...report, notBefore: new Date(notBefore).toISOString() };
 }
 
 async function findAndUpload(options: UploaderOptions): Promise<RunReport> {
@@ -62,7 +69,7 @@ async function findAndUpload(options: UploaderOptions): Promise<RunReport> {
   signal.throwIfAborted();
   await record(options);
   // Where nothing arrives, nothing is deleted either.
-  if (tally.stop === null) await deletePending(options);
+  if (tally.stop === null && (await reasonPaused(options)) === null) await deletePending(options);
   tally.countStates({ ...found, sessions });
   const settled =
     isWhole &&
@@ -122,6 +129,13 @@ function isSettled(
     Object.values(target.sessions).every(({ missing }) => missing === undefined) &&
     target.deletions.pending.length === 0
   );
+}
+
+async function reasonPaused(
+  options: RunOptions,
+): Promise<{ kind: "paused"; reason: string } | null> {
+  const reason = await whyPaused(options);
+  return reason === null ? null : { kind: "paused", reason };
 }
 
 /** Why nothing is sent now; null when it may. */

@@ -12,6 +12,7 @@ import { findAgents } from "../stores/agents.ts";
 import type { HostLayout } from "../stores/layout.ts";
 import { credentialOf } from "./credential.ts";
 import { type LastRun, readLastRun } from "./last-run.ts";
+import { type Pause, readPause } from "./pause.ts";
 
 /** How many sessions are in each state; `found` is the sum of the others. */
 export interface Counts {
@@ -71,6 +72,8 @@ export interface UploadState {
   /** ms since the epoch */
   readonly notBefore: number | null;
   readonly lastRun: LastRun | null;
+  /** Uploads are paused; null while they are not. */
+  readonly paused: Pause | null;
   readonly uploading: LockOwner | null;
 }
 
@@ -134,6 +137,7 @@ export async function readState(
     refused: refusedOf(target, config),
     notBefore: target.notBefore ?? null,
     lastRun: await readLastRun(stateDir),
+    paused: await readPause(stateDir, now()),
     uploading: await lockOwner(stateDir),
   };
 }

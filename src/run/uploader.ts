@@ -10,6 +10,7 @@ import { type SessionResult, uploadSession } from "../upload/session.ts";
 import type { Transform } from "../upload/transform.ts";
 import { connect } from "./connect.ts";
 import type { RunOptions, SessionName } from "./options.ts";
+import { whyPaused } from "./pause.ts";
 import type { Tally } from "./tally.ts";
 
 export interface UploaderOptions extends RunOptions {
@@ -99,6 +100,7 @@ export class Uploader implements AsyncDisposable {
       signal: this.#running,
       now,
       random,
+      whyPaused: () => whyPaused(this.#options),
       onBytes: (bytes) => {
         tally.wireBytes += bytes;
         events?.onBytes?.(bytes);

@@ -80,7 +80,7 @@ function skipped(
     case "filter.minMessages":
       return `${count(messages ?? 0, "message")}, ${rule} is ${filter.minMessages}`;
     case "filter.minBytes":
-      return `${bytes(known.bytes)}, ${rule} is ${filter.minBytes}`;
+      return `${count(known.bytes, "byte")}, ${rule} is ${filter.minBytes}`;
     case "filter.since":
       return `began ${beginning(known.startTime)}, ${rule} is ${filter.since}`;
     case "filter.kinds":

@@ -9,6 +9,10 @@ export interface Answer {
   readonly retryAfter?: string | undefined;
   readonly contentType?: string | undefined;
   readonly location?: string | undefined;
+  /** `Date`, as it came. */
+  readonly date?: string | undefined;
+  /** It came out of a cache, and so did its `Date`. */
+  readonly isCached?: boolean;
   readonly acceptEncoding?: string | undefined;
   /** The body, cut at {@link MAX_ANSWER_BYTES}. */
   readonly body: string;
@@ -38,6 +42,8 @@ export async function readAnswer({
     retryAfter: single(headers["retry-after"]),
     contentType: single(headers["content-type"]),
     location: single(headers.location),
+    date: single(headers.date),
+    isCached: headers.age !== undefined,
     acceptEncoding: all(headers["accept-encoding"]),
     // A byte order mark is dropped.
     body: new TextDecoder().decode(content?.subarray(0, MAX_ANSWER_BYTES)),

@@ -1,5 +1,7 @@
+import type { Socket } from "node:net";
 import type { Dispatcher } from "undici";
 import {
+  CHECK_HEADER,
   CONTENT_HEADER,
   FIRST_LINE_HEADER,
   GENERATION_HEADER,
@@ -12,7 +14,7 @@ import { IdleWatch } from "./idle-watch.ts";
 import { chooseProxy, type HostProxy, type HttpProxy, readRoots } from "./proxy.ts";
 import type { Transform } from "./transform.ts";
 import type { ConnectOptions } from "./tunnel.ts";
-import { Agent, type buildConnector, request } from "./undici.ts";
+import { Agent, buildConnector, request, showing } from "./undici.ts";
 
 export interface ClientOptions {
   readonly apiUrl: string;
@@ -23,6 +25,8 @@ export interface ClientOptions {
   readonly version: string;
   /** A proxy the host is configured with; the environment's variables are used without it. */
   readonly proxy?: HostProxy | undefined;
+  /** See {@link ConnectOptions}. */
+  readonly onSocket?: ((socket: Socket) => void) | undefined;
 }
 
 export interface Attempt {
@@ -57,6 +61,12 @@ export interface Client {
    * @throws what the transport threw, `IDLE_TIMEOUT`, or the signal's reason
    */
   delete(query: URLSearchParams, signal: AbortSignal): Promise<Answer>;
+  /**
+   * Asks once whether uploads would be taken; nothing is sent of any session.
+   * @param query what they would be for, see docs/wire.md
+   * @throws what the transport threw, `IDLE_TIMEOUT`, or the signal's reason
+   */
+  check(query: URLSearchParams, signal: AbortSignal): Promise<Answer>;
   /** Whether an earlier request on this client was answered, so that a connection may be a reused one. */
   readonly hasConnected: boolean;
   /** Ends every connection at once. */
@@ -70,7 +80,8 @@ export async function createClient(options: ClientOptions): Promise<Client> {
   const proxy = chooseProxy(apiUrl, options.proxy);
   const roots = proxy === null ? {} : await readRoots(proxy);
   const closing = new AbortController();
-  const route = routeTo(url, proxy, { timeoutMs, roots, signal: closing.signal });
+  const { onSocket } = options;
+  const route = routeTo(url, proxy, { timeoutMs, roots, signal: closing.signal, onSocket });
   const headers = {
     ...route.headers,
     authorization: `Bearer ${apiKey}`,
@@ -114,6 +125,11 @@ export async function createClient(options: ClientOptions): Promise<Client> {
     delete(query, signal) {
       // Without a body: that of a DELETE may be refused on the way (RFC 9110, 9.3.5).
       return ask({ method: "DELETE", path: `${route.path}?${query}`, headers, signal });
+    },
+    check(query, signal) {
+      const type = { "content-type": "application/x-ndjson", [CHECK_HEADER]: "1" };
+      const path = `${route.path}?${query}`;
+      return ask({ method: "POST", path, headers: { ...headers, ...type }, signal });
     },
     async close() {
       closing.abort();
@@ -197,7 +213,7 @@ function routeTo(api: URL, proxy: HttpProxy | null, options: ConnectOptions): Ro
     connect: buildConnector.BuildOptions | buildConnector.connector,
   ): Dispatcher => new Agent({ connect, pipelining: 1, allowH2: false });
   const direct = { origin: api.origin, path: api.pathname, headers: {} };
-  if (proxy === null) return { ...direct, dispatcher: dispatcher({ timeout: options.timeoutMs }) };
+  if (proxy === null) return { ...direct, dispatcher: dispatcher(directConnector(options)) };
   if (api.protocol === "https:") {
     return { ...direct, dispatcher: dispatcher(throughProxy("tunnelConnector", proxy, options)) };
   }
@@ -212,6 +228,14 @@ function routeTo(api: URL, proxy: HttpProxy | null, options: ConnectOptions): Ro
       ...(authorization === undefined ? {} : { "proxy-authorization": authorization }),
     },
   };
+}
+
+function directConnector({
+  timeoutMs,
+  onSocket,
+}: ConnectOptions): buildConnector.BuildOptions | buildConnector.connector {
+  if (onSocket === undefined) return { timeout: timeoutMs };
+  return showing(buildConnector({ timeout: timeoutMs, allowH2: false }), onSocket);
 }
 
 /** What is needed for a proxy is loaded at the first connection through one. */

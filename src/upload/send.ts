@@ -17,7 +17,7 @@ export interface PartSource {
 }
 
 /** What became of a part, with what was in it when it was delivered. */
-export type PartOutcome = Delivered | Failure;
+export type PartOutcome = Delivered | Failure | Paused;
 
 export interface Delivered {
   readonly kind: "delivered";
@@ -28,6 +28,12 @@ export interface Delivered {
   readonly lastEntry: string | undefined;
   /** `Accept-Encoding` of the receipt. */
   readonly acceptEncoding: string | undefined;
+}
+
+/** Uploads are paused: the run stops. */
+export interface Paused {
+  readonly kind: "paused";
+  readonly reason: string;
 }
 
 /**

@@ -1,12 +1,15 @@
 import { type CodingChoice, fallingBack } from "./coding.ts";
 import { paced } from "./pacer.ts";
 import { type AttemptOptions, attempting } from "./part.ts";
+import { unlessPaused } from "./pausing.ts";
 import { type RetryOptions, retrying } from "./retry.ts";
 import type { PartOutcome, PartSource } from "./send.ts";
 import { retryingStale } from "./stale.ts";
 
 export interface SenderOptions extends AttemptOptions, RetryOptions {
   readonly codings: CodingChoice;
+  /** A sentence while uploads are paused, else null. */
+  readonly whyPaused: () => Promise<string | null>;
 }
 
 /**
@@ -19,8 +22,14 @@ export type SendPart = (source: PartSource) => Promise<PartOutcome>;
 
 /** What sends the parts of a run, from the attempt to the choice of its coding. */
 export function createSender(options: SenderOptions): SendPart {
-  const { client, codings, signal } = options;
-  const layers = [paced(signal), retryingStale(client), retrying(options), fallingBack(codings)];
+  const { client, codings, signal, whyPaused } = options;
+  const layers = [
+    unlessPaused(whyPaused),
+    paced(signal),
+    retryingStale(client),
+    retrying(options),
+    fallingBack(codings),
+  ];
   const send = layers.reduce((inner, layer) => layer(inner), attempting(options));
   return (source) => send(source, codings.next);
 }

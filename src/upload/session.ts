@@ -24,7 +24,7 @@ const CONFLICT = 409;
 /** What adds up how the sessions of a run fare. */
 export interface SessionTally {
   /** Why the run cannot go on; set at most once. */
-  stop: { readonly kind: "refused" | "unreachable"; readonly reason: string } | null;
+  stop: { readonly kind: "refused" | "unreachable" | "paused"; readonly reason: string } | null;
   delivered(
     session: SurveyedSession,
     part: PlannedPart,

@@ -4,7 +4,7 @@ import * as https from "node:https";
 import { isIP, isIPv6, type Socket } from "node:net";
 import type { buildConnector as Connectors } from "undici";
 import { type HttpProxy, ProxyError, type Roots } from "./proxy.ts";
-import { buildConnector } from "./undici.ts";
+import { buildConnector, showing } from "./undici.ts";
 
 export interface ConnectOptions {
   /** Of the proxy. */
@@ -13,6 +13,8 @@ export interface ConnectOptions {
   readonly timeoutMs: number;
   /** Gives up what is being connected. */
   readonly signal: AbortSignal;
+  /** Shown each connection to the API while it is being made; not the one to a proxy. */
+  readonly onSocket?: ((socket: Socket) => void) | undefined;
 }
 
 type Connector = Connectors.connector;
@@ -23,7 +25,8 @@ type Connector = Connectors.connector;
  * {@link ProxyError}; those of the API behind it are not.
  */
 export function tunnelConnector(proxy: HttpProxy, options: ConnectOptions): Connector {
-  const connectApi = buildConnector({ timeout: options.timeoutMs, allowH2: false });
+  const connector = buildConnector({ timeout: options.timeoutMs, allowH2: false });
+  const connectApi = showing(connector, options.onSocket);
   return (target, callback) => {
     const host = isIPv6(target.hostname) ? `[${target.hostname}]` : target.hostname;
     openTunnel(proxy, `${host}:${target.port || 443}`, options)

@@ -2,7 +2,9 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect, test, vi } from "vitest";
 import { EXIT_CODES } from "../../src/cli/commands/exit-codes.ts";
+import { STATUS_EXIT_CODES } from "../../src/cli/commands/status.ts";
 import { EXIT } from "../../src/cli/exit.ts";
+import { STATUS_EXIT } from "../../src/cli/status-exit.ts";
 import type { RunOptions } from "../../src/run/options.ts";
 import type { RunReport } from "../../src/run/report.ts";
 import { run } from "../../src/run/run.ts";
@@ -265,9 +267,12 @@ test("exit code 2, not that of a usage error, when transcripts cannot be read", 
 test("the exit codes in the help are those of the README", () => {
   const readme = readFileSync(new URL("../../README.md", import.meta.url), "utf8");
   const rows = [...readme.matchAll(/^\| (\d+) \| (.+) \|$/gm)].map((row) => [row[1], row[2]]);
-  const help = [...EXIT_CODES.matchAll(/^ {2}(\d+) +(.+)$/gm)].map((row) => [row[1], row[2]]);
-  expect(rows).toEqual(help);
-  expect(rows.map(([code]) => Number(code))).toEqual(Object.values(EXIT));
+  const [status, others] = [STATUS_EXIT_CODES, EXIT_CODES].map((help) =>
+    [...help.matchAll(/^ {2}(\d+) +(.+)$/gm)].map((row) => [row[1], row[2]]),
+  );
+  expect(rows).toEqual([...(status ?? []), ...(others ?? [])]);
+  expect(status?.map(([code]) => Number(code))).toEqual(Object.values(STATUS_EXIT));
+  expect(others?.map(([code]) => Number(code))).toEqual(Object.values(EXIT));
 });
 
 test("--all tries again what was put aside, and tells of it once", async () => {

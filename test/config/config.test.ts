@@ -30,6 +30,7 @@ test("three lines are a whole config; everything else has its documented default
       redact: { secrets: true, disable: [], patterns: [], values: [] },
       upload: {
         every: "15m",
+        onChange: true,
         retryAttempts: 3,
         retryBackoffMs: 5000,
         timeoutMs: 30_000,

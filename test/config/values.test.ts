@@ -45,6 +45,7 @@ const SPELLINGS: Readonly<Record<string, readonly (readonly [unknown, ...unknown
     [30, 30],
     ["30s", "30 s"],
   ],
+  "upload.onChange": [[false, "false"]],
   "upload.retryAttempts": [[0, "0"]],
   "upload.retryBackoffMs": [[100, " 100 "]],
   "upload.timeoutMs": [[100, "100.0"]],

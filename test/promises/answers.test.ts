@@ -513,7 +513,7 @@ test("P44: a receipt that comes before the whole part has been sent is no receip
   const cut = await reader.cut(0, { maxBytes: 1_000_000 });
   if (cut.kind !== "range") throw new Error(cut.kind);
   // Everything is read and counted right, but its last bytes have not left.
-  const client: Omit<Client, "delete"> = {
+  const client: Omit<Client, "delete" | "check"> = {
     hasConnected: false,
     close: () => Promise.resolve(),
     async send({ body }) {
@@ -544,6 +544,7 @@ test("P44: a receipt that comes before the whole part has been sent is no receip
     retryAttempts: 1,
     retryBackoffMs: 0,
     signal: new AbortController().signal,
+    whyPaused: () => Promise.resolve(null),
     now: Date.now,
     random: () => 0,
   });

@@ -48,7 +48,7 @@ for (const [name, error] of Object.entries(ERRORS)) {
     expect(report).toMatchObject({ outcome: "partial", failed: 1, sent: { sessions: 2 } });
     expect(report.failures).toMatchObject([{ sessionId: "bad-one" }]);
     const status = await lab.status({ json: true });
-    expect(status.code).toBe(0);
+    expect(status.code).toBe(2);
     expect(JSON.parse(status.out).counts).toMatchObject({ found: 3, uploaded: 2, failing: 1 });
     expect((await lab.sync({ dryRun: true })).code).toBe(2);
   });

@@ -3,7 +3,8 @@ import { join } from "node:path";
 import { afterEach, expect, test, vi } from "vitest";
 import plugin from "../../src/index.ts";
 import { startUploads } from "../../src/openclaw/gateway.ts";
-import { createScheduler, type Scheduler } from "../../src/openclaw/scheduler.ts";
+import { createScheduler } from "../../src/openclaw/scheduler.ts";
+import type { Uploads } from "../../src/openclaw/uploads.ts";
 import { type Behaviour, type FaultServer, startFaultServer } from "../support/fault-server.ts";
 import { API_KEY, Lab } from "../support/lab.ts";
 import { header, message } from "../support/transcripts.ts";
@@ -22,7 +23,7 @@ function counted(everyMs: number, tookMs = 0, random = 0) {
     everyMs,
     now: Date.now,
     random: () => random,
-    async run(signal) {
+    async run({ signal }) {
       state.runs++;
       state.running++;
       state.most = Math.max(state.most, state.running);
@@ -34,6 +35,7 @@ function counted(everyMs: number, tookMs = 0, random = 0) {
         });
       });
       state.running--;
+      return { kind: "done" };
     },
   });
   return { state, scheduler };
@@ -146,14 +148,14 @@ function timers(): number {
 }
 
 /** The service as the Gateway starts it, with the first run made to come at once. */
-async function serving(lab: Lab, server: FaultServer, upload: object = {}): Promise<Scheduler> {
+async function serving(lab: Lab, server: FaultServer, upload: object = {}): Promise<Uploads> {
   const logger = { info: () => undefined, warn: () => undefined };
   const random = vi.spyOn(Math, "random").mockReturnValue(0);
   const { setTimeout: realTimeout } = globalThis;
   const quick = vi
     .spyOn(globalThis, "setTimeout")
     .mockImplementation(((work: () => void, ms: number, ...rest: []) =>
-      realTimeout(work, ms === 5_000 ? 1 : ms, ...rest)) as typeof setTimeout);
+      realTimeout(work, ms > 4_500 && ms <= 5_000 ? 1 : ms, ...rest)) as typeof setTimeout);
   const scheduler = startUploads(
     { stateDir: lab.stateDir, config: {} as never, logger },
     {

@@ -69,6 +69,8 @@ const COMMANDS: Readonly<Record<string, (lab: Lab, overrides: Overrides) => Prom
   "sync --agent rows": (lab, overrides) => lab.sync({ ...givenOf(lab), overrides, agent: "rows" }),
   "sync --agent nobody": (lab, overrides) =>
     lab.sync({ ...givenOf(lab), overrides, agent: "nobody" }),
+  check: (lab, overrides) => lab.check({ ...givenOf(lab), overrides }),
+  "check --json": (lab, overrides) => lab.check({ ...givenOf(lab), overrides, json: true }),
   status: (lab, overrides) => lab.status({ overrides }),
   "status --verbose": (lab, overrides) => lab.status({ overrides, verbose: true }),
   "status --json": (lab, overrides) => lab.status({ overrides, json: true }),
@@ -80,7 +82,7 @@ const COMMANDS: Readonly<Record<string, (lab: Lab, overrides: Overrides) => Prom
 };
 
 /** Those that depend on what the API answers. */
-const AFTER_ANSWERS = ["sync", "status --verbose", "forget --session main/goes --remote"];
+const AFTER_ANSWERS = ["sync", "check", "status --verbose", "forget --session main/goes --remote"];
 
 /** What `preview` shows is what would be in a request's body, to people also with what cannot be read, and where. */
 async function preview(findings: Findings, lab: Lab, overrides: Overrides): Promise<void> {

@@ -23,6 +23,8 @@ const NOTHING: Counts = {
   settling: 0,
 };
 
+const pausedUntil = (until: number | null) => ({ since: NOW - 60_000, until, damage: null });
+
 const WELL: UploadState = {
   counts: NOTHING,
   agents: [],
@@ -37,6 +39,7 @@ const WELL: UploadState = {
   hasTaken: true,
   refused: null,
   notBefore: null,
+  paused: null,
   lastRun: { report: null, failure: null, at: iso(-3), nextAt: iso(12) },
   uploading: null,
 };
@@ -62,7 +65,7 @@ test.for<[string, { everyMs: number }, Partial<UploadState>, string, string]>([
     EVERY,
     { ...WAITING, lastRun: null },
     "behind",
-    "2 sessions to send, 32 kB; the Gateway has not begun yet",
+    "2 sessions to send, 32 kB; the Gateway has not run yet",
   ],
   ["the interval off", OFF, {}, "off", 'off; only "openclaw influxion sync" uploads'],
   [
@@ -78,6 +81,21 @@ test.for<[string, { everyMs: number }, Partial<UploadState>, string, string]>([
     { ...REFUSED, uploading: GATEWAY },
     "uploading",
     "uploading by the Gateway since 13:58",
+  ],
+  ["a pause", EVERY, { ...REFUSED, paused: pausedUntil(null) }, "paused", "paused"],
+  [
+    "a pause with an end",
+    OFF,
+    { ...WAITING, paused: pausedUntil(NOW + 300_000) },
+    "paused",
+    "paused until 14:05",
+  ],
+  [
+    "a pause that cannot be read",
+    EVERY,
+    { paused: { since: null, until: null, damage: "EACCES" } },
+    "stopped",
+    'stopped: the file that says whether uploads are paused cannot be read (EACCES); "openclaw influxion resume" removes it',
   ],
   ["a refused key", EVERY, { ...REFUSED, ...FAILING }, "refused", "refused: nothing is sent"],
   [

@@ -3,14 +3,16 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { Writable } from "node:stream";
 import { setTimeout as sleep } from "node:timers/promises";
+import { type CheckFlags, type CheckOptions, check } from "../../src/cli/check.ts";
 import type { Setup } from "../../src/cli/command-input.ts";
 import { type ForgetFlags, type ForgetOptions, forget } from "../../src/cli/forget.ts";
 import { type HistoryFlags, history } from "../../src/cli/history.ts";
 import { type PreviewFlags, type PreviewOptions, preview } from "../../src/cli/preview.ts";
 import { type ScanFlags, scan } from "../../src/cli/scan.ts";
 import { type SessionsFlags, sessions } from "../../src/cli/sessions.ts";
-import { type StatusFlags, status } from "../../src/cli/status.ts";
+import { type StatusFlags, type StatusOptions, status } from "../../src/cli/status.ts";
 import { type SyncFlags, type SyncOptions, sync } from "../../src/cli/sync.ts";
+import type { Terminal } from "../../src/cli/terminal.ts";
 import {
   type Config,
   type ConfigResult,
@@ -41,6 +43,9 @@ export interface Spoken {
 /** Those of a config that holds them itself. */
 export const plainSecrets: SyncOptions["secrets"] = ({ apiKey }) =>
   Promise.resolve({ apiKey: apiKey as string, redactValues: [] });
+
+const noGateway: CheckOptions["gateway"] = () =>
+  Promise.resolve({ kind: "none", at: "127.0.0.1:1" });
 
 /** A state directory and a receiver of their own, and a way to run the plugin between them. */
 export class Lab implements AsyncDisposable {
@@ -126,7 +131,7 @@ export class Lab implements AsyncDisposable {
 
   async sync(
     options: SyncFlags &
-      Partial<Pick<SyncOptions, "secrets" | "proxy" | "run">> & {
+      Partial<Pick<SyncOptions, "secrets" | "proxy" | "run" | "handOver">> & {
         signal?: AbortSignal;
         overrides?: Record<string, unknown>;
         /** See {@link preview}; for dry runs. */
@@ -137,7 +142,7 @@ export class Lab implements AsyncDisposable {
   ): Promise<Spoken> {
     const { overrides, input, columns, signal = new AbortController().signal, ...rest } = options;
     const { secrets = plainSecrets, proxy, ...others } = rest;
-    const { run: runner = run, ...flags } = others;
+    const { run: runner = run, handOver, ...flags } = others;
     const local = input === undefined ? {} : readLocalConfig(input);
     return spoken(
       (terminal) =>
@@ -148,6 +153,7 @@ export class Lab implements AsyncDisposable {
           secrets,
           proxy,
           run: runner,
+          handOver,
           terminal,
         }),
       columns,
@@ -207,12 +213,43 @@ export class Lab implements AsyncDisposable {
     return spoken((terminal) => scan({ setup, flags, context, secrets: plainSecrets, terminal }));
   }
 
-  async status(
-    options: StatusFlags & { overrides?: Record<string, unknown> } = {},
+  /** Its Gateway is not running. @param input see {@link preview} */
+  async check(
+    options: CheckFlags &
+      Partial<Pick<CheckOptions, "secrets" | "proxy" | "gateway">> & {
+        overrides?: Record<string, unknown>;
+        input?: unknown;
+        signal?: AbortSignal;
+        /** The output is a terminal that is so wide. */
+        columns?: number;
+      } = {},
   ): Promise<Spoken> {
-    const { overrides, ...flags } = options;
+    const { overrides, input, signal = new AbortController().signal, ...rest } = options;
+    const { secrets = plainSecrets, proxy, gateway = noGateway, columns, ...flags } = rest;
+    const given = input === undefined ? {} : { config: readConfig(input) };
+    const setup = { ...this.#setup(overrides), ...given };
+    const { now } = this;
+    return spoken((streams) => {
+      const out = Object.assign(streams.out, { isTTY: columns !== undefined, columns });
+      const terminal = { ...streams, out } as Terminal;
+      return check({ setup, flags, secrets, proxy, gateway, signal, now, terminal });
+    });
+  }
+
+  /** @param options `columns` of a terminal; without them it is none */
+  async status(
+    options: StatusFlags & {
+      overrides?: Record<string, unknown>;
+      columns?: number;
+      signal?: AbortSignal;
+      askService?: StatusOptions["askService"];
+    } = {},
+  ): Promise<Spoken> {
+    const { overrides, columns, askService, ...rest } = options;
+    const { signal = new AbortController().signal, ...flags } = rest;
     const setup = this.#setup(overrides);
-    return spoken((terminal) => status({ setup, flags, now: this.now, terminal }));
+    const how = { setup, flags, now: this.now, signal, askService };
+    return spoken((terminal) => status({ ...how, terminal }), columns);
   }
 
   /** @param input see {@link preview} @param columns of a terminal; without them it is none */

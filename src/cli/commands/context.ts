@@ -1,5 +1,6 @@
 import type { OpenClawPluginApi } from "openclaw/plugin-sdk/plugin-entry";
 import type { LocalConfig } from "../../config/config.ts";
+import type { configWriter } from "../../openclaw/config-file.ts";
 import type { HostConfig } from "../../openclaw/host.ts";
 import type { Setup } from "../command-input.ts";
 import type { Terminal } from "../terminal.ts";
@@ -12,6 +13,8 @@ export interface CommandContext {
   readonly pluginConfig: () => unknown;
   /** The host's state directory; ask only inside of a command. */
   readonly stateDir: () => string;
+  /** The host's own means to change its config; ask only inside of a command. */
+  readonly configFile: () => Parameters<typeof configWriter>[0];
 }
 
 /** Adds one command below `openclaw influxion`; what it needs is loaded when it is called. */

@@ -11,6 +11,7 @@ export function addSync(influxion: Command, context: CommandContext): void {
     .option("--all", "go on until nothing is waiting, past the limits of one run")
     .option("--agent <name>", "only this agent's sessions")
     .option("--session <name>", "only this one, by id, key or label; also one that is put aside")
+    .option("--force", "also while uploads are paused")
     .option("--json", "print one JSON document")
     .addHelpText(
       "after",
@@ -23,10 +24,11 @@ Examples:
 ${EXIT_CODES}`,
     )
     .action(async (flags: SyncFlags) => {
-      const [{ sync }, { WorkerRunner }, { resolveSecrets, hostProxyOf }, setup] =
+      const [{ sync }, { WorkerRunner }, { handOver }, { resolveSecrets, hostProxyOf }, setup] =
         await Promise.all([
           import("../sync.ts"),
           import("../../run/worker-runner.ts"),
+          import("../../openclaw/hand-over.ts"),
           import("../../openclaw/host.ts"),
           flags.dryRun === true ? localSetupOf(context) : setupOf(context),
         ]);
@@ -39,6 +41,7 @@ ${EXIT_CODES}`,
           secrets: (config, needsKey) => resolveSecrets(config, context.hostConfig, needsKey),
           proxy: hostProxyOf(context.hostConfig),
           run: (options) => runner.run(options),
+          handOver: (options) => handOver(options),
           terminal: TERMINAL,
         });
       });

@@ -1,7 +1,7 @@
 import type { PoolClient } from "pg";
 import type { Deleted, Owner } from "../backend.ts";
 import type { Database } from "./database.ts";
-import { deploymentLock, storedId } from "./ids.ts";
+import { deploymentLock, digestOf, storedId } from "./ids.ts";
 
 /** Sessions that are deleted in one transaction. */
 const BATCH = 50;
@@ -83,8 +83,9 @@ async function deleteBatch(
   const { rows: heads } = await client.query<{ id: number }>(
     `SELECT id FROM influxion.head
      WHERE project = $1 AND deployment = $2 AND agent = coalesce($3, agent)
-     AND session = coalesce($4, session) AND id > $5 ORDER BY id LIMIT ${BATCH} FOR UPDATE`,
-    [...valuesOf(scope), after],
+     AND session = coalesce($4, session) AND digest = coalesce($5, digest)
+     AND id > $6 ORDER BY id LIMIT ${BATCH} FOR UPDATE`,
+    [...valuesOf(scope), digestIn(scope), after],
   );
   const ids = heads.map(({ id }) => id);
   const deleted = await deleteGenerations(client, ids, through);
@@ -133,6 +134,12 @@ async function mendHeads(client: PoolClient, ids: readonly number[]): Promise<nu
     [ids],
   );
   return rowCount ?? 0;
+}
+
+/** Finds one session by an index. */
+function digestIn({ agentId, sessionId, ...owner }: StoreScope): Buffer | null {
+  if (agentId === undefined || sessionId === undefined) return null;
+  return digestOf({ ...owner, agentId, sessionId });
 }
 
 function valuesOf({ projectId, deploymentId, agentId, sessionId }: StoreScope): (string | null)[] {

@@ -7,12 +7,13 @@ import { type OpenFile, openRegular } from "../../shared/open-file.ts";
 import { errnoOf, InfluxionError, SourceChangedError, StoreError } from "../../shared/problem.ts";
 import { type ColdEvent, coldEvents } from "./cold-lines.ts";
 import type { Connection } from "./connection.ts";
-import { decodeEvent, digestOf, type Event } from "./event.ts";
+import { decodeEvent, digestOf, type Event, pageOf } from "./event.ts";
 import {
   type EventSize,
   type EventSource,
   PAGE_BYTES,
   PAGE_ROWS,
+  type Page,
   type State,
   type Totals,
 } from "./source.ts";
@@ -99,7 +100,26 @@ export class ColdSource implements EventSource {
     yield this.#index.filter(({ seq }) => seq >= start);
   }
 
-  async *events(
+  async *pages(start: number, end: number, signal?: AbortSignal): AsyncGenerator<Page> {
+    for await (const events of this.#events(start, end, signal)) yield pageOf(events);
+  }
+
+  digest(seq: number): Promise<string | null> {
+    return Promise.resolve(this.#index.find((entry) => entry.seq === seq)?.digest ?? null);
+  }
+
+  async text(seq: number): Promise<Buffer | null> {
+    const size = this.#index.find((entry) => entry.seq === seq);
+    if (size === undefined || size.bytes >= MAX_LINE_BYTES) return null;
+    for await (const page of this.#events(seq, seq + 1)) return page[0]?.text ?? null;
+    return null;
+  }
+
+  seqAt(index: number): Promise<number | null> {
+    return Promise.resolve(this.#index[index]?.seq ?? null);
+  }
+
+  async *#events(
     start: number,
     end: number,
     signal?: AbortSignal,
@@ -123,21 +143,6 @@ export class ColdSource implements EventSource {
     }
     await this.#assertStillCold();
     if (page.length > 0) yield page;
-  }
-
-  digest(seq: number): Promise<string | null> {
-    return Promise.resolve(this.#index.find((entry) => entry.seq === seq)?.digest ?? null);
-  }
-
-  async text(seq: number): Promise<Buffer | null> {
-    const size = this.#index.find((entry) => entry.seq === seq);
-    if (size === undefined || size.bytes >= MAX_LINE_BYTES) return null;
-    for await (const page of this.events(seq, seq + 1)) return page[0]?.text ?? null;
-    return null;
-  }
-
-  seqAt(index: number): Promise<number | null> {
-    return Promise.resolve(this.#index[index]?.seq ?? null);
   }
 
   async #buildIndex(): Promise<void> {

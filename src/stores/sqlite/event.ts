@@ -1,8 +1,8 @@
 import { isUtf8 } from "node:buffer";
 import { createHash } from "node:crypto";
-import { promisify } from "node:util";
-import { zstdDecompress, zstdDecompressSync } from "node:zlib";
 import { StoreError } from "../../shared/problem.ts";
+import type { Page } from "./source.ts";
+import { unpack } from "./unpack.ts";
 
 /** One event of a session: its sequence number and its JSON text. */
 export interface Event {
@@ -19,14 +19,8 @@ export interface EventRow {
   readonly zstd: Uint8Array | null;
 }
 
-/** Up to here decompressing takes less time than a trip to the thread pool. */
-const SYNC_BYTES = 64 * 1024;
-
 /** Longer events are distinguished by their length alone. */
 export const DIGESTED_BYTES = 1024 * 1024;
-
-/** Least that zlib takes, `zlib.constants.Z_MIN_CHUNK`. */
-const MIN_CHUNK_BYTES = 64;
 
 const NEWLINE = 0x0a;
 const RETURN = 0x0d;
@@ -34,15 +28,13 @@ const SPACE = 0x20;
 const OPEN_BRACE = 0x7b;
 const CLOSE_BRACE = 0x7d;
 
-const decompress = promisify(zstdDecompress);
-
 /** @throws {StoreError} `EVENT_ENCODING` or `EVENT_DAMAGED`, naming the session and the event. */
 export async function decodeEvent(sessionId: string, row: EventRow): Promise<Event> {
   const { seq } = row;
   if ((row.json === null) === (row.zstd === null)) throw unknownEncoding(sessionId, seq);
   const text =
     row.json === null
-      ? await unpack(sessionId, row)
+      ? await textOf(sessionId, row)
       : Buffer.from(row.json.buffer, row.json.byteOffset, row.json.byteLength);
   if (text.length !== row.bytes || !isUtf8(text) || !looksLikeJson(text)) {
     throw notJson(sessionId, seq);
@@ -50,24 +42,8 @@ export async function decodeEvent(sessionId: string, row: EventRow): Promise<Eve
   return { seq, text };
 }
 
-/** The events' texts as lines: newlines between JSON tokens become spaces, so that no byte count changes. */
-export function linesOf(events: readonly Event[]): Buffer {
-  const bytes = events.reduce((sum, { text }) => sum + text.length + 1, 0);
-  const lines = Buffer.allocUnsafe(bytes);
-  let at = 0;
-  for (const { text } of events) {
-    text.copy(lines, at);
-    const end = at + text.length;
-    if (hasLineBreak(text)) {
-      const line = lines.subarray(at, end);
-      for (const [index, byte] of line.entries()) {
-        if (byte === NEWLINE || byte === RETURN) line[index] = SPACE;
-      }
-    }
-    lines[end] = NEWLINE;
-    at = end + 1;
-  }
-  return lines;
+export function pageOf(events: readonly Event[]): Page {
+  return { lines: linesOf(events), count: events.length, last: events.at(-1)?.seq ?? -1 };
 }
 
 /** Short digest of one event, the same whether it is stored as text, compressed or in an archive. */
@@ -107,19 +83,11 @@ export function notJson(sessionId: string, seq: number): StoreError {
   return damaged(sessionId, seq, "its content is not JSON text of the recorded length");
 }
 
-async function unpack(sessionId: string, { seq, bytes, zstd }: EventRow): Promise<Buffer> {
+async function textOf(sessionId: string, { seq, bytes, zstd }: EventRow): Promise<Buffer> {
   if (zstd === null || bytes < 1)
     throw damaged(sessionId, seq, "its recorded length is impossible");
-  const options = {
-    // A blob that promises little and unpacks to much fails instead of filling the memory.
-    maxOutputLength: bytes,
-    // All of it at once and one byte to spare. zlib's own 16 KiB for each of many small events keep the collector busy.
-    chunkSize: Math.max(MIN_CHUNK_BYTES, bytes + 1),
-  };
   try {
-    return bytes <= SYNC_BYTES
-      ? zstdDecompressSync(zstd, options)
-      : await decompress(zstd, options);
+    return await unpack(zstd, bytes);
   } catch (error) {
     throw damaged(sessionId, seq, "its compressed content cannot be unpacked", error);
   }
@@ -143,4 +111,24 @@ function looksLikeJson(text: Buffer): boolean {
 
 function hasLineBreak(text: Buffer): boolean {
   return text.includes(NEWLINE) || text.includes(RETURN);
+}
+
+/** Newlines between JSON tokens become spaces, so that no byte count changes. */
+function linesOf(events: readonly Event[]): Buffer {
+  const bytes = events.reduce((sum, { text }) => sum + text.length + 1, 0);
+  const lines = Buffer.allocUnsafe(bytes);
+  let at = 0;
+  for (const { text } of events) {
+    text.copy(lines, at);
+    const end = at + text.length;
+    if (hasLineBreak(text)) {
+      const line = lines.subarray(at, end);
+      for (const [index, byte] of line.entries()) {
+        if (byte === NEWLINE || byte === RETURN) line[index] = SPACE;
+      }
+    }
+    lines[end] = NEWLINE;
+    at = end + 1;
+  }
+  return lines;
 }

@@ -10,14 +10,17 @@ import {
   digestOf,
   type Event,
   type EventRow,
+  pageOf,
   unknownEncoding,
 } from "./event.ts";
+import { type JoinedRows, joinedLines, type RowSize } from "./joined.ts";
 import type { Shape } from "./shape.ts";
 import {
   type EventSize,
   type EventSource,
   PAGE_BYTES,
   PAGE_ROWS,
+  type Page,
   type State,
   type Totals,
 } from "./source.ts";
@@ -40,6 +43,8 @@ export function sizeSql(shape: Shape): string {
     : "";
   return `CASE typeof(event_json) WHEN 'text' THEN octet_length(event_json)${packed} END`;
 }
+
+type SizeRow = EventSize & Pick<RowSize, "packed" | "stored">;
 
 /** Adds up lengths in short reads, so that a long transcript does not hold a read open. */
 export async function totalsOf(
@@ -117,33 +122,22 @@ export class LiveSource implements EventSource {
     }
   }
 
-  async *events(
-    start: number,
-    end: number,
-    signal?: AbortSignal,
-  ): AsyncGenerator<readonly Event[]> {
+  async *pages(start: number, end: number, signal?: AbortSignal): AsyncGenerator<Page> {
     let generation: string | null | undefined;
     for (let from = start; from < end; ) {
       this.#heed(signal);
       await this.#connection.assertInPlace();
-      const page = this.#connection.snapshot(() => ({
+      const next = this.#connection.snapshot(() => ({
         generation: this.#generation(),
-        rows: this.#rows(from, end),
+        rows: this.#joined(this.#nextRows(from, end)),
       }));
-      if (generation === undefined) generation = page.generation;
-      const last = page.rows.at(-1);
-      if (last === undefined || page.generation !== generation) throw this.#changed();
-      const events: Event[] = [];
-      let slice = performance.now();
-      for (const row of page.rows) {
-        if (performance.now() - slice > SLICE_MS) {
-          await setImmediate();
-          slice = performance.now();
-        }
-        events.push(await decodeEvent(this.#sessionId, row));
-      }
-      yield events;
-      from = last.seq + 1;
+      if (generation === undefined) generation = next.generation;
+      const last = next.rows.sizes.at(-1)?.seq;
+      if (last === undefined || next.generation !== generation) throw this.#changed();
+      const lines = await joinedLines(next.rows);
+      if (lines === null) yield await this.#rowByRow(from, last, generation);
+      else yield { lines, count: next.rows.sizes.length, last };
+      from = last + 1;
       await setImmediate();
     }
   }
@@ -158,7 +152,7 @@ export class LiveSource implements EventSource {
   async text(seq: number): Promise<Buffer | null> {
     const size = this.#sizes(seq, seq + 1)[0];
     if (size === undefined || (size.bytes ?? 0) >= MAX_LINE_BYTES) return null;
-    const row = this.#rows(seq, seq + 1)[0];
+    const row = this.#nextRows(seq, seq + 1).length === 0 ? undefined : this.#rows(seq, seq)[0];
     return row === undefined ? null : (await decodeEvent(this.#sessionId, row)).text;
   }
 
@@ -171,34 +165,71 @@ export class LiveSource implements EventSource {
     return Promise.resolve(row?.seq ?? null);
   }
 
-  /** The next rows of `[start, end)` that make one page. Their lengths are looked at before anything is loaded. */
-  #rows(start: number, end: number): EventRow[] {
-    let last = -1;
-    let bytes = 0;
-    for (const size of this.#sizes(start, end)) {
-      if (size.bytes === null) throw unknownEncoding(this.#sessionId, size.seq);
-      if (Math.max(size.bytes, size.stored ?? 0) >= MAX_LINE_BYTES) {
-        throw damaged(this.#sessionId, size.seq, "it is longer than any line that is sent");
+  /** A page of what is not as it is nearly always. */
+  async #rowByRow(first: number, last: number, generation: string | null): Promise<Page> {
+    const next = this.#connection.snapshot(() => ({
+      generation: this.#generation(),
+      rows: this.#rows(first, last),
+    }));
+    if (next.generation !== generation || next.rows.length === 0) throw this.#changed();
+    const events: Event[] = [];
+    let slice = performance.now();
+    for (const row of next.rows) {
+      if (performance.now() - slice > SLICE_MS) {
+        await setImmediate();
+        slice = performance.now();
       }
-      bytes += size.bytes;
-      if (bytes > PAGE_BYTES && last !== -1) break;
-      last = size.seq;
+      events.push(await decodeEvent(this.#sessionId, row));
     }
-    if (last === -1) return [];
+    return pageOf(events);
+  }
+
+  /** The next rows of `[start, end)` that make one page. Their lengths are looked at before anything is loaded. */
+  #nextRows(start: number, end: number): RowSize[] {
+    const rows: RowSize[] = [];
+    let total = 0;
+    for (const { seq, bytes, packed, stored } of this.#sizes(start, end)) {
+      if (bytes === null) throw unknownEncoding(this.#sessionId, seq);
+      if (Math.max(bytes, stored ?? 0) >= MAX_LINE_BYTES) {
+        throw damaged(this.#sessionId, seq, "it is longer than any line that is sent");
+      }
+      total += bytes;
+      if (total > PAGE_BYTES && rows.length > 0) break;
+      rows.push({ seq, bytes, packed, stored });
+    }
+    return rows;
+  }
+
+  #joined(sizes: readonly RowSize[]): JoinedRows {
+    const nothing = { order: null, texts: null, frames: null, sizes };
+    // One row has nothing to be joined with, and a long one would be in memory more often.
+    if (sizes.length < 2) return nothing;
+    const content = this.#connection.get<Omit<JoinedRows, "sizes">>(
+      `SELECT group_concat(seq) AS "order", CAST(group_concat(event_json, '') AS BLOB) AS texts,
+              ${this.#shape.zstd ? "CAST(group_concat(event_zstd, '') AS BLOB)" : "NULL"} AS frames
+       FROM (SELECT * FROM transcript_events WHERE session_id = ? AND seq BETWEEN ? AND ? ORDER BY seq)`,
+      this.#sessionId,
+      sizes[0]?.seq ?? 0,
+      sizes.at(-1)?.seq ?? -1,
+    );
+    return { ...nothing, ...content };
+  }
+
+  #rows(first: number, last: number): EventRow[] {
     // As a blob the text comes as the bytes it is, without a detour over a JavaScript string.
     return this.#connection.all<EventRow>(
       `SELECT seq, ${sizeSql(this.#shape)} AS bytes, CAST(event_json AS BLOB) AS json,
               ${this.#shape.zstd ? "event_zstd" : "NULL"} AS zstd
        FROM transcript_events WHERE session_id = ? AND seq BETWEEN ? AND ? ORDER BY seq`,
       this.#sessionId,
-      start,
+      first,
       last,
     );
   }
 
-  #sizes(start: number, end: number): (EventSize & { readonly stored: number | null })[] {
-    const page = this.#connection.all<EventSize & { readonly stored: number | null }>(
-      `SELECT seq, ${sizeSql(this.#shape)} AS bytes,
+  #sizes(start: number, end: number): SizeRow[] {
+    const page = this.#connection.all<SizeRow>(
+      `SELECT seq, ${sizeSql(this.#shape)} AS bytes, typeof(event_json) = 'null' AS packed,
               ${this.#shape.zstd ? "octet_length(event_zstd)" : "NULL"} AS stored
        FROM transcript_events WHERE session_id = ? AND seq >= ? AND seq < ?
        ORDER BY seq LIMIT ${PAGE_ROWS}`,

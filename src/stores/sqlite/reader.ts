@@ -3,7 +3,7 @@ import { type InfluxionError, SourceChangedError } from "../../shared/problem.ts
 import { entryDigest } from "../entry-digest.ts";
 import { isIdle } from "../idle.ts";
 import type { Cut, CutOptions, Position, Reader, Stream, Verdict } from "../store.ts";
-import { linesOf, notJson, unknownEncoding } from "./event.ts";
+import { notJson, unknownEncoding } from "./event.ts";
 import {
   firstDigest,
   formatFingerprint,
@@ -76,12 +76,11 @@ export class SqliteReader implements Reader {
     }
     const seen = { count: 0, bytes: 0 };
     let last = -1;
-    for await (const page of this.#source.events(start, end, signal)) {
-      const block = linesOf(page);
-      seen.count += page.length;
-      seen.bytes += block.length - page.length;
-      last = page.at(-1)?.seq ?? last;
-      yield block;
+    for await (const page of this.#source.pages(start, end, signal)) {
+      seen.count += page.count;
+      seen.bytes += page.lines.length - page.count;
+      last = page.last;
+      yield page.lines;
     }
     if (last !== end - 1 || !equal(seen, expected)) throw this.#changed();
   }

@@ -1,5 +1,3 @@
-import type { Event } from "./event.ts";
-
 /** Length of one event's JSON text; null when the row holds it in a form that is not known. */
 export interface EventSize {
   readonly seq: number;
@@ -10,6 +8,15 @@ export interface EventSize {
 export interface Totals {
   readonly count: number;
   readonly bytes: number;
+}
+
+/** Events that follow each other. */
+export interface Page {
+  /** Their texts, each on a line. */
+  readonly lines: Buffer;
+  readonly count: number;
+  /** Sequence number of the last one. */
+  readonly last: number;
 }
 
 export interface State {
@@ -27,7 +34,7 @@ export interface EventSource {
   /** Lengths from `start` on, in pages. */
   sizes(start: number, signal?: AbortSignal): AsyncIterable<readonly EventSize[]>;
   /** Events of `[start, end)`, in pages of bounded size. */
-  events(start: number, end: number, signal?: AbortSignal): AsyncIterable<readonly Event[]>;
+  pages(start: number, end: number, signal?: AbortSignal): AsyncIterable<Page>;
   /** Digest of the event `seq` (see `digestOf`), or null when there is none. */
   digest(seq: number): Promise<string | null>;
   /** The text of the event `seq`; null when there is none, or when it is too long to be sent. */

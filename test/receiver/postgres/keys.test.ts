@@ -1,4 +1,5 @@
 import { expect, onTestFinished, test } from "vitest";
+import { CHECK_HEADER, INGEST_PATH } from "../../../src/protocol/wire.ts";
 import { Database } from "../../../src/receiver/postgres/database.ts";
 import { addKey, KeyTable, listKeys, revokeKey } from "../../../src/receiver/postgres/keys.ts";
 import { query } from "../../support/postgres.ts";
@@ -30,6 +31,18 @@ test("a key is good for its projects alone", async () => {
   const refused = await sendWith(receiver.url, key, "r");
   expect([refused.status, refused.json.error.code]).toEqual([403, "PROJECT_NOT_ALLOWED"]);
   expect(await receiver.held()).toHaveLength(2);
+});
+
+test("a check tells whether a key is good for a project", async () => {
+  const { url, database: db } = await database();
+  const key = await addKey(db, { name: "laptops", projects: ["p"] });
+  const receiver = await onPostgres(url, { key: undefined });
+  const checked = async (projectId: string): Promise<number> => {
+    const headers = { authorization: `Bearer ${key}`, [CHECK_HEADER]: "1" };
+    const path = `${receiver.url}${INGEST_PATH}?projectId=${projectId}`;
+    return (await fetch(path, { method: "POST", headers })).status;
+  };
+  expect(await Promise.all(["p", "q"].map(checked))).toEqual([200, 403]);
 });
 
 test("a large part for another project is refused while it arrives, and leaves nothing", async () => {
