@@ -9,6 +9,7 @@ import { parseArgs } from "node:util";
 import { openBench, type Section } from "./lib/bench.ts";
 import { type Figure, formatTable } from "./lib/figures.ts";
 import { append } from "./sections/append.ts";
+import { catchUp } from "./sections/catch-up.ts";
 import { gateway } from "./sections/gateway.ts";
 import { idle } from "./sections/idle.ts";
 import { levels } from "./sections/levels.ts";
@@ -29,6 +30,7 @@ const SECTIONS: Readonly<Record<string, Section>> = {
   gateway,
   idle,
   append,
+  "catch-up": catchUp,
   load,
   status,
   levels,

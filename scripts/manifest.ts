@@ -22,6 +22,7 @@ const TITLES: Readonly<Record<string, string>> = {
   content: "Content",
   redact: "Redaction",
   upload: "Upload",
+  tls: "Certificates",
   filter: "Filter",
   "filter.agents": "Agents",
   "filter.sessions": "Sessions",

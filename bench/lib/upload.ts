@@ -16,6 +16,8 @@ export interface UploadInput {
   readonly now: number;
   readonly maxSessions?: number;
   readonly maxBytes?: number;
+  /** As `sync --all`. @default false */
+  readonly all?: boolean;
   /** A small state directory to upload first, so that what is measured is not the loading of code. */
   readonly warmUpDir?: string;
 }
@@ -43,6 +45,7 @@ export async function runOptions(input: UploadInput, stateDir: string): Promise<
     config: result.config,
     apiKey: "bench",
     trigger: "command",
+    all: input.all ?? false,
     lockWaitMs: 0,
     signal: new AbortController().signal,
     now: () => input.now,

@@ -22,6 +22,8 @@ export async function idle(bench: Bench): Promise<Figure[]> {
       // The first run after an upload notes that there is nothing more.
       await runOnce();
       await bench.sink.takeCounts();
+      // What one process finds out is left to the next one.
+      const { cpuMs: whole } = await runProgram<IdleResult>("idle", { ...input, runs: 1 });
       const before = await ledgerMark(stateDir);
       const { cpuMs, parts } = await runProgram<IdleResult>("idle", { ...input, runs: 6 });
       if (parts > 0) throw new Error(`${parts} parts were sent although nothing was new`);
@@ -29,9 +31,17 @@ export async function idle(bench: Bench): Promise<Figure[]> {
       const { requests } = await bench.sink.takeCounts();
       const writes = before === (await ledgerMark(stateDir)) ? 0 : 1;
       const goal = (100 * count) / 10_000;
+      const startGoal = count === 100_000 ? 2000 : 250;
+      const start = `${store}: CPU, the first after a start`;
       figures.push(
         { section, what: `${store}: CPU`, value: median(later), unit: "ms", goal },
-        { section, what: `${store}: CPU, the first after a start`, value: first, unit: "ms", goal },
+        { section, what: start, value: first, unit: "ms", goal: startGoal },
+        {
+          section,
+          what: `${start}, where something had changed`,
+          value: median(whole),
+          unit: "ms",
+        },
         { section, what: `${store}: requests`, value: requests, unit: "", goal: 0 },
         { section, what: `${store}: ledger writes`, value: writes, unit: "", goal: 0 },
       );

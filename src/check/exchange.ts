@@ -2,6 +2,7 @@ import type { Config } from "../config/config.ts";
 import { connect } from "../run/connect.ts";
 import { asInfluxionError } from "../shared/problem.ts";
 import type { Answer } from "../upload/answer.ts";
+import type { Client } from "../upload/client.ts";
 import { classifyFailure } from "../upload/failure.ts";
 import { chooseProxy, type HostProxy, type HttpProxy, ProxyError } from "../upload/proxy.ts";
 import { type Trace, traceConnections } from "./trace.ts";
@@ -44,9 +45,9 @@ export async function exchange(options: ExchangeOptions): Promise<Exchange> {
   const patient = { ...config, upload: { ...config.upload, timeoutMs } };
   try {
     const proxy = chooseProxy(config.apiUrl, options.proxy);
-    await using client = closing(await connect({ ...options, config: patient }, onSocket));
+    await using client = closing(await connect({ ...options, config: patient }, { onSocket }));
     const query = new URLSearchParams({ projectId: config.projectId });
-    const outcome = await ask(options, () => client.check(query, signal));
+    const outcome = await ask(options, client, query);
     return { url, proxy, trace, outcome };
   } catch (error) {
     signal.throwIfAborted();
@@ -57,20 +58,24 @@ export async function exchange(options: ExchangeOptions): Promise<Exchange> {
 
 async function ask(
   { signal, now }: ExchangeOptions,
-  request: () => Promise<Answer>,
+  client: Client,
+  query: URLSearchParams,
 ): Promise<ExchangeOutcome> {
   const sentAt = now();
   try {
-    return { kind: "answered", answer: await request(), sentAt, receivedAt: now() };
+    return {
+      kind: "answered",
+      answer: await client.check(query, signal),
+      sentAt,
+      receivedAt: now(),
+    };
   } catch (error) {
     signal.throwIfAborted();
-    const { reason } = classifyFailure(error);
+    const { reason } = classifyFailure(error, client.address);
     return { kind: "failed", reason, isProxys: error instanceof ProxyError };
   }
 }
 
-function closing<Client extends { close(): Promise<void> }>(
-  client: Client,
-): Client & AsyncDisposable {
+function closing(client: Client): Client & AsyncDisposable {
   return Object.assign(client, { [Symbol.asyncDispose]: () => client.close() });
 }

@@ -1,3 +1,4 @@
+import { isAbsolute } from "node:path";
 import * as v from "valibot";
 import { isObject } from "../shared/json.ts";
 import { SESSION_KINDS } from "../shared/session-kind.ts";
@@ -40,6 +41,17 @@ const API_URL_FORM =
 
 const EVERY_FORM =
   'an interval such as "30s", "5m", "1h", "1d" (at least "1s"), or "0" to switch it off';
+
+const TLS_FORM = 'an object such as {"ca": "/etc/ssl/company-root.pem"}';
+
+const PATH_FORM =
+  'the path of a file in PEM, which begins with "/", "~/" or a drive such as "C:\\"';
+
+const path = v.pipe(
+  text(PATH_FORM),
+  // Nothing at all has been told already.
+  v.check((value) => value === "" || isAbsolute(value) || /^~[/\\]/.test(value), PATH_FORM),
+);
 
 const isInterval = (value: string | number): boolean => {
   const ms = parseInterval(value);
@@ -125,6 +137,17 @@ export const ConfigSchema = v.object({
     ),
     {},
   ),
+  tls: v.optional(
+    options(
+      {
+        ca: v.optional(path),
+        cert: v.optional(path),
+        key: v.optional(path),
+      },
+      TLS_FORM,
+    ),
+    {},
+  ),
   filter: v.optional(
     options(
       {
@@ -174,6 +197,8 @@ export const ConfigSchema = v.object({
 
 export type UploadOptions = v.InferOutput<typeof ConfigSchema>["upload"];
 export type RedactOptions = v.InferOutput<typeof ConfigSchema>["redact"];
+/** Files for TLS with the API. */
+export type TlsOptions = v.InferOutput<typeof ConfigSchema>["tls"];
 export type FilterOptions = v.InferOutput<typeof ConfigSchema>["filter"];
 
 /** A config that uploads can start from. */
@@ -191,6 +216,7 @@ export interface Config {
   /** What never leaves, at every level. */
   readonly redact: RedactOptions;
   readonly upload: UploadOptions;
+  readonly tls: TlsOptions;
   readonly filter: FilterOptions;
   /** `upload.every` in ms; 0 is off. */
   readonly everyMs: number;
@@ -233,7 +259,8 @@ export function readConfig(input: unknown): ConfigResult {
       problems.push({ path, found: "nothing", expected });
     }
   }
-  if (parsed.success) problems.push(...levelProblems(parsed.output));
+  if (parsed.success)
+    problems.push(...levelProblems(parsed.output), ...pairProblems(parsed.output));
   if (!parsed.success || problems.length > 0) return { ok: false, problems, warnings };
 
   const { apiKey, deploymentId, projectId, apiUrl, ...rest } = parsed.output;
@@ -253,6 +280,14 @@ export function readConfig(input: unknown): ConfigResult {
     everyMs: parseInterval(rest.upload.every) ?? 0,
   };
   return { ok: true, config, warnings };
+}
+
+/** A certificate is shown with the key to it, or not at all. */
+function pairProblems({ tls: { cert, key } }: Pick<Config, "tls">): ConfigProblem[] {
+  if ((cert === undefined) === (key === undefined)) return [];
+  const [path, other] = cert === undefined ? ["tls.cert", "tls.key"] : ["tls.key", "tls.cert"];
+  const expected = `${PATH_FORM}, since ${other} is set and needs it`;
+  return [{ path, found: "no file", expected }];
 }
 
 /** Stand for what only an upload needs; nothing looks for this key. */

@@ -52,9 +52,11 @@ export function toProblem(issue: v.BaseIssue<unknown>): ConfigProblem {
 function describeAt(path: string, value: unknown): string {
   if (path.startsWith("apiKey")) return describeSecret(value);
   if (path === "apiUrl") return describeUrl(value);
-  // Somebody may have put the value itself there.
-  const isSecret = path.startsWith("redact.values") && typeof value === "string";
-  return isSecret ? "a string that is no such name" : describe(value);
+  // Somebody may have put the value itself there, or what is in the file.
+  if (typeof value === "string" && path.startsWith("redact.values"))
+    return "a string that is no such name";
+  if (typeof value === "string" && path.startsWith("tls.")) return "a string that is no such path";
+  return describe(value);
 }
 
 /** Where a URL leads, and nothing else of it: a key may have been put there, or into another place of it. */

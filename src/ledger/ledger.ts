@@ -21,8 +21,15 @@ import { type LedgerData, type LegacyRecord, SCHEMA_VERSION, type TargetData } f
 import { sessionKey } from "./session-key.ts";
 import { TargetRecords, withoutUnbegun } from "./target.ts";
 
-/** Shortest time between two writes while confirmations come in, in ms. */
+/** Shortest time between two writes, or looks at whether the files are still ours, while confirmations come in, in ms. */
 const SAVE_EVERY_MS = 100;
+
+/**
+ * A ledger is written as a whole, so after each write confirmations wait for this many times as
+ * long as it took, but not beyond the bound, in ms; a very slow disk still has time for other things.
+ * What is not written when the process dies is sent again under its keys.
+ */
+const SAVE_PAUSE = { factor: 25, maxMs: 2000, leastFactor: 10 };
 
 /** The place sessions are sent to. A new one has received nothing yet. */
 export interface Destination {
@@ -57,8 +64,9 @@ export class Ledger {
   #written: string | null;
   /** What the file was like when it was last read or written by us. */
   #onDisk: string;
-  #saving: Promise<void> | null = null;
+  #busy: Promise<void> | null = null;
   #nextSave = 0;
+  #nextCheck = 0;
   #hasEarlier: boolean;
 
   private constructor(options: OpenOptions, files: ReadLedger, problems: Problem[]) {
@@ -145,22 +153,31 @@ export class Ledger {
   async save(): Promise<void> {
     if (this.#readOnly) return;
     // A write in flight may have begun before the change this call is about.
-    while (this.#saving !== null) await this.#saving.catch(() => undefined);
-    this.#saving = this.#write();
-    try {
-      await this.#saving;
-    } finally {
-      this.#saving = null;
-    }
+    while (this.#busy !== null) await this.#busy.catch(() => undefined);
+    await this.#alone(this.#write());
   }
 
   /**
    * Writes confirmations together: at once when the last write is long ago, else
-   * with one of the next calls. What a crash loses is sent again under its key.
+   * with one of the next calls. What a crash loses is sent again under its key. Whether
+   * the ledger is still ours is looked at more often than it is written.
    */
   async saveSoon(): Promise<void> {
-    if (this.#saving !== null || performance.now() < this.#nextSave) return;
-    await this.save();
+    if (this.#readOnly || this.#busy !== null) return;
+    const now = performance.now();
+    if (now >= this.#nextSave) return this.save();
+    if (now >= this.#nextCheck) await this.#alone(this.#assertOurs());
+  }
+
+  /** Nothing else looks at or changes the files until `action` has ended. */
+  async #alone(action: Promise<void>): Promise<void> {
+    this.#busy = action;
+    try {
+      await action;
+    } finally {
+      this.#busy = null;
+      this.#nextCheck = performance.now() + SAVE_EVERY_MS;
+    }
   }
 
   async #write(): Promise<void> {
@@ -183,9 +200,8 @@ export class Ledger {
     );
     if (this.#hasEarlier) await removeEarlier(this.#paths.earlier);
     this.#hasEarlier = false;
-    // A large ledger on a slow disk is written less often.
     const end = performance.now();
-    this.#nextSave = end + Math.max(SAVE_EVERY_MS, 10 * (end - start));
+    this.#nextSave = end + Math.max(SAVE_EVERY_MS, pauseAfter(end - start));
   }
 
   /** Where locks do not hold, as on some network disks, another uploader shows itself by what it writes. */
@@ -202,6 +218,11 @@ export class Ledger {
     if (this.problems.some(({ code }) => code === "LEDGER_COPY")) return;
     this.problems.push(noCopy(message));
   }
+}
+
+function pauseAfter(ms: number): number {
+  const { factor, maxMs, leastFactor } = SAVE_PAUSE;
+  return Math.max(leastFactor * ms, Math.min(factor * ms, maxMs));
 }
 
 const noCopy = (why: string): Problem => ({

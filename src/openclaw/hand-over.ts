@@ -70,6 +70,7 @@ export async function handOver(
     void ask("influxion.sync", { service, run, cancel: true }, { timeoutMs: ANSWER_MS });
   };
   signal.addEventListener("abort", cancel, { once: true });
+  if (signal.aborted) cancel();
   try {
     return await follow(options, () =>
       ask("influxion.sync", { service, run }, { timeoutMs: ANSWER_MS }),
@@ -86,7 +87,7 @@ async function follow(
 ): Promise<RunReport> {
   for (let asked = 0, missed = 0; missed < MAX_MISSED; asked++) {
     // Not a question that waits for its answer: the host logs those as slow. An abort is told at once.
-    await sleep(pauseMs(asked), undefined, { signal }).catch(() => undefined);
+    await sleep(pauseMs(asked), undefined, { signal }).catch(() => sleep(FIRST_PAUSE_MS));
     const news = await ask();
     if (!isNews(news)) {
       signal.throwIfAborted();

@@ -73,7 +73,7 @@ type Failure = Exclude<DeletionOutcome, { kind: "deleted" }>;
  * one deletion ends the attempts.
  *
  * @throws {LedgerError} when that cannot be written down
- * @throws {InfluxionError} `PROXY_INVALID`
+ * @throws {InfluxionError} `PROXY_INVALID`, `TLS_INVALID`
  * @throws the signal's reason
  */
 export async function sendDeletions(options: DeletionRunOptions): Promise<DeletionReport> {

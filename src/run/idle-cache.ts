@@ -1,10 +1,12 @@
 import { createHash } from "node:crypto";
 import { needsNames } from "../config/filter.ts";
 import { ledgerPaths } from "../ledger/paths.ts";
+import { VERSION } from "../shared/version.ts";
 import { fileChangeToken } from "../stores/change-token.ts";
 import { markFolder } from "../stores/jsonl/list.ts";
 import { DEFAULT_LAYOUT } from "../stores/layout.ts";
 import { findPlaces, registryPath } from "../stores/places.ts";
+import { type IdleNote, readIdleNote, writeIdleNote } from "./idle-note.ts";
 import type { RunOptions } from "./options.ts";
 import type { RunReport } from "./report.ts";
 
@@ -13,11 +15,16 @@ import type { RunReport } from "./report.ts";
  * happens: when a run has found nothing to do and everything idle, the next one
  * begins with a scan of names, sizes and times alone. If they are as they were before
  * that run, it would find the same, and neither ledger, lock nor thread is needed. No
- * file is opened for it: it runs on the Gateway's own thread.
+ * transcript and no database is opened for it: it runs on the Gateway's own thread.
+ *
+ * What a run found is left to the next process, too, so that a start costs no whole run. It holds for the
+ * same version of plugin and Node and the same config, and not where a database was found that
+ * only the host's registry knows: the note keeps no paths.
  */
 export class IdleCache {
   readonly #run: (options: RunOptions) => Promise<RunReport>;
-  #idle: { readonly token: string; readonly report: RunReport } | null = null;
+  /** Undefined until it was asked for what an earlier process left. */
+  #idle: IdleNote | null | undefined;
   /** Databases that the last run found; only the host's registry knows where all of them are. */
   #databases: readonly string[] = [];
 
@@ -30,9 +37,10 @@ export class IdleCache {
     const startedAt = new Date(options.now()).toISOString();
     const state = await stateToken(options, this.#databases);
     options.signal.throwIfAborted();
-    const before = this.#idle;
+    const before = this.#idle === undefined ? await readIdleNote(options.stateDir) : this.#idle;
     // What the host says has changed is looked at, whatever sizes and times say.
     if (options.trigger === "interval" && before !== null && before.token === state?.token) {
+      this.#idle = before;
       return { ...before.report, startedAt, endedAt: new Date(options.now()).toISOString() };
     }
     this.#idle = null;
@@ -48,49 +56,61 @@ export class IdleCache {
       this.#databases.every((path) => state.files.has(path))
     ) {
       this.#idle = { token: state.token, report };
+      const isKnownAnyway = this.#databases.every((path) => state.expected.has(path));
+      if (isKnownAnyway) await writeIdleNote(options.stateDir, this.#idle);
     }
     return report;
   }
 }
 
+interface State {
+  readonly token: string;
+  /** What it is of. */
+  readonly files: ReadonlySet<string>;
+  /** Those of them that are known without `databases`. */
+  readonly expected: ReadonlySet<string>;
+}
+
 /**
- * A token that is equal between two scans only if all that a run would scan is unchanged,
- * and the files that it is of; null when that cannot be determined.
+ * A token that is equal between two scans only if all that a run would scan is unchanged, and what it
+ * would do with that; null when that cannot be determined.
  * @param databases paths
  */
 async function stateToken(
-  { stateDir, layout = DEFAULT_LAYOUT, config, signal }: RunOptions,
+  { stateDir, layout = DEFAULT_LAYOUT, config, agentId, signal }: RunOptions,
   databases: readonly string[],
-): Promise<{ readonly token: string; readonly files: ReadonlySet<string> } | null> {
+): Promise<State | null> {
   const asksForNames = needsNames(config.filter);
   const hash = createHash("sha256");
   const add = (...parts: unknown[]): unknown => hash.update(JSON.stringify(parts));
-  add(config.filter);
+  // With another key there is as little to do, and no trace of it is to lie about.
+  add(VERSION, process.version, { ...config, apiKey: null }, agentId);
   try {
-    const files = new Set([
+    const expected = new Set([
       ...Object.values(ledgerPaths(stateDir)),
       ...withLog(registryPath(stateDir)),
-      ...databases.flatMap(withLog),
     ]);
     const { claims, shared, failures } = await findPlaces(stateDir, layout);
     add(failures);
     const folders = new Set<string>();
     for (const { name, sessions, databases: usual, failures: failed } of claims) {
       add(name, failed, sessions, usual);
-      for (const { path } of usual) for (const file of withLog(path)) files.add(file);
+      for (const { path } of usual) for (const file of withLog(path)) expected.add(file);
       for (const { dir, index } of sessions) {
         folders.add(dir);
-        if (asksForNames) files.add(index);
+        if (asksForNames) expected.add(index);
       }
     }
     for (const { dir, indexes } of shared) {
       add(dir, indexes);
       folders.add(dir);
-      for (const { path } of indexes) files.add(path);
+      for (const { path } of indexes) expected.add(path);
     }
     for (const dir of folders) add(await markFolder(dir, signal));
-    for (const path of files) add(path, await fileChangeToken(path));
-    return { token: hash.digest("hex"), files };
+    const files = new Set([...expected, ...databases.flatMap(withLog)]);
+    // However they were found: the next process finds them in another order.
+    for (const path of [...files].sort()) add(path, await fileChangeToken(path));
+    return { token: hash.digest("hex"), files, expected };
   } catch {
     // Whatever it is, the run that follows reports it.
     return null;

@@ -41,6 +41,7 @@ const OF_RUN: ReadonlySet<Problem["code"]> = new Set<Code>([
   "LEDGER_DAMAGED",
   "LEDGER_LOST",
   "SESSION_RESTARTED",
+  "TLS_KEY_EXPOSED",
 ]);
 
 /** What only the run that met it can report; all else is found again by whoever looks. */

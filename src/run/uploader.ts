@@ -53,7 +53,9 @@ export class Uploader implements AsyncDisposable {
   ): Promise<ReadonlyMap<string, SessionResult>> {
     const { config, signal, tally, events } = this.#options;
     // Not needed, and not loaded, while there is nothing to send.
-    this.#client ??= await connect(this.#options);
+    this.#client ??= await connect(this.#options, {
+      onWarning: (problem) => tally.problems.push(problem),
+    });
     this.#send ??= this.#createSender(this.#client);
     const context = { ...this.#options, signal: this.#running, send: this.#send };
     const limit = pLimit(compressors(config.upload.concurrency));

@@ -37,6 +37,13 @@ export async function regularStats(path: string): Promise<BigIntStats> {
   return stats;
 }
 
+/** The same at once: for many looks, of which the promise form would cost several times as much. */
+export function regularStatsSync(path: string): BigIntStats {
+  const stats = lstatSync(path, { bigint: true });
+  assertRegular(path, stats);
+  return stats;
+}
+
 export interface OpenFile {
   readonly file: FileHandle;
   /** Of what was opened. */
@@ -61,6 +68,26 @@ export async function openRegular(path: string, { isListed = false } = {}): Prom
     return { file, stats };
   } catch (error) {
     await file.close();
+    throw error;
+  }
+}
+
+/**
+ * The same at once, as a descriptor that the caller closes.
+ * @throws what {@link openRegular} throws
+ */
+export function openRegularSync(
+  path: string,
+  { isListed = false } = {},
+): { readonly fd: number; readonly stats: Stats } {
+  if (!isListed) regularStatsSync(path);
+  const fd = openSync(path, FLAGS);
+  try {
+    const stats = fstatSync(fd);
+    assertRegular(path, stats);
+    return { fd, stats };
+  } catch (error) {
+    closeSync(fd);
     throw error;
   }
 }

@@ -127,7 +127,7 @@ class SqliteStore implements Store {
 
   async #reopen(before: Promise<OpenDatabase> | undefined): Promise<OpenDatabase> {
     const open = await before?.catch(() => undefined);
-    if (open !== undefined && (await open.connection.isInPlace())) return open;
+    if (open?.connection.isInPlace()) return open;
     open?.connection.close();
     const { agentId, path } = this.#options;
     const connection = await Connection.open(path, `the database of agent ${agentId}`);

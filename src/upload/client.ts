@@ -1,5 +1,7 @@
 import type { Socket } from "node:net";
+import type { SecureContext } from "node:tls";
 import type { Dispatcher } from "undici";
+import type { TlsOptions } from "../config/config.ts";
 import {
   CHECK_HEADER,
   CONTENT_HEADER,
@@ -8,10 +10,12 @@ import {
   INGEST_PATH,
   REDACTION_HEADER,
 } from "../protocol/wire.ts";
+import type { Problem } from "../shared/problem.ts";
 import { type Answer, readAnswer } from "./answer.ts";
 import type { Body } from "./body.ts";
 import { IdleWatch } from "./idle-watch.ts";
 import { chooseProxy, type HostProxy, type HttpProxy, readRoots } from "./proxy.ts";
+import { readTlsFiles, secureContextOf } from "./tls-files.ts";
 import type { Transform } from "./transform.ts";
 import type { ConnectOptions } from "./tunnel.ts";
 import { Agent, buildConnector, request, showing } from "./undici.ts";
@@ -27,6 +31,10 @@ export interface ClientOptions {
   readonly proxy?: HostProxy | undefined;
   /** See {@link ConnectOptions}. */
   readonly onSocket?: ((socket: Socket) => void) | undefined;
+  /** Files for TLS with the API. @default none */
+  readonly tls?: TlsOptions | undefined;
+  /** Notified of what is wrong with these files and no obstacle. */
+  readonly onWarning?: ((problem: Problem) => void) | undefined;
 }
 
 export interface Attempt {
@@ -67,21 +75,28 @@ export interface Client {
    * @throws what the transport threw, `IDLE_TIMEOUT`, or the signal's reason
    */
   check(query: URLSearchParams, signal: AbortSignal): Promise<Answer>;
+  /** Host and port of the API, for people. */
+  readonly address: string;
   /** Whether an earlier request on this client was answered, so that a connection may be a reused one. */
   readonly hasConnected: boolean;
   /** Ends every connection at once. */
   close(): Promise<void>;
 }
 
-/** @throws {InfluxionError} `PROXY_INVALID` when the proxy that applies cannot be used */
+/**
+ * @throws {InfluxionError} `PROXY_INVALID` when the proxy that applies cannot be used, `TLS_INVALID`
+ *   when a file of `tls` cannot
+ */
 export async function createClient(options: ClientOptions): Promise<Client> {
   const { apiUrl, apiKey, timeoutMs, version } = options;
   const url = new URL(`${apiUrl}${INGEST_PATH}`);
   const proxy = chooseProxy(apiUrl, options.proxy);
   const roots = proxy === null ? {} : await readRoots(proxy);
+  const secureContext = await secureContextFor(url, options);
   const closing = new AbortController();
   const { onSocket } = options;
-  const route = routeTo(url, proxy, { timeoutMs, roots, signal: closing.signal, onSocket });
+  const { signal } = closing;
+  const route = routeTo(url, proxy, { timeoutMs, roots, secureContext, signal, onSocket });
   const headers = {
     ...route.headers,
     authorization: `Bearer ${apiKey}`,
@@ -100,6 +115,7 @@ export async function createClient(options: ClientOptions): Promise<Client> {
   };
 
   return {
+    address: addressOf(url),
     get hasConnected() {
       return hasConnected;
     },
@@ -136,6 +152,20 @@ export async function createClient(options: ClientOptions): Promise<Client> {
       await route.dispatcher.destroy();
     },
   };
+}
+
+async function secureContextFor(
+  { protocol }: URL,
+  { tls = {}, onWarning }: ClientOptions,
+): Promise<SecureContext | undefined> {
+  if (protocol !== "https:") return undefined;
+  const files = await readTlsFiles({ tls });
+  for (const warning of files.warnings) onWarning?.(warning);
+  return secureContextOf(files);
+}
+
+function addressOf({ protocol, hostname, port }: URL): string {
+  return `${hostname}:${port || (protocol === "https:" ? 443 : 80)}`;
 }
 
 function headersOf({
@@ -231,11 +261,13 @@ function routeTo(api: URL, proxy: HttpProxy | null, options: ConnectOptions): Ro
 }
 
 function directConnector({
-  timeoutMs,
+  timeoutMs: timeout,
+  secureContext,
   onSocket,
 }: ConnectOptions): buildConnector.BuildOptions | buildConnector.connector {
-  if (onSocket === undefined) return { timeout: timeoutMs };
-  return showing(buildConnector({ timeout: timeoutMs, allowH2: false }), onSocket);
+  const own = secureContext === undefined ? {} : { secureContext };
+  if (onSocket === undefined) return { timeout, ...own };
+  return showing(buildConnector({ timeout, allowH2: false, ...own }), onSocket);
 }
 
 /** What is needed for a proxy is loaded at the first connection through one. */

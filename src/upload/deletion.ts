@@ -21,7 +21,7 @@ export type DeletionOutcome =
   | Extract<Outcome, { kind: "retry" | "refused" | "unreachable" }>;
 
 export interface DeletionOptions extends RetryTimes, Clock {
-  readonly client: Pick<Client, "delete">;
+  readonly client: Pick<Client, "delete" | "address">;
   readonly destination: Pick<Destination, "deploymentId" | "projectId">;
   /** Notified why an attempt failed and how long the next one waits, in ms. */
   readonly onRetry?: ((reason: string, waitMs: number) => void) | undefined;
@@ -48,7 +48,7 @@ export async function requestDeletion(
       (answer) => classifyDeletion(answer, now()),
       (error: unknown) => {
         signal.throwIfAborted();
-        return ofAttempt(classifyFailure(error));
+        return ofAttempt(classifyFailure(error, client.address));
       },
     );
   return await tryAgain(times, () => pacer(attempt), onRetry);

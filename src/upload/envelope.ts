@@ -21,6 +21,9 @@ const BLOCK_BYTES = 256 * 1024;
 /** The first block: most parts are a turn or two, which fit. */
 const FIRST_BYTES = 32 * 1024;
 
+/** Nothing fits into it: a block is made for the next line only when there is one. */
+const NO_BLOCK = Buffer.alloc(0);
+
 /**
  * Packs payloads into envelope lines and these into blocks. The constant bytes
  * around a payload are made once; the payload's own bytes are copied as they are.
@@ -56,7 +59,7 @@ export class EnvelopeWriter {
     let full: Block | undefined;
     if (this.#used + length > this.#block.length) {
       full = this.flush();
-      if (length > this.#block.length) this.#block = Buffer.allocUnsafe(length);
+      this.#block = this.#blockFor(length);
     }
     this.#write(this.#before);
     this.#used += this.#block.write(index, this.#used, "latin1");
@@ -72,7 +75,7 @@ export class EnvelopeWriter {
     if (this.#used === 0) return undefined;
     const block = { bytes: this.#block.subarray(0, this.#used), payloads: this.#payloads };
     this.#payloads = [];
-    this.#block = this.#free.pop() ?? Buffer.allocUnsafe(BLOCK_BYTES);
+    this.#block = NO_BLOCK;
     this.#used = 0;
     return block;
   }
@@ -80,6 +83,11 @@ export class EnvelopeWriter {
   /** Takes a block back that nobody reads any more. One made for a long line is left to the collector. */
   reuse({ buffer }: Buffer): void {
     if (buffer.byteLength === BLOCK_BYTES) this.#free.push(Buffer.from(buffer));
+  }
+
+  #blockFor(length: number): Buffer {
+    if (length > BLOCK_BYTES) return Buffer.allocUnsafe(length);
+    return this.#free.pop() ?? Buffer.allocUnsafe(BLOCK_BYTES);
   }
 
   #write(bytes: Buffer): void {

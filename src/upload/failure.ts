@@ -1,14 +1,17 @@
 import { asInfluxionError, errnoOf } from "../shared/problem.ts";
 import { quoted } from "../shared/text.ts";
 import { type Failure, isTransient } from "./classify.ts";
+import {
+  describeCertificateFailure,
+  describeNetworkFailure,
+  describeOwnCertificate,
+  OTHER_NAMES,
+} from "./network-words.ts";
 import { ProxyError } from "./proxy.ts";
 
 /** Error codes of Node's and OpenSSL's certificate checks (node:tls, "X509 certificate error codes"). */
 const CERTIFICATE =
   /^(CERT_|CRL_|DEPTH_ZERO_|SELF_SIGNED_|UNABLE_TO_|INVALID_(CA|PURPOSE)|HOSTNAME_MISMATCH|PATH_LENGTH_|ERR_TLS_CERT_)/;
-
-/** The certificate may be a trusted one, of somebody else. */
-const OTHER_NAMES = "ERR_TLS_CERT_ALTNAME_INVALID";
 
 const NOT_HTTP = "what answered does not speak HTTP; check apiUrl, and what is on the way";
 
@@ -16,18 +19,18 @@ const NOT_HTTP = "what answered does not speak HTTP; check apiUrl, and what is o
  * What follows from an attempt that ended without a whole answer.
  *
  * @param error what the transport threw
+ * @param address host and port of the API
  */
-export function classifyFailure(error: unknown): Failure {
+export function classifyFailure(error: unknown, address: string): Failure {
   if (error instanceof ProxyError) return classifyProxyFailure(error);
   const certificate = certificateCodeOf(error);
   if (certificate !== null) {
-    const reason =
-      certificate === OTHER_NAMES
-        ? `the TLS certificate is for other names (${certificate}); check apiUrl, or sign in to the network you are on`
-        : `TLS certificate not trusted (${certificate}); check apiUrl, the clock of this machine, or add your company's root with NODE_EXTRA_CA_CERTS`;
-    return { kind: "unreachable", reason };
+    return { kind: "unreachable", reason: describeCertificateFailure(certificate, address) };
   }
-  const failure = describeFailure(error);
+  const code = codeOf(innerOf(error));
+  const own = describeOwnCertificate(code, address);
+  if (own !== null) return { kind: "unreachable", reason: own };
+  const failure = describeNetworkFailure(code, address) ?? describeFailure(error);
   if (isArgumentError(error)) {
     return {
       kind: "unreachable",
@@ -44,12 +47,19 @@ function isArgumentError(error: unknown): boolean {
   return code === "UND_ERR_INVALID_ARG" || (isNodes && code.startsWith("ERR_"));
 }
 
-function classifyProxyFailure({ source, rootsSource, status, cause }: ProxyError): Failure {
+function classifyProxyFailure({
+  source,
+  address,
+  rootsSource,
+  status,
+  cause,
+}: ProxyError): Failure {
   const proxy = `the proxy set by ${source}`;
   if (status === undefined) {
     const certificate = certificateCodeOf(cause);
     if (certificate === null) {
-      return { kind: "retry", reason: `${proxy} cannot be reached: ${describeFailure(cause)}` };
+      const reason = `${proxy} cannot be reached: ${describeProxyFailure(cause, address)}`;
+      return { kind: "retry", reason };
     }
     const reason =
       certificate === OTHER_NAMES
@@ -58,7 +68,7 @@ function classifyProxyFailure({ source, rootsSource, status, cause }: ProxyError
     return { kind: "unreachable", reason };
   }
   if (status === 407) {
-    const reason = `${proxy} answered 407: it wants a user and password that it accepts; set it as http://user:password@host:port`;
+    const reason = `${proxy} answered 407: it wants a user and password that it accepts; set it as http://user:password@${address}`;
     return { kind: "unreachable", reason };
   }
   const reason = `${proxy} answered ${status} when asked for a connection to the API`;
@@ -73,6 +83,13 @@ function classifyProxyFailure({ source, rootsSource, status, cause }: ProxyError
   return { kind: "unreachable", reason: `${reason}; it must allow connections to that host` };
 }
 
+/** Begins with the code, and names the proxy's own address. */
+function describeProxyFailure(cause: unknown, address: string): string {
+  const code = codeOf(innerOf(cause));
+  if (describeNetworkFailure(code, address) === null) return describeFailure(cause);
+  return `${code} at ${address}; check its host and port, and whether it is running`;
+}
+
 /** The code of a certificate's failure among the causes of `error`. */
 function certificateCodeOf(error: unknown): string | null {
   for (let cause = error; cause instanceof Error; cause = cause.cause) {
@@ -81,9 +98,20 @@ function certificateCodeOf(error: unknown): string | null {
   return null;
 }
 
+/** Where the system names what TLS has met, the name is only in the message. */
+function codeOf(error: unknown): string {
+  const code = errnoOf(error);
+  const isPlain = error instanceof Error && error.message.includes("wrong version number");
+  return code === "EPROTO" && isPlain ? "ERR_SSL_WRONG_VERSION_NUMBER" : code;
+}
+
+function innerOf(error: unknown): unknown {
+  return error instanceof Error && error.cause instanceof Error ? error.cause : error;
+}
+
 /** The innermost message with its code; transport errors hold addresses, but neither headers nor content. */
 function describeFailure(error: unknown): string {
-  const inner = error instanceof Error && error.cause instanceof Error ? error.cause : error;
+  const inner = innerOf(error);
   const code = errnoOf(inner);
   const isParsers = inner instanceof Error && inner.name === "HTTPParserError";
   // What else has no code is no transport's, and may quote a line that it failed on.

@@ -10,7 +10,7 @@ import { classifyFailure } from "./failure.ts";
 import type { PartOutcome, PartSource, Send } from "./send.ts";
 
 export interface AttemptOptions {
-  readonly client: Pick<Client, "send" | "hasConnected">;
+  readonly client: Pick<Client, "send" | "hasConnected" | "address">;
   readonly deploymentId: string;
   readonly projectId: string;
   readonly signal: AbortSignal;
@@ -27,7 +27,7 @@ export function attempting(options: AttemptOptions): Send {
     } catch (error) {
       options.signal.throwIfAborted();
       if (body.sourceError !== undefined) throw body.sourceError;
-      return classifyFailure(error);
+      return classifyFailure(error, options.client.address);
     }
   };
 }

@@ -67,16 +67,19 @@ function assertRoots(pem: Buffer): void {
 export class ProxyError extends InfluxionError {
   /** What sets the proxy. */
   readonly source: string;
+  /** Its host and port. */
+  readonly address: string;
   /** What sets the roots that it is checked with, if not the default ones. */
   readonly rootsSource: string | undefined;
   readonly status: number | undefined;
 
   constructor(
-    { source, caFile }: HttpProxy,
+    { url, source, caFile }: HttpProxy,
     { status, cause }: { status?: number; cause?: unknown },
   ) {
     super("PROXY_FAILED", `the proxy set by ${source} failed`, { cause });
     this.source = source;
+    this.address = `${url.hostname}:${url.port || DEFAULT_PORTS[url.protocol]}`;
     this.rootsSource = caFile?.source;
     this.status = status;
   }

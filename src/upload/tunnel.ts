@@ -2,6 +2,7 @@ import { once } from "node:events";
 import * as http from "node:http";
 import * as https from "node:https";
 import { isIP, isIPv6, type Socket } from "node:net";
+import type { SecureContext } from "node:tls";
 import type { buildConnector as Connectors } from "undici";
 import { type HttpProxy, ProxyError, type Roots } from "./proxy.ts";
 import { buildConnector, showing } from "./undici.ts";
@@ -9,6 +10,8 @@ import { buildConnector, showing } from "./undici.ts";
 export interface ConnectOptions {
   /** Of the proxy. */
   readonly roots: Roots;
+  /** Of the API, where the config has something for that. */
+  readonly secureContext?: SecureContext | undefined;
   /** For the answer of the proxy, and again for TLS with the API behind it, in ms. */
   readonly timeoutMs: number;
   /** Gives up what is being connected. */
@@ -25,8 +28,9 @@ type Connector = Connectors.connector;
  * {@link ProxyError}; those of the API behind it are not.
  */
 export function tunnelConnector(proxy: HttpProxy, options: ConnectOptions): Connector {
-  const connector = buildConnector({ timeout: options.timeoutMs, allowH2: false });
-  const connectApi = showing(connector, options.onSocket);
+  const { timeoutMs: timeout, secureContext } = options;
+  const own = secureContext === undefined ? {} : { secureContext };
+  const connectApi = showing(buildConnector({ timeout, allowH2: false, ...own }), options.onSocket);
   return (target, callback) => {
     const host = isIPv6(target.hostname) ? `[${target.hostname}]` : target.hostname;
     openTunnel(proxy, `${host}:${target.port || 443}`, options)

@@ -38,6 +38,7 @@ test("three lines are a whole config; everything else has its documented default
         maxBytesPerRun: 10_485_760,
         concurrency: 2,
       },
+      tls: {},
       filter: {
         agents: { allow: [], deny: [], content: {} },
         sessions: { allow: [], deny: [] },
@@ -82,6 +83,11 @@ test.for([
   ["apiKey", { source: "env" }, "apiKey"],
   ["allowInsecureHttp", "yes", "allowInsecureHttp"],
   ["onDelete", "delete", "onDelete"],
+  ["tls", "company.pem", "tls"],
+  ["tls", { ca: "company.pem" }, "tls.ca"],
+  ["tls", { ca: "" }, "tls.ca"],
+  ["tls", { cert: "/cert.pem" }, "tls.key"],
+  ["tls", { key: "~/key.pem" }, "tls.cert"],
   ["content", "ful", "content"],
   ["content", null, "content"],
   ["content", { level: "none" }, "content.level"],
@@ -127,6 +133,13 @@ test.for([
   ["http://127.0.0.1:8787", "http://127.0.0.1:8787"],
 ] as const)("the apiUrl %j is %s", ([apiUrl, is]) => {
   expect(readConfig({ ...MINIMAL, apiUrl })).toMatchObject({ ok: true, config: { apiUrl: is } });
+});
+
+test("P58: what is written in place of the path of a file is not shown", () => {
+  const key = "-----BEGIN PRIVATE KEY-----\nMIGHAgEAMBMGByqGSM49";
+  const [problem, ...others] = problems({ ...MINIMAL, tls: { cert: "/cert.pem", key } });
+  expect(others).toEqual([]);
+  expect(problem).toMatch(/^found a string that is no such path at tls\.key; expected the path/);
 });
 
 test("a list in place of an object is named as a list, and nothing else", () => {

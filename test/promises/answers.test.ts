@@ -514,6 +514,7 @@ test("P44: a receipt that comes before the whole part has been sent is no receip
   if (cut.kind !== "range") throw new Error(cut.kind);
   // Everything is read and counted right, but its last bytes have not left.
   const client: Omit<Client, "delete" | "check"> = {
+    address: "api.test:443",
     hasConnected: false,
     close: () => Promise.resolve(),
     async send({ body }) {

@@ -13,8 +13,8 @@ const unnamed = (errno: number): Error =>
   });
 
 /** Lets every read of the file with this name in its beginning fail. */
-function failReadsOf(name: string, error: unknown): Promise<void> {
-  return failReads(400, (head) => {
+function failReadsOf(name: string, error: unknown): void {
+  failReads(400, (head) => {
     if (head.includes(name)) throw error;
   });
 }
@@ -43,7 +43,7 @@ for (const [name, error] of Object.entries(ERRORS)) {
     lab.session("main", "bad-one");
     lab.session("main", "good");
     lab.session("other", "good");
-    await failReadsOf("bad-one", error);
+    failReadsOf("bad-one", error);
     const report = await lab.run();
     expect(report).toMatchObject({ outcome: "partial", failed: 1, sent: { sessions: 2 } });
     expect(report.failures).toMatchObject([{ sessionId: "bad-one" }]);
@@ -57,7 +57,7 @@ for (const [name, error] of Object.entries(ERRORS)) {
 test("P64: an error of the system without a name is told by its number", async () => {
   await using lab = await Lab.start();
   lab.session("main", "bad-one");
-  await failReadsOf("bad-one", unnamed(-116));
+  failReadsOf("bad-one", unnamed(-116));
   const [failure] = (await lab.run()).failures;
   expect(failure?.reason).toBe("cannot be read (system error -116 in read)");
 });
@@ -65,7 +65,7 @@ test("P64: an error of the system without a name is told by its number", async (
 test("P58 P64: an unexpected error is told without its words, which may be those of a conversation", async () => {
   await using lab = await Lab.start();
   lab.session("main", "bad-one");
-  await failReadsOf("bad-one", new SyntaxError('Unexpected token, "my secret" is not valid JSON'));
+  failReadsOf("bad-one", new SyntaxError('Unexpected token, "my secret" is not valid JSON'));
   const [failure] = (await lab.run()).failures;
   expect(failure?.reason).toBe(
     "cannot be read because of an unexpected SyntaxError; please report it",

@@ -273,12 +273,12 @@ test("a wrong config leaves the Gateway running with uploads off, and the log na
   plugin.register(host.api);
   const [service] = host.services;
   expect(service?.start({ stateDir: lab.stateDir, config: {}, logger })).toBeUndefined();
-  await vi.waitFor(() => expect(log.length).toBeGreaterThan(3), 5000);
+  await vi.waitFor(() => expect(log.length).toBeGreaterThan(2), 5000);
   await service?.stop();
   const text = log.join("\n");
   expect(text).toContain('found "banana" at upload.every; expected an interval such as "30s"');
-  expect(text).toContain("found nothing at deploymentId; expected");
+  expect(text).toContain("not set: deploymentId, projectId");
   expect(text).toContain("found a string with spaces");
   expect(text).not.toContain("has space");
-  expect(text).toContain('"influxion"');
+  expect(text).toContain('"openclaw influxion setup"');
 });

@@ -1,4 +1,13 @@
-import { mkdirSync, rmSync, symlinkSync, unlinkSync, utimesSync, writeFileSync } from "node:fs";
+import {
+  mkdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  unlinkSync,
+  utimesSync,
+  writeFileSync,
+} from "node:fs";
 import { dirname, join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { expect, test } from "vitest";
@@ -50,6 +59,38 @@ async function uploaded(): Promise<{ lab: Lab; agent: AgentDb; path: string }> {
   return { lab, agent, path };
 }
 
+/** An agent whose database, with one session, is where only the host's registry knows. */
+function registered(lab: Lab): AgentDb {
+  const path = join(lab.dir, "elsewhere", "moved.sqlite");
+  const agent = new AgentDb(lab.stateDir, { agentId: "moved", path });
+  agent.addSession("s", conversation("s", 5));
+  const registry = join(lab.stateDir, "state", "openclaw.sqlite");
+  mkdirSync(dirname(registry), { recursive: true });
+  const db = new DatabaseSync(registry);
+  db.exec("CREATE TABLE agent_databases (agent_id TEXT, path TEXT)");
+  db.prepare("INSERT INTO agent_databases VALUES ('moved', ?)").run(path);
+  db.close();
+  return agent;
+}
+
+const CHANGES: Record<string, (found: Awaited<ReturnType<typeof uploaded>>) => void> = {
+  "a session grew": ({ lab, path }) => lab.append(path, [message(9)]),
+  "a session was rewritten with as many bytes": ({ path }) => {
+    const other = lines(session("in-file")).replaceAll("hello", "hullo");
+    writeFileSync(path, other);
+    rest(path, 50);
+  },
+  "a session is new": ({ lab }) => lab.session("main", "new"),
+  "an agent is new": ({ lab }) => lab.session("new", "new"),
+  "a transaction in a database was committed": ({ agent }) =>
+    agent.append("in-db", [{ type: "message", id: "later" }]),
+  "an agent has its first database": ({ lab }) => {
+    const db = new AgentDb(lab.stateDir, { agentId: "first" });
+    db.addSession("s", conversation("s", 5));
+    db.close();
+  },
+};
+
 test("while nothing changes, a run is a look at names, sizes and times, and its report says the same", async () => {
   const { lab, agent } = await uploaded();
   await using _lab = lab;
@@ -76,6 +117,59 @@ test("while nothing changes, a run is a look at names, sizes and times, and its 
   agent.close();
 });
 
+test("the first run of a process is a look, too, while nothing has changed since one that found nothing to do", async () => {
+  const { lab, agent } = await uploaded();
+  await using _lab = lab;
+  await service(lab).untilIdle();
+  const next = service(lab);
+  const report = await next.run();
+  expect(report).toMatchObject({ outcome: "done", settled: true, sent: { sessions: 0 } });
+  expect(next.state.whole).toBe(0);
+  expect(statSync(join(lab.stateDir, "influxion", "idle.json")).mode & 0o777).toBe(0o600);
+  agent.close();
+});
+
+const STARTS: Record<string, (lab: Lab) => Record<string, unknown> | undefined> = {
+  "another destination": () => ({ projectId: "other" }),
+  "what happens to deleted sessions": () => ({ onDelete: "forget" }),
+  "a filter": () => ({ filter: { sessions: { deny: ["in-file"] } } }),
+  "the ledger's copy": ({ ledgerPaths: { copy } }) => void rmSync(copy),
+  "a damaged note": ({ stateDir }) => {
+    const path = join(stateDir, "influxion", "idle.json");
+    writeFileSync(path, readFileSync(path, "utf8").replace('"done"', '"gone"'));
+    return undefined;
+  },
+  "a note that cannot be read": ({ stateDir }) => {
+    const path = join(stateDir, "influxion", "idle.json");
+    rmSync(path);
+    mkdirSync(path);
+    return undefined;
+  },
+};
+
+for (const [what, change] of Object.entries(STARTS)) {
+  test(`the first run of a process is a whole one with ${what}`, async () => {
+    const { lab, agent } = await uploaded();
+    await using _lab = lab;
+    await service(lab).untilIdle();
+    const next = service(lab, change(lab));
+    expect((await next.run()).outcome).toBe("done");
+    expect(next.state.whole).toBe(1);
+    agent.close();
+  });
+}
+
+for (const [what, change] of Object.entries(CHANGES)) {
+  test(`P12: when ${what} between two processes, the first run is a whole one and sends it`, async () => {
+    const found = await uploaded();
+    await using lab = found.lab;
+    await service(lab).untilIdle();
+    change(found);
+    expect((await service(lab).run()).sent.sessions).toBe(1);
+    found.agent.close();
+  });
+}
+
 test("P65: on the Gateway's own thread no database is opened, not even the driver loaded", async () => {
   const { lab, agent } = await uploaded();
   await using _lab = lab;
@@ -85,24 +179,6 @@ test("P65: on the Gateway's own thread no database is opened, not even the drive
   expect(JSON.parse(out)).toEqual({ whole: 1, loaded: [] });
   agent.close();
 });
-
-const CHANGES: Record<string, (found: Awaited<ReturnType<typeof uploaded>>) => void> = {
-  "a session grew": ({ lab, path }) => lab.append(path, [message(9)]),
-  "a session was rewritten with as many bytes": ({ path }) => {
-    const other = lines(session("in-file")).replaceAll("hello", "hullo");
-    writeFileSync(path, other);
-    rest(path, 50);
-  },
-  "a session is new": ({ lab }) => lab.session("main", "new"),
-  "an agent is new": ({ lab }) => lab.session("new", "new"),
-  "a transaction in a database was committed": ({ agent }) =>
-    agent.append("in-db", [{ type: "message", id: "later" }]),
-  "an agent has its first database": ({ lab }) => {
-    const db = new AgentDb(lab.stateDir, { agentId: "first" });
-    db.addSession("s", conversation("s", 5));
-    db.close();
-  },
-};
 
 for (const [what, change] of Object.entries(CHANGES)) {
   test(`P12: when ${what}, the next run is a whole one and sends it`, async () => {
@@ -118,15 +194,7 @@ for (const [what, change] of Object.entries(CHANGES)) {
 
 test("P12: a database that only the host's registry knows is watched, and when a session in it grows, the next run sends it", async () => {
   await using lab = await Lab.start();
-  const path = join(lab.dir, "elsewhere", "moved.sqlite");
-  const agent = new AgentDb(lab.stateDir, { agentId: "moved", path });
-  agent.addSession("s", conversation("s", 5));
-  const registry = join(lab.stateDir, "state", "openclaw.sqlite");
-  mkdirSync(dirname(registry), { recursive: true });
-  const db = new DatabaseSync(registry);
-  db.exec("CREATE TABLE agent_databases (agent_id TEXT, path TEXT)");
-  db.prepare("INSERT INTO agent_databases VALUES ('moved', ?)").run(path);
-  db.close();
+  const agent = registered(lab);
   const { run, state, untilIdle } = service(lab);
   await untilIdle();
   const { whole } = state;
@@ -134,6 +202,15 @@ test("P12: a database that only the host's registry knows is watched, and when a
   expect(state.whole).toBe(whole);
   agent.append("s", [{ type: "message", id: "later" }]);
   expect((await run()).sent.sessions).toBe(1);
+  agent.close();
+});
+
+test("P12: a database that only the host's registry knows is no less watched by the next process", async () => {
+  await using lab = await Lab.start();
+  const agent = registered(lab);
+  await service(lab).untilIdle();
+  agent.append("s", [{ type: "message", id: "later" }]);
+  expect((await service(lab).run()).sent.sessions).toBe(1);
   agent.close();
 });
 

@@ -1,34 +1,31 @@
-import { type FileHandle, open } from "node:fs/promises";
 import { onTestFinished, vi } from "vitest";
+import { TranscriptFile } from "../../src/stores/jsonl/file.ts";
 
-/** Which bytes are read; more arguments of `FileHandle.read` matter to nobody here. */
+/** Which bytes are read. */
 export interface ReadRange {
   readonly length: number;
   readonly position: number;
 }
 
 /**
- * Lets reads of files fail until the test has finished, at the boundary to the file system.
+ * Lets reads of transcripts fail until the test has finished, at the boundary to the file system.
  * @param headBytes how much of the beginning of a file is shown
  * @param fails throws for those that fail
  */
-export async function failReads(
+export function failReads(
   headBytes: number,
   fails: (head: Buffer, range: ReadRange) => void,
-): Promise<void> {
-  const probe = await open("/dev/null");
-  const prototype = Object.getPrototypeOf(probe) as FileHandle;
-  await probe.close();
-  const read = prototype.read as (...args: unknown[]) => Promise<unknown>;
-  const spy = vi.spyOn(prototype, "read").mockImplementation(async function (
-    this: FileHandle,
-    ...args: unknown[]
+): void {
+  const { fill } = TranscriptFile.prototype;
+  const spy = vi.spyOn(TranscriptFile.prototype, "fill").mockImplementation(async function (
+    this: TranscriptFile,
+    buffer,
+    offset,
   ) {
     const head = Buffer.alloc(headBytes);
-    await read.call(this, head, 0, headBytes, 0);
-    const [, , length, position] = args as [unknown, unknown, number, number];
-    fails(head, { length, position });
-    return read.apply(this, args);
-  } as never);
+    await fill.call(this, head, 0);
+    fails(head, { length: buffer.length, position: offset });
+    return fill.call(this, buffer, offset);
+  });
   onTestFinished(() => spy.mockRestore());
 }

@@ -15,6 +15,8 @@ export interface ChildRun {
   readonly flags?: readonly string[];
   /** Beside PATH and HOME, all of its environment. */
   readonly env?: Readonly<Record<string, string>>;
+  /** More of the plugin's config. */
+  readonly config?: object;
 }
 
 /** One run of the built plugin in a process of its own; see run-once.ts. */
@@ -24,12 +26,13 @@ export async function runChild({
   dist = join(REPOSITORY, "dist"),
   flags = [],
   env = {},
+  config = {},
 }: ChildRun): Promise<Record<string, unknown>> {
   const program = join(import.meta.dirname, "run-once.ts");
   const { PATH = "", HOME = "" } = process.env;
   const { stdout } = await execute(
     process.execPath,
-    [...flags, program, dist, stateDir, apiUrl, API_KEY],
+    [...flags, program, dist, stateDir, apiUrl, API_KEY, JSON.stringify(config)],
     { env: { PATH, HOME, ...env } },
   );
   return JSON.parse(stdout);

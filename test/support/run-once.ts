@@ -2,7 +2,7 @@
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
 
-const [dist = "", stateDir = "", apiUrl = "", apiKey = ""] = process.argv.slice(2);
+const [dist = "", stateDir = "", apiUrl = "", apiKey = "", more = "{}"] = process.argv.slice(2);
 const load = (module: string) => import(pathToFileURL(join(dist, module)).href);
 const { readConfig } = (await load(
   "config/config.js",
@@ -17,6 +17,7 @@ const result = readConfig({
   deploymentId: "lab",
   projectId: "project",
   upload: { retryAttempts: 0 },
+  ...JSON.parse(more),
 });
 if (!result.ok) throw new Error("the config is wrong");
 const done = await runInWorker({

@@ -115,14 +115,14 @@ async function askForKey({
   const { apiKey } = asObject(present);
   const isKept = apiKey !== undefined && problemWith("apiKey", apiKey, present) === null;
   const isOffered = !isKept && (env[KEY_VARIABLE] ?? "") !== "";
-  const none = isKept
-    ? `; Enter keeps ${plain(maskKey(apiKey as string | SecretRef))}`
+  const fallback = isKept
+    ? maskKey(apiKey as string | SecretRef)
     : isOffered
-      ? `; Enter takes it from $${KEY_VARIABLE}`
+      ? `$${KEY_VARIABLE}`
       : "";
+  const shown = fallback === "" ? "" : ` [${plain(fallback)}]`;
   for (;;) {
-    const question = `API key, not shown while you type, or $NAME for an environment variable${none}: `;
-    const answer = await prompter.askSecret(question);
+    const answer = await prompter.askSecret(`API key, hidden; or $NAME of a variable${shown}: `);
     if (answer === "" && isKept) return undefined;
     if (answer === "" && isOffered) return variable(KEY_VARIABLE);
     const key = keyOfAnswer(answer);

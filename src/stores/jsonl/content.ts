@@ -17,19 +17,28 @@ const EntrySchema = v.object({
   traceSchema: v.optional(v.never()),
 });
 
+/** What a session begins with, also where the rest of its first line is not there. */
+const BEGINNING = /^\s*\{\s*"type"\s*:\s*"[a-z_]+"/;
+
 /**
  * Whether `head`, the first bytes of a file, are of a session: one of its first
  * lines is the header or an entry. A first line longer than `head` is judged by
  * how it begins.
  */
 export function looksLikeSession(head: Buffer): boolean {
-  const lines = head.toString("utf8").replace(BOM, "").split("\n", LINES_LOOKED_AT);
-  return lines.some((line) => {
+  let start = 0;
+  for (let looked = 0; looked < LINES_LOOKED_AT && start !== -1; looked++) {
+    // Line by line: the first one decides nearly always.
+    const newline = head.indexOf("\n", start);
+    const text = head.toString("utf8", start, newline === -1 ? head.length : newline);
+    const line = start === 0 ? text.replace(BOM, "") : text;
     const value = parseJson(line);
-    return value === undefined
-      ? lines.length === 1 && /^\s*\{\s*"type"\s*:\s*"[a-z_]+"/.test(line)
-      : v.is(HeaderSchema, value) || v.is(EntrySchema, value);
-  });
+    if (v.is(HeaderSchema, value) || v.is(EntrySchema, value)) return true;
+    const isOnlyLine = start === 0 && newline === -1;
+    if (value === undefined && isOnlyLine) return BEGINNING.test(line);
+    start = newline === -1 ? -1 : newline + 1;
+  }
+  return false;
 }
 
 /** Whether `head`, the first bytes of a file, has entries and no newline between them, but carriage returns. */

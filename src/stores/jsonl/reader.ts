@@ -1,11 +1,11 @@
 import { createHash } from "node:crypto";
-import type { FileHandle } from "node:fs/promises";
 import { MAX_LINE_BYTES, MAX_PART_BYTES } from "../../protocol/limits.ts";
-import { NotAFileError, type OpenFile, openRegular } from "../../shared/open-file.ts";
+import { NotAFileError, openRegularSync } from "../../shared/open-file.ts";
 import { errnoOf, NotASessionError, SourceChangedError, StoreError } from "../../shared/problem.ts";
 import { isIdle } from "../idle.ts";
 import type { Cut, CutOptions, Position, Reader, Searched, Stream, Verdict } from "../store.ts";
 import { isJsonObject, isSeparatedByReturns, looksLikeSession, startTimeOf } from "./content.ts";
+import { TranscriptFile } from "./file.ts";
 import { LIVE_RANK } from "./list.ts";
 
 /** Most bytes of a line that one cut searches for its end, beyond those that any part may have. */
@@ -44,7 +44,8 @@ export async function openJsonl(
   now: () => number,
   signal?: AbortSignal,
 ): Promise<JsonlReader> {
-  const { file, stats } = await openFile(path, stream);
+  const { fd, stats } = openFile(path, stream);
+  const file = new TranscriptFile(fd);
   try {
     const { size, mtimeMs, ino } = stats;
     if (stream.file !== undefined && stream.file.inode !== ino) {
@@ -62,12 +63,12 @@ export async function openJsonl(
   }
 }
 
-async function openFile(
+function openFile(
   path: string,
   { source: name, file: listed }: Pick<Stream, "source" | "file">,
-): Promise<OpenFile> {
+): ReturnType<typeof openRegularSync> {
   try {
-    return await openRegular(path, { isListed: listed !== undefined });
+    return openRegularSync(path, { isListed: listed !== undefined });
   } catch (error) {
     if (errnoOf(error) === "ELOOP") {
       throw new SourceChangedError(`${name} is another file than the one that was listed`);
@@ -124,13 +125,13 @@ export interface Snapshot {
 }
 
 export class JsonlReader implements Reader {
-  readonly #file: FileHandle;
+  readonly #file: TranscriptFile;
   readonly #size: number;
   readonly #atRest: boolean;
   readonly #isArchive: boolean;
   readonly #signal: AbortSignal | undefined;
 
-  constructor(file: FileHandle, { size, atRest, isArchive, signal }: Snapshot) {
+  constructor(file: TranscriptFile, { size, atRest, isArchive, signal }: Snapshot) {
     this.#file = file;
     this.#size = size;
     this.#atRest = atRest;
@@ -212,7 +213,7 @@ export class JsonlReader implements Reader {
     let zeros = Buffer.alloc(0);
     for (let at = 0; at < end; ) {
       this.#heed();
-      const block = await this.#fill(buffer.subarray(0, end - at), at);
+      const block = await this.#file.fill(buffer.subarray(0, end - at), at);
       // Byte by byte, this would block the event loop.
       if (block.length === 0 || !block.equals(zeros.subarray(0, block.length))) {
         const index = block.findIndex((byte) => byte !== 0);
@@ -227,18 +228,7 @@ export class JsonlReader implements Reader {
 
   /** Up to `length` bytes at `offset`; fewer only at the end of the file. */
   bytes(offset: number, length: number): Promise<Buffer> {
-    return this.#fill(Buffer.allocUnsafe(length), offset);
-  }
-
-  async #fill(buffer: Buffer, offset: number): Promise<Buffer> {
-    let filled = 0;
-    while (filled < buffer.length) {
-      const left = buffer.length - filled;
-      const { bytesRead } = await this.#file.read(buffer, filled, left, offset + filled);
-      if (bytesRead === 0) break;
-      filled += bytesRead;
-    }
-    return buffer.subarray(0, filled);
+    return this.#file.fill(Buffer.allocUnsafe(length), offset);
   }
 
   async #range(from: number, end: number, omitted = false): Promise<Cut & { kind: "range" }> {
@@ -299,7 +289,7 @@ export class JsonlReader implements Reader {
     const buffer = Buffer.allocUnsafe(Math.min(LONG_SCAN_BYTES, to - from));
     for (let at = from; at < to; ) {
       this.#heed(signal);
-      const block = await this.#fill(buffer.subarray(0, to - at), at);
+      const block = await this.#file.fill(buffer.subarray(0, to - at), at);
       if (block.length === 0) return -1;
       const index = block.indexOf(NEWLINE);
       if (index !== -1) return at + index;

@@ -234,7 +234,7 @@ export class ColdSource implements EventSource {
 
   /** A session that was deleted or restored while its archive is read goes no further. */
   async #assertStillCold(): Promise<void> {
-    await this.#connection.assertInPlace();
+    this.#connection.assertInPlace();
     const row = this.#connection.get<ColdRow>(COLD_ROW_SQL, this.#row.session_id);
     if (row?.archive_sha256 !== this.#row.archive_sha256) throw this.#moved();
   }

@@ -1,6 +1,6 @@
 import type { BigIntStats } from "node:fs";
 import type { DatabaseSync, SQLInputValue, StatementSync } from "node:sqlite";
-import { NotAFileError, regularStats } from "../../shared/open-file.ts";
+import { NotAFileError, regularStatsSync } from "../../shared/open-file.ts";
 import { errnoOf, SourceChangedError, StoreError } from "../../shared/problem.ts";
 import { loadSqlite } from "../../shared/sqlite.ts";
 
@@ -47,7 +47,7 @@ export class Connection {
 
   /** @throws {StoreError} `DB_MISSING`, `DB_EMPTY`, `DB_UNREADABLE` or `DB_BUSY`. */
   static async open(path: string, label: string): Promise<Connection> {
-    const stats = await statsOf(path, label);
+    const stats = statsOf(path, label);
     if (stats === null) {
       throw new DatabaseMissingError(`${label} is gone: ${path}`);
     }
@@ -60,7 +60,7 @@ export class Connection {
       );
     }
     // SQLite would wait for the other end of a FIFO, and with it whoever called it.
-    for (const suffix of BESIDE) await statsOf(path + suffix, label);
+    for (const suffix of BESIDE) statsOf(path + suffix, label);
     const { DatabaseSync } = loadSqlite();
     try {
       // No waiting for locks: SQLite would wait by blocking the Gateway's event loop.
@@ -104,13 +104,13 @@ export class Connection {
   }
 
   /** @throws {SourceChangedError} when the file was deleted or replaced: SQLite goes on reading the old one. */
-  async assertInPlace(): Promise<void> {
-    if (await this.isInPlace()) return;
+  assertInPlace(): void {
+    if (this.isInPlace()) return;
     throw new SourceChangedError(`${this.label} was removed or replaced while it was read`);
   }
 
-  async isInPlace(): Promise<boolean> {
-    const stats = await statsOf(this.#path, this.label);
+  isInPlace(): boolean {
+    const stats = statsOf(this.#path, this.label);
     return stats !== null && identityOf(stats) === this.#file;
   }
 
@@ -145,9 +145,9 @@ export class Connection {
 }
 
 /** Null when there is no such file. @throws {StoreError} `DB_UNREADABLE`, also for what is no regular file */
-async function statsOf(path: string, label: string): Promise<BigIntStats | null> {
+function statsOf(path: string, label: string): BigIntStats | null {
   try {
-    return await regularStats(path);
+    return regularStatsSync(path);
   } catch (error) {
     if (errnoOf(error) === "ENOENT" || errnoOf(error) === "ENOTDIR") return null;
     if (error instanceof NotAFileError) {

@@ -46,6 +46,47 @@ export function sizeSql(shape: Shape): string {
 
 type SizeRow = EventSize & Pick<RowSize, "packed" | "stored">;
 
+/** What is asked again and again; put together for each session, it would cost as much as the answers. */
+interface LiveSql {
+  readonly totals: string;
+  readonly sizes: string;
+  readonly stored: string;
+  readonly joined: string;
+  readonly rows: string;
+}
+
+const SQL = new WeakMap<Shape, LiveSql>();
+
+function sqlFor(shape: Shape): LiveSql {
+  const sql = SQL.get(shape) ?? liveSql(shape);
+  SQL.set(shape, sql);
+  return sql;
+}
+
+function liveSql(shape: Shape): LiveSql {
+  const size = sizeSql(shape);
+  const ifZstd = (sql: string): string => (shape.zstd ? sql : "NULL");
+  return {
+    totals: `SELECT count(*) AS count, sum(bytes) AS bytes, max(seq) AS last
+       FROM (SELECT seq, ${size} AS bytes FROM transcript_events
+             WHERE session_id = ? AND seq >= ? AND seq < ? ORDER BY seq LIMIT ${SIZE_ROWS})`,
+    sizes: `SELECT seq, ${size} AS bytes FROM transcript_events
+       WHERE session_id = ? AND seq >= ? ORDER BY seq LIMIT ${SIZE_ROWS}`,
+    stored: `SELECT seq, ${size} AS bytes, typeof(event_json) = 'null' AS packed,
+              ${ifZstd("octet_length(event_zstd)")} AS stored
+       FROM transcript_events WHERE session_id = ? AND seq >= ? AND seq < ?
+       ORDER BY seq LIMIT ${PAGE_ROWS}`,
+    joined: `SELECT group_concat(seq) AS "order", CAST(group_concat(event_json, '') AS BLOB) AS texts,
+              ${ifZstd("CAST(group_concat(event_zstd, '') AS BLOB)")} AS frames
+       FROM (SELECT * FROM transcript_events WHERE session_id = ? AND seq BETWEEN ? AND ? ORDER BY seq)`,
+    // As a blob the text comes as the bytes it is, without a detour over a JavaScript string.
+    rows: `SELECT seq, ${size} AS bytes, CAST(event_json AS BLOB) AS json, ${ifZstd("event_zstd")} AS zstd
+       FROM transcript_events WHERE session_id = ? AND seq BETWEEN ? AND ? ORDER BY seq`,
+  };
+}
+
+const CHANGED_AT_SQL = `SELECT ${changedAtSql("w")} AS changedAt FROM session_windows AS w WHERE session_id = ?`;
+
 /** Adds up lengths in short reads, so that a long transcript does not hold a read open. */
 export async function totalsOf(
   connection: Connection,
@@ -59,9 +100,7 @@ export async function totalsOf(
   for (let from = start; ; ) {
     for (const signal of signals) signal?.throwIfAborted();
     const page = connection.get<{ count: number; bytes: number | null; last: number | null }>(
-      `SELECT count(*) AS count, sum(bytes) AS bytes, max(seq) AS last
-       FROM (SELECT seq, ${sizeSql(shape)} AS bytes FROM transcript_events
-             WHERE session_id = ? AND seq >= ? AND seq < ? ORDER BY seq LIMIT ${SIZE_ROWS})`,
+      sqlFor(shape).totals,
       sessionId,
       from,
       end,
@@ -78,6 +117,7 @@ export async function totalsOf(
 export class LiveSource implements EventSource {
   readonly #connection: Connection;
   readonly #shape: Shape;
+  readonly #sql: LiveSql;
   readonly #sessionId: string;
   readonly #signal: AbortSignal | undefined;
 
@@ -85,16 +125,14 @@ export class LiveSource implements EventSource {
   constructor(connection: Connection, shape: Shape, sessionId: string, signal?: AbortSignal) {
     this.#connection = connection;
     this.#shape = shape;
+    this.#sql = sqlFor(shape);
     this.#sessionId = sessionId;
     this.#signal = signal;
   }
 
   async state(): Promise<State> {
-    await this.#connection.assertInPlace();
-    const row = this.#connection.get<{ changedAt: number }>(
-      `SELECT ${changedAtSql("w")} AS changedAt FROM session_windows AS w WHERE session_id = ?`,
-      this.#sessionId,
-    );
+    this.#connection.assertInPlace();
+    const row = this.#connection.get<{ changedAt: number }>(CHANGED_AT_SQL, this.#sessionId);
     if ((await this.seqAt(0)) === null) throw this.#changed();
     return { generation: this.#generation(), changedAt: row?.changedAt ?? 0 };
   }
@@ -107,12 +145,7 @@ export class LiveSource implements EventSource {
   async *sizes(start: number, signal?: AbortSignal): AsyncGenerator<readonly EventSize[]> {
     for (let from = start; ; ) {
       this.#heed(signal);
-      const page = this.#connection.all<EventSize>(
-        `SELECT seq, ${sizeSql(this.#shape)} AS bytes FROM transcript_events
-         WHERE session_id = ? AND seq >= ? ORDER BY seq LIMIT ${SIZE_ROWS}`,
-        this.#sessionId,
-        from,
-      );
+      const page = this.#connection.all<EventSize>(this.#sql.sizes, this.#sessionId, from);
       const last = page.at(-1);
       if (last === undefined) return;
       this.#assertNumbered(page);
@@ -126,7 +159,7 @@ export class LiveSource implements EventSource {
     let generation: string | null | undefined;
     for (let from = start; from < end; ) {
       this.#heed(signal);
-      await this.#connection.assertInPlace();
+      this.#connection.assertInPlace();
       const next = this.#connection.snapshot(() => ({
         generation: this.#generation(),
         rows: this.#joined(this.#nextRows(from, end)),
@@ -146,13 +179,18 @@ export class LiveSource implements EventSource {
     const size = this.#sizes(seq, seq + 1)[0];
     if (size === undefined) return null;
     if (size.bytes === null) throw unknownEncoding(this.#sessionId, seq);
-    return digestOf(size.bytes <= DIGESTED_BYTES ? await this.text(seq) : null, size.bytes);
+    return digestOf(size.bytes <= DIGESTED_BYTES ? await this.#textOf(size) : null, size.bytes);
   }
 
   async text(seq: number): Promise<Buffer | null> {
     const size = this.#sizes(seq, seq + 1)[0];
-    if (size === undefined || (size.bytes ?? 0) >= MAX_LINE_BYTES) return null;
-    const row = this.#nextRows(seq, seq + 1).length === 0 ? undefined : this.#rows(seq, seq)[0];
+    return size === undefined ? null : this.#textOf(size);
+  }
+
+  async #textOf(size: SizeRow): Promise<Buffer | null> {
+    if ((size.bytes ?? 0) >= MAX_LINE_BYTES) return null;
+    this.#assertReadable(size);
+    const row = this.#rows(size.seq, size.seq)[0];
     return row === undefined ? null : (await decodeEvent(this.#sessionId, row)).text;
   }
 
@@ -188,11 +226,9 @@ export class LiveSource implements EventSource {
   #nextRows(start: number, end: number): RowSize[] {
     const rows: RowSize[] = [];
     let total = 0;
-    for (const { seq, bytes, packed, stored } of this.#sizes(start, end)) {
-      if (bytes === null) throw unknownEncoding(this.#sessionId, seq);
-      if (Math.max(bytes, stored ?? 0) >= MAX_LINE_BYTES) {
-        throw damaged(this.#sessionId, seq, "it is longer than any line that is sent");
-      }
+    for (const size of this.#sizes(start, end)) {
+      const { seq, packed, stored } = size;
+      const bytes = this.#assertReadable(size);
       total += bytes;
       if (total > PAGE_BYTES && rows.length > 0) break;
       rows.push({ seq, bytes, packed, stored });
@@ -200,14 +236,21 @@ export class LiveSource implements EventSource {
     return rows;
   }
 
+  /** The length of an event that may be loaded. @throws {StoreError} `EVENT_ENCODING` or `EVENT_DAMAGED` */
+  #assertReadable({ seq, bytes, stored }: SizeRow): number {
+    if (bytes === null) throw unknownEncoding(this.#sessionId, seq);
+    if (Math.max(bytes, stored ?? 0) >= MAX_LINE_BYTES) {
+      throw damaged(this.#sessionId, seq, "it is longer than any line that is sent");
+    }
+    return bytes;
+  }
+
   #joined(sizes: readonly RowSize[]): JoinedRows {
     const nothing = { order: null, texts: null, frames: null, sizes };
     // One row has nothing to be joined with, and a long one would be in memory more often.
     if (sizes.length < 2) return nothing;
     const content = this.#connection.get<Omit<JoinedRows, "sizes">>(
-      `SELECT group_concat(seq) AS "order", CAST(group_concat(event_json, '') AS BLOB) AS texts,
-              ${this.#shape.zstd ? "CAST(group_concat(event_zstd, '') AS BLOB)" : "NULL"} AS frames
-       FROM (SELECT * FROM transcript_events WHERE session_id = ? AND seq BETWEEN ? AND ? ORDER BY seq)`,
+      this.#sql.joined,
       this.#sessionId,
       sizes[0]?.seq ?? 0,
       sizes.at(-1)?.seq ?? -1,
@@ -216,27 +259,11 @@ export class LiveSource implements EventSource {
   }
 
   #rows(first: number, last: number): EventRow[] {
-    // As a blob the text comes as the bytes it is, without a detour over a JavaScript string.
-    return this.#connection.all<EventRow>(
-      `SELECT seq, ${sizeSql(this.#shape)} AS bytes, CAST(event_json AS BLOB) AS json,
-              ${this.#shape.zstd ? "event_zstd" : "NULL"} AS zstd
-       FROM transcript_events WHERE session_id = ? AND seq BETWEEN ? AND ? ORDER BY seq`,
-      this.#sessionId,
-      first,
-      last,
-    );
+    return this.#connection.all<EventRow>(this.#sql.rows, this.#sessionId, first, last);
   }
 
   #sizes(start: number, end: number): SizeRow[] {
-    const page = this.#connection.all<SizeRow>(
-      `SELECT seq, ${sizeSql(this.#shape)} AS bytes, typeof(event_json) = 'null' AS packed,
-              ${this.#shape.zstd ? "octet_length(event_zstd)" : "NULL"} AS stored
-       FROM transcript_events WHERE session_id = ? AND seq >= ? AND seq < ?
-       ORDER BY seq LIMIT ${PAGE_ROWS}`,
-      this.#sessionId,
-      start,
-      end,
-    );
+    const page = this.#connection.all<SizeRow>(this.#sql.stored, this.#sessionId, start, end);
     this.#assertNumbered(page);
     return page;
   }

@@ -38,7 +38,8 @@ export async function unpack(frame: Uint8Array, bytes: number): Promise<Buffer> 
 /** Two frames of one byte each. */
 const TWO_FRAMES = Buffer.from("28b52ffd200109000061".repeat(2), "hex");
 
-let takesSeveral: boolean | undefined;
+/** Whether one call takes frames that follow each other: since Node 26; before, it stops behind the first. */
+const TAKES_SEVERAL = zstdDecompressSync(TWO_FRAMES).length === 2;
 
 /** A frame among those that follow each other: its length, and that of what it unpacks to. */
 export interface FrameSize {
@@ -75,13 +76,9 @@ export async function unpackAll(
   return texts;
 }
 
-/**
- * In one call, which spares making a decompressor for each. Node does that since version 26;
- * before, it stops behind the first.
- */
+/** In one call, which spares making a decompressor for each. Null where that cannot be done. */
 function unpackTogether(frames: Buffer, sizes: readonly FrameSize[]): Buffer | null {
-  takesSeveral ??= zstdDecompressSync(TWO_FRAMES).length === 2;
-  if (!takesSeveral || sizes.length === 0) return null;
+  if (!TAKES_SEVERAL || sizes.length === 0) return null;
   let at = 0;
   let total = 0;
   for (const { stored, bytes } of sizes) {

@@ -1,0 +1,42 @@
+import { createHash } from "node:crypto";
+import { join } from "node:path";
+import { readRegular } from "../shared/open-file.ts";
+import { removeLeftTemps, replaceFile } from "../shared/replace-file.ts";
+import type { RunReport } from "./report.ts";
+
+/** Writing it takes milliseconds: what has been half-written for this long was killed, in ms. */
+const LEFT_AFTER_MS = 60_000;
+
+/** What a process that found nothing to do leaves for the next one. */
+export interface IdleNote {
+  /** Equal only while everything is as it was before that run; see `IdleCache`. */
+  readonly token: string;
+  /** Of that run. */
+  readonly report: RunReport;
+}
+
+const pathOf = (stateDir: string): string => join(stateDir, "influxion", "idle.json");
+
+/** What was left; null for nothing, and for what is damaged. Whoever has none makes a whole run. */
+export async function readIdleNote(stateDir: string): Promise<IdleNote | null> {
+  try {
+    const text = (await readRegular(pathOf(stateDir))).toString("utf8");
+    const newline = text.indexOf("\n");
+    const json = text.slice(newline + 1);
+    return text.slice(0, newline) === checksum(json) ? JSON.parse(json) : null;
+  } catch {
+    return null;
+  }
+}
+
+/** Best effort: without it the next process makes a whole run. */
+export async function writeIdleNote(stateDir: string, note: IdleNote): Promise<void> {
+  const path = pathOf(stateDir);
+  const json = JSON.stringify(note);
+  await removeLeftTemps(path, LEFT_AFTER_MS);
+  await replaceFile(path, `${checksum(json)}\n${json}`).catch(() => undefined);
+}
+
+function checksum(text: string): string {
+  return createHash("sha256").update(text).digest("hex");
+}
