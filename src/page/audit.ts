@@ -13,7 +13,7 @@ type Finding = Awaited<ReturnType<Collector>>[number];
 const NAMED = 10;
 
 /**
- * What `openclaw security audit --deep` reports: that conversations leave, where they go and how.
+ * What the host's security audit is told: that conversations leave, where they go and how.
  * Nothing where the plugin is not configured, since then nothing is sent.
  */
 export async function auditFindings(hostConfig: unknown, stateDir: string): Promise<Finding[]> {

@@ -54,6 +54,7 @@ function nowFamilies({ state, headline, now }: MetricsInput): Family[] {
   ];
   return [
     ["state", "gauge", "The kind of status' headline.", [one({ state: headline.kind })]],
+    ["paused", "gauge", "Whether uploads are paused.", [{ value: state.paused === null ? 0 : 1 }]],
     ["refused", "gauge", "Whether the API refuses the key.", [{ value: refused === null ? 0 : 1 }]],
     [
       "sessions",

@@ -64,14 +64,13 @@ function target({
     [`${level}${images ? "" : ", no-images"}${less}`],
     redact.secrets,
   );
-  const deleted =
-    rest.onDelete === "forget" ? "deleted there, too" : "what was sent of them is kept there";
+  const deleted = rest.onDelete === "forget" ? "deleted there, too" : "kept there";
   return html`<section aria-labelledby="target"><h2 id="target">Target</h2><dl>
 <dt>API</dt><dd>${apiUrl}</dd>
 <dt>Project</dt><dd>${name(projectId)}</dd>
 <dt>Deployment</dt><dd>${name(deploymentId)}</dd>
 <dt>Sends</dt><dd>${sends}</dd>
-<dt>Deleted sessions</dt><dd>${deleted}</dd>
+<dt>If deleted</dt><dd>${deleted}</dd>
 </dl></section>`;
 }
 

@@ -27,8 +27,8 @@ const TAB: Tab = {
 };
 
 /**
- * The tab in the Control UI, the route behind it and behind the metrics, and what
- * `openclaw security audit --deep` is told. Only registers: the code is loaded by the first request.
+ * The tab in the Control UI, the route behind it and behind the metrics, and what the host's
+ * security audit is told. Only registers: the code is loaded by the first request.
  */
 export function registerPage(api: OpenClawPluginApi): void {
   const host: Host = api;

@@ -48,7 +48,7 @@ section { background: var(--card); border: 1px solid var(--line); border-radius:
 .warn { color: var(--warn); }
 .bad { color: var(--bad); }
 .faint { color: var(--faint); }
-dl { display: grid; grid-template-columns: minmax(6.5rem, max-content) minmax(0, 1fr); gap: .25rem 1rem; margin: 0; }
+dl { display: grid; grid-template-columns: minmax(5rem, max-content) minmax(0, 1fr); gap: .25rem .8rem; margin: 0; }
 dt { color: var(--faint); }
 dd { margin: 0; overflow-wrap: anywhere; }
 .scroll { overflow-x: auto; }

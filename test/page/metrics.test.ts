@@ -29,6 +29,7 @@ test("what was sent is counted over all runs, and what waits is measured now", a
   expect(await samples(lab)).toMatchObject({
     influxion_configured: 1,
     influxion_refused: 0,
+    influxion_paused: 0,
     'influxion_sessions{state="uploaded"}': 2,
     'influxion_sessions{state="waiting"}': 1,
     'influxion_runs_total{outcome="done"}': 2,
