@@ -1,6 +1,6 @@
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
-import { afterAll, beforeAll, describe, expect, inject, test } from "vitest";
+import { afterAll, beforeAll, describe, expect, inject, test, vi } from "vitest";
 import { readConfig } from "../../src/config/config.ts";
 import { createOpenClaw, type OpenClaw, type OpenClawConfig } from "../support/openclaw.ts";
 import { JSONL_VERSION, openclawHost, SQLITE_VERSION } from "../support/openclaw-host.ts";
@@ -69,11 +69,14 @@ describe.each([JSONL_VERSION, SQLITE_VERSION])("in OpenClaw %s", (version) => {
       configWarnings: [{ path: "colour" }, { path: "upload.evry", nearest: ["upload.every"] }],
     });
     await using gateway = await openclaw.startGateway();
-    const log = gateway.log();
-    expect(log).toContain(
-      "influxion: upload.evry is no option and has no effect; did you mean upload.every?",
-    );
-    expect(log).toContain('influxion: uploads are off; found "forgt" at onDelete; ');
+    // 2026.7.35 is ready before its services have started.
+    await vi.waitFor(() => {
+      const log = gateway.log();
+      expect(log).toContain(
+        "influxion: upload.evry is no option and has no effect; did you mean upload.every?",
+      );
+      expect(log).toContain('influxion: uploads are off; found "forgt" at onDelete; ');
+    }, 60_000);
     expect(await configured()).toMatchObject(wrong);
   });
 
