@@ -1,6 +1,7 @@
 import { rm } from "node:fs/promises";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import * as v from "valibot";
+import { describeObstacle } from "../ledger/folder.ts";
 import { parseJson } from "../shared/json.ts";
 import { NotAFileError, readRegular } from "../shared/open-file.ts";
 import { errnoOf, InfluxionError } from "../shared/problem.ts";
@@ -31,6 +32,8 @@ export async function readPause(stateDir: string, now: number): Promise<Pause | 
     text = (await readRegular(pausePath(stateDir))).toString("utf8");
   } catch (error) {
     if (errnoOf(error) === "ENOENT" || errnoOf(error) === "ENOTDIR") return null;
+    // Where the folder is none, the ledger says so, and nothing is sent either.
+    if ((await describeObstacle(dirname(pausePath(stateDir)))) !== null) return null;
     const damage = error instanceof NotAFileError ? "it is no regular file" : errnoOf(error);
     return { since: null, until: null, damage };
   }

@@ -1,6 +1,6 @@
 import type { Socket } from "node:net";
 import type { SecureContext } from "node:tls";
-import type { Dispatcher } from "undici";
+import type { buildConnector, Dispatcher } from "undici";
 import type { TlsOptions } from "../config/config.ts";
 import {
   CHECK_HEADER,
@@ -18,7 +18,7 @@ import { chooseProxy, type HostProxy, type HttpProxy, readRoots } from "./proxy.
 import { readTlsFiles, secureContextOf } from "./tls-files.ts";
 import type { Transform } from "./transform.ts";
 import type { ConnectOptions } from "./tunnel.ts";
-import { Agent, buildConnector, request, showing } from "./undici.ts";
+import { Agent, createConnector, request, showing } from "./undici.ts";
 
 export interface ClientOptions {
   readonly apiUrl: string;
@@ -239,9 +239,8 @@ interface Route {
 }
 
 function routeTo(api: URL, proxy: HttpProxy | null, options: ConnectOptions): Route {
-  const dispatcher = (
-    connect: buildConnector.BuildOptions | buildConnector.connector,
-  ): Dispatcher => new Agent({ connect, pipelining: 1, allowH2: false });
+  const dispatcher = (connect: buildConnector.connector): Dispatcher =>
+    new Agent({ connect, pipelining: 1, allowH2: false });
   const direct = { origin: api.origin, path: api.pathname, headers: {} };
   if (proxy === null) return { ...direct, dispatcher: dispatcher(directConnector(options)) };
   if (api.protocol === "https:") {
@@ -264,10 +263,9 @@ function directConnector({
   timeoutMs: timeout,
   secureContext,
   onSocket,
-}: ConnectOptions): buildConnector.BuildOptions | buildConnector.connector {
+}: ConnectOptions): buildConnector.connector {
   const own = secureContext === undefined ? {} : { secureContext };
-  if (onSocket === undefined) return { timeout, ...own };
-  return showing(buildConnector({ timeout, allowH2: false, ...own }), onSocket);
+  return showing(createConnector({ timeout, ...own }), onSocket);
 }
 
 /** What is needed for a proxy is loaded at the first connection through one. */

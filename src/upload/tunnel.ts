@@ -5,7 +5,7 @@ import { isIP, isIPv6, type Socket } from "node:net";
 import type { SecureContext } from "node:tls";
 import type { buildConnector as Connectors } from "undici";
 import { type HttpProxy, ProxyError, type Roots } from "./proxy.ts";
-import { buildConnector, showing } from "./undici.ts";
+import { createConnector, showing } from "./undici.ts";
 
 export interface ConnectOptions {
   /** Of the proxy. */
@@ -30,7 +30,7 @@ type Connector = Connectors.connector;
 export function tunnelConnector(proxy: HttpProxy, options: ConnectOptions): Connector {
   const { timeoutMs: timeout, secureContext } = options;
   const own = secureContext === undefined ? {} : { secureContext };
-  const connectApi = showing(buildConnector({ timeout, allowH2: false, ...own }), options.onSocket);
+  const connectApi = showing(createConnector({ timeout, ...own }), options.onSocket);
   return (target, callback) => {
     const host = isIPv6(target.hostname) ? `[${target.hostname}]` : target.hostname;
     openTunnel(proxy, `${host}:${target.port || 443}`, options)
@@ -41,7 +41,7 @@ export function tunnelConnector(proxy: HttpProxy, options: ConnectOptions): Conn
 
 /** Connects to the proxy itself, which is then asked for an http API by its whole URL (RFC 9112, 3.2.2). */
 export function proxyConnector(proxy: HttpProxy, { timeoutMs, roots }: ConnectOptions): Connector {
-  const connect = buildConnector({ timeout: timeoutMs, allowH2: false, ...roots });
+  const connect = createConnector({ timeout: timeoutMs, ...roots });
   return (target, callback) => {
     // TLS is with the proxy; undici would name the API, after the Host header.
     const { servername: _, ...proxyTarget } = target;

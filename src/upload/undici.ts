@@ -12,7 +12,22 @@ import apiRequest from "undici/lib/api/api-request.js";
 import buildConnector from "undici/lib/core/connect.js";
 import Agent from "undici/lib/dispatcher/agent.js";
 
-export { Agent, buildConnector };
+export { Agent };
+
+/**
+ * undici's connector, whose sockets end with the first error they meet. Node goes on after an alert of TLS until
+ * the end of the connection, which undici then reports in its place: "other side closed" instead of what
+ * the server said.
+ */
+export function createConnector(options: buildConnector.BuildOptions): buildConnector.connector {
+  const connect = buildConnector({ ...options, allowH2: false });
+  return (target, callback) =>
+    connect(target, (...[error, socket]) => {
+      socket?.once("error", (first) => socket.destroy(first));
+      if (error === null) callback(null, socket);
+      else callback(error, null);
+    });
+}
 
 /** One request through a dispatcher. */
 export function request(
