@@ -15,6 +15,7 @@ import type { PreviewView } from "./preview-view.ts";
 import { failureLines, noteLines } from "./sync-format.ts";
 import { painter, type Terminal } from "./terminal.ts";
 import { formatUnconfigured } from "./unconfigured.ts";
+import { wrapLines } from "./wrap.ts";
 
 /** Lines that are shown on a terminal unless `--limit` says otherwise. */
 const LINES_ON_TERMINAL = 50;
@@ -50,7 +51,8 @@ export async function preview(options: PreviewOptions): Promise<number> {
     terminal.err.write(formatUnconfigured(title, config, terminal.err));
     return EXIT.usage;
   }
-  if (missing.length > 0) terminal.err.write(`${describePlaceholders(missing)}\n`);
+  if (missing.length > 0)
+    terminal.err.write(`${wrapLines([describePlaceholders(missing)], terminal.err)}\n`);
   try {
     return await show(options, config.config);
   } catch (error) {

@@ -99,7 +99,7 @@ async function mayRemove(
 
 function refuse({ terminal }: SetupOptions, problems: readonly ConfigProblem[]): number {
   const title = `${painter(terminal.err)("red", "Nothing was changed")}: the config would not be right.`;
-  terminal.err.write(formatProblems(title, problems));
+  terminal.err.write(formatProblems(title, problems, terminal.err));
   terminal.err.write("Correct these options, or add --fix to remove them.\n");
   return EXIT.usage;
 }

@@ -4,6 +4,7 @@ import { InfluxionError } from "../../shared/problem.ts";
 import { plain } from "../../shared/text.ts";
 import { maskKey } from "../status-format.ts";
 import type { Terminal } from "../terminal.ts";
+import { hang, widthOf } from "../wrap.ts";
 import { applyChange } from "./change.ts";
 import { defaultDeployment } from "./deployment.ts";
 import { KEY_VARIABLE, type KeyFlags, keyOfAnswer, keyOfFlags, variable } from "./key.ts";
@@ -100,7 +101,8 @@ async function askFor(
     const answer = (await prompter.ask(`${text}${shown}: `)) || fallback || "";
     const problem = problemWith(path, answer, present);
     if (problem === null) return answer === fallback && isThere ? undefined : answer;
-    terminal.err.write(`  ${plain(`Expected ${problem.expected}.`)}\n`);
+    const expected = plain(`Expected ${problem.expected}.`);
+    terminal.err.write(`${hang("  ", expected, widthOf(terminal.err))}\n`);
   }
 }
 

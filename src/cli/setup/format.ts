@@ -3,7 +3,8 @@ import { describeTransform } from "../../run/first-contact.ts";
 import type { UploadState } from "../../run/state.ts";
 import { bytes, count, plain, plainJson } from "../../shared/text.ts";
 import { maskKey } from "../status-format.ts";
-import { hang } from "../wrap.ts";
+import type { Terminal } from "../terminal.ts";
+import { hang, widthOf } from "../wrap.ts";
 
 /** What was found of the sessions that would go, or why that is not known. */
 export type Outlook = Pick<UploadState, "counts" | "hasTaken"> | { readonly why: string };
@@ -69,8 +70,14 @@ function describeInterval({ everyMs, upload }: Config): string {
 export const QUESTION = "Write this to OpenClaw's config?";
 
 /** One line a problem, under what it keeps from being done. */
-export function formatProblems(title: string, problems: readonly ConfigProblem[]): string {
-  const lines = problems.map((problem) => `  ${plain(formatConfigProblem(problem))}\n`);
+export function formatProblems(
+  title: string,
+  problems: readonly ConfigProblem[],
+  stream: Terminal["out"],
+): string {
+  const lines = problems.map(
+    (problem) => `${hang("  ", plain(formatConfigProblem(problem)), widthOf(stream), 4)}\n`,
+  );
   return `${title}\n${lines.join("")}`;
 }
 
