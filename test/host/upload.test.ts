@@ -121,13 +121,17 @@ describe.each(VERSIONS)("in OpenClaw %s", (version) => {
 
   test("a wrong config leaves the Gateway running, and status names each wrong field", async () => {
     await openclaw.configurePlugin(
-      config({ apiUrl: 5, filter: "none", upload: { every: "sometimes", retryAttempts: "3" } }),
+      config({
+        apiUrl: 5,
+        filter: { minMessages: "many" },
+        upload: { every: "sometimes", retryAttempts: -1 },
+      }),
     );
     gateway = await openclaw.startGateway();
 
     const status = await openclaw.run("influxion", "status");
     expect(status.code).toBe(1);
-    for (const field of ["apiUrl", "filter", "upload.every", "upload.retryAttempts"]) {
+    for (const field of ["apiUrl", "filter.minMessages", "upload.every", "upload.retryAttempts"]) {
       expect(status.stdout).toContain(field);
       expect(gateway.log()).toContain(field);
     }
