@@ -79,11 +79,18 @@ class Service {
   }
 }
 
-/** A service's own logger takes sentences only. */
+/** A service's own logger takes sentences only. Whatever the host's does, a run is not to fail for a line in a log. */
 function recorderOf(api: OpenClawPluginApi): Recorder | undefined {
   try {
     const logger = api.runtime.logging.getChildLogger({ plugin: "influxion" });
-    return (message, fields) => logger.info(message, fields);
+    if (typeof logger?.info !== "function") return undefined;
+    return (message, fields) => {
+      try {
+        logger.info(message, fields);
+      } catch {
+        // The sentence is in the log already.
+      }
+    };
   } catch {
     return undefined;
   }

@@ -25,8 +25,11 @@ export interface PluginHost extends AsyncDisposable {
   call(method: string, params: unknown): Promise<{ payload?: unknown; error?: string }>;
 }
 
-/** @param config what stands in openclaw.json for the plugin */
-export function pluginHost(lab: Lab, config: object): PluginHost {
+/**
+ * @param config what stands in openclaw.json for the plugin
+ * @param childLogger what the host gives for structured lines, instead of what records them
+ */
+export function pluginHost(lab: Lab, config: object, childLogger?: () => unknown): PluginHost {
   const said: string[] = [];
   const recorded: { message: string; fields: Record<string, unknown> }[] = [];
   const scopes: Record<string, string | undefined> = {};
@@ -55,10 +58,12 @@ export function pluginHost(lab: Lab, config: object): PluginHost {
         },
       },
       logging: {
-        getChildLogger: () => ({
-          info: (message: string, fields: Record<string, unknown>) =>
-            recorded.push({ message, fields }),
-        }),
+        getChildLogger:
+          childLogger ??
+          (() => ({
+            info: (message: string, fields: Record<string, unknown>) =>
+              recorded.push({ message, fields }),
+          })),
       },
     },
   } as never);
