@@ -1,9 +1,7 @@
 import type { Config } from "../config/config.ts";
+import { LATE_MS } from "../run/headline.ts";
 import type { UploadState } from "../run/state.ts";
 import type { GatewayCheck, GatewayFacts } from "./result.ts";
-
-/** From when on a run is late, in ms. */
-const LATE_MS = 120_000;
 
 /** What answers where the host's config says that its Gateway is. */
 export type GatewayAnswer =

@@ -4,7 +4,7 @@ import type { Config } from "../config/config.ts";
 import { whyUnwritable } from "../ledger/files.ts";
 import { Ledger } from "../ledger/ledger.ts";
 import { lockOwner } from "../ledger/lock.ts";
-import type { UploadState } from "../run/state.ts";
+import { skippedOf, storeFailures, type UploadState } from "../run/state.ts";
 import { asInfluxionError, errnoOf } from "../shared/problem.ts";
 import type { FiltersCheck, LedgerCheck, LockCheck, StateCheck, StoresCheck } from "./result.ts";
 
@@ -66,10 +66,7 @@ export function checkStores(state: UploadState | null, why: string | null): Stor
   if (state === null) return { check: "stores", verdict: "skipped", because: "ledger" };
   const agents = state.agents.length;
   const sessions = state.counts.found;
-  const reasons = [
-    ...state.failures,
-    ...state.agents.flatMap(({ agentId, failures }) => failures.map((why) => `${agentId}: ${why}`)),
-  ];
+  const reasons = storeFailures(state);
   const [first] = reasons;
   if (first !== undefined && sessions === 0) {
     return { check: "stores", verdict: "failed", reason: first };
@@ -85,7 +82,7 @@ export function checkStores(state: UploadState | null, why: string | null): Stor
 export function checkFilters(state: UploadState | null): FiltersCheck {
   if (state === null) return { check: "filters", verdict: "skipped", because: "ledger" };
   const { counts, unmatched } = state;
-  const skipped = Object.values(counts.skipped).reduce((sum, count) => sum + count, 0);
+  const skipped = skippedOf(counts);
   const excludesAll = counts.found > 0 && skipped === counts.found;
   if (unmatched.length > 0 || excludesAll) {
     return { check: "filters", verdict: "warning", unmatched, excludesAll, skipped };

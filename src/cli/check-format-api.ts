@@ -18,7 +18,8 @@ import type {
 } from "../check/result.ts";
 import { span, when } from "../shared/text.ts";
 
-type Told<Result extends CheckResult> = Exclude<Result, { verdict: "skipped" }>;
+/** What a check says once it was made. */
+export type Told<Result extends CheckResult> = Exclude<Result, { verdict: "skipped" }>;
 
 /** Those that are asked over the network. */
 export type ApiCheck = Exclude<

@@ -13,7 +13,7 @@ import type {
 import { formatConfigProblem } from "../config/config.ts";
 import { describeOwner } from "../ledger/lock.ts";
 import { bytes, count, plain, span } from "../shared/text.ts";
-import { describeApiCheck } from "./check-format-api.ts";
+import { describeApiCheck, type Told } from "./check-format-api.ts";
 import { describeUnmatched } from "./sync-format.ts";
 import type { painter } from "./terminal.ts";
 import { hang } from "./wrap.ts";
@@ -126,8 +126,6 @@ export function summarize(results: readonly CheckResult[]): string {
   }
   return `This installation can deliver${others}.`;
 }
-
-type Told<Result extends CheckResult> = Exclude<Result, { verdict: "skipped" }>;
 
 function describeConfig(result: ConfigCheck): string {
   if (result.verdict === "failed") {

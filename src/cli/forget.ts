@@ -6,6 +6,7 @@ import {
   previewForget,
   type Selection,
 } from "../run/forget.ts";
+import { LOCK_WAIT_MS } from "../run/lock-wait.ts";
 import type { RunContext } from "../run/options.ts";
 import { InfluxionError, LockedError } from "../shared/problem.ts";
 import { plain } from "../shared/text.ts";
@@ -13,7 +14,6 @@ import type { HostProxy } from "../upload/proxy.ts";
 import type { Setup } from "./command-input.ts";
 import { describeFailure, EXIT } from "./exit.ts";
 import { describeRetry, formatForgotten, formatQuestion } from "./forget-format.ts";
-import { LOCK_WAIT_MS } from "./lock-wait.ts";
 import { describeWait } from "./sync-format.ts";
 import { painter, type Terminal, writeJson } from "./terminal.ts";
 import { formatUnconfigured } from "./unconfigured.ts";

@@ -1,15 +1,19 @@
 import type { Config, ConfigWarning } from "../config/config.ts";
 import type { ServiceStatus } from "../openclaw/uploads.ts";
-import { describePending } from "../run/deletions.ts";
-import { describeTransform } from "../run/first-contact.ts";
+import { describeSends } from "../run/first-contact.ts";
 import type { Headline, HeadlineKind } from "../run/headline.ts";
-import { troubleKey } from "../run/report.ts";
-import type { AgentState, Counts, UploadState } from "../run/state.ts";
+import {
+  type AgentState,
+  type Counts,
+  skippedOf,
+  storeFailures,
+  type UploadState,
+} from "../run/state.ts";
 import { bytes, count, plain, plural, when } from "../shared/text.ts";
 import { VERSION } from "../shared/version.ts";
+import { failingLine, stateNotes } from "./state-notes.ts";
 import { hold, runs } from "./status-runs.ts";
 import { field, type View } from "./status-view.ts";
-import { describeProblem, describeUnmatched, notTaken } from "./sync-format.ts";
 import { painter, type Terminal } from "./terminal.ts";
 import { hang, widthOf } from "./wrap.ts";
 
@@ -93,14 +97,11 @@ function destination(
 
 /** How much is sent of a session, and what waits; the first upload to a new destination is named as that. */
 function disclosure(
-  { content, redact, filter }: Config,
+  config: Config,
   { counts, oldestPendingAt, hasTaken }: UploadState,
   { now, width }: View,
 ): string[] {
-  const { level, images } = content;
-  const less = Object.keys(filter.agents.content).length > 0 ? " or less, by agent" : "";
-  const most = `${level}${images ? "" : ", no-images"}${less}`;
-  const lines = [field("Sends", describeTransform([most], redact.secrets), width)];
+  const lines = [field("Sends", describeSends(config), width)];
   const { pending, pendingBytes } = counts;
   if (pending === 0) return lines;
   const age =
@@ -118,14 +119,8 @@ function formatAgent(agent: AgentState, view: View): string {
 function failing(state: UploadState, verbose: boolean, { now, paint, width }: View): string[] {
   const listed = state.failing.slice(0, verbose ? state.failing.length : LISTED);
   const lines = [
-    ...state.failures,
-    ...state.agents.flatMap(({ agentId, failures }) =>
-      failures.map((failure) => `${agentId}: ${failure}`),
-    ),
-    ...listed.map(({ agentId, sessionId, reason, retryAt }) => {
-      const again = retryAt === undefined ? "" : `; tried again ${when(retryAt, now)}`;
-      return `${agentId}/${sessionId}: ${reason}${again}`;
-    }),
+    ...storeFailures(state),
+    ...listed.map((session) => failingLine(session, now)),
   ].map((line) => `${hang("  ", plain(line), width, 4)}\n`);
   if (lines.length === 0) return [];
   const more = state.failing.length - listed.length;
@@ -149,7 +144,7 @@ function table(counts: Counts, view: View): string {
 }
 
 function rows(counts: Counts, { paint, width }: View): string {
-  const skipped = Object.values(counts.skipped).reduce((sum, n) => sum + n, 0);
+  const skipped = skippedOf(counts);
   const by = Object.entries(counts.skipped).map(([filter, n]) => `${filter}: ${n}`);
   const settling =
     counts.settling === 0 ? "" : `; ${counts.settling} being rewritten by OpenClaw now`;
@@ -179,20 +174,7 @@ function notes(
   configWarnings: readonly ConfigWarning[],
   { now, width }: View,
 ): string {
-  const lines = configWarnings.map(({ message }) => plain(message));
-  lines.push(...state.problems.map(describeProblem));
-  const found = new Set(state.problems.map(troubleKey));
-  for (const { at, ...problem } of state.lastRun?.met ?? []) {
-    if (found.has(troubleKey(problem))) continue;
-    lines.push(`${when(Date.parse(at), now)}: ${describeProblem(problem)}`);
-  }
-  const pending = state.deletions.length;
-  if (pending > 0) {
-    const failed = state.deletions.findLast((one) => one.failed !== undefined)?.failed;
-    lines.push(plain(describePending(pending, failed?.reason)));
-  }
-  lines.push(...state.unmatched.map(describeUnmatched));
-  if (state.rejectedLines > 0) lines.push(notTaken(state.rejectedLines));
+  const lines = [...configWarnings.map(({ message }) => plain(message)), ...stateNotes(state, now)];
   if (state.omittedLines > 0) {
     const its = plural(state.omittedLines, "its length", "their lengths");
     lines.push(`${count(state.omittedLines, "line")} too long to send; the API knows ${its}`);

@@ -1,6 +1,7 @@
 import { randomUUID } from "node:crypto";
 import type { Config } from "../config/config.ts";
 import { lockOwner } from "../ledger/lock.ts";
+import { LOCK_WAIT_MS } from "../run/lock-wait.ts";
 import { type Pause, readPause } from "../run/pause.ts";
 import { removeService, writeService } from "../run/service-file.ts";
 import { asInfluxionError } from "../shared/problem.ts";
@@ -19,9 +20,6 @@ import type { RunProgress } from "./run-progress.ts";
 import { createScheduler, type Scheduler } from "./scheduler.ts";
 import { endOf, ServiceRuns } from "./service-run.ts";
 import type { NextRun, RunEnd } from "./timetable.ts";
-
-/** How long a run that was handed over waits for another process that uploads, in ms, like a command. */
-const LOCK_WAIT_MS = 60_000;
 
 /** What the service says of itself. */
 export interface ServiceStatus {

@@ -1,5 +1,5 @@
 import type { Headline } from "../run/headline.ts";
-import type { UploadState } from "../run/state.ts";
+import { skippedOf, type UploadState } from "../run/state.ts";
 import { plain } from "../shared/text.ts";
 import { VERSION } from "../shared/version.ts";
 
@@ -46,7 +46,7 @@ export function metricsOf(input: MetricsInput | null): string {
 /** What is true now. */
 function nowFamilies({ state, headline, now }: MetricsInput): Family[] {
   const { counts, oldestPendingAt: oldest, lastRun, refused } = state;
-  const skipped = Object.values(counts.skipped).reduce((sum, n) => sum + n, 0);
+  const skipped = skippedOf(counts);
   const age = oldest === null ? 0 : Math.max(0, now - oldest) / 1000;
   const received = lastRun?.lastUpload;
   const at = (text: string | undefined): Sample[] => [

@@ -1,12 +1,16 @@
-import { describeUnmatched, notTaken } from "../cli/sync-format.ts";
+import { failingLine, stateNotes } from "../cli/state-notes.ts";
 import type { Config } from "../config/config.ts";
-import { describePending } from "../run/deletions.ts";
-import { describeTransform } from "../run/first-contact.ts";
+import { describeSends } from "../run/first-contact.ts";
 import type { Headline } from "../run/headline.ts";
 import type { HistoryEntry } from "../run/history.ts";
-import { formatNote, troubleKey } from "../run/report.ts";
-import type { AgentState, Counts, UploadState } from "../run/state.ts";
-import { bytes, count, when } from "../shared/text.ts";
+import {
+  type AgentState,
+  type Counts,
+  skippedOf,
+  storeFailures,
+  type UploadState,
+} from "../run/state.ts";
+import { bytes, count } from "../shared/text.ts";
 import { chart } from "./chart.ts";
 import { type Content, type Html, html, name } from "./html.ts";
 import { ago } from "./time.ts";
@@ -49,27 +53,14 @@ const TONES: Readonly<Record<string, string>> = {
   failing: "bad",
 };
 
-function target({
-  apiUrl,
-  deploymentId,
-  projectId,
-  content,
-  redact,
-  filter,
-  ...rest
-}: Config): Html {
-  const { level, images } = content;
-  const less = Object.keys(filter.agents.content).length > 0 ? " or less, by agent" : "";
-  const sends = describeTransform(
-    [`${level}${images ? "" : ", no-images"}${less}`],
-    redact.secrets,
-  );
-  const deleted = rest.onDelete === "forget" ? "deleted there, too" : "kept there";
+function target(config: Config): Html {
+  const { apiUrl, deploymentId, projectId, onDelete } = config;
+  const deleted = onDelete === "forget" ? "deleted there, too" : "kept there";
   return html`<section aria-labelledby="target"><h2 id="target">Target</h2><dl>
 <dt>API</dt><dd>${apiUrl}</dd>
 <dt>Project</dt><dd>${name(projectId)}</dd>
 <dt>Deployment</dt><dd>${name(deploymentId)}</dd>
-<dt>Sends</dt><dd>${sends}</dd>
+<dt>Sends</dt><dd>${describeSends(config)}</dd>
 <dt>If deleted</dt><dd>${deleted}</dd>
 </dl></section>`;
 }
@@ -109,9 +100,6 @@ function link(state: string, n: number): Content {
   return n === 0 ? "0" : html`<a href="sessions?state=${state}">${n}</a>`;
 }
 
-const skippedOf = ({ skipped }: Counts): number =>
-  Object.values(skipped).reduce((sum, n) => sum + n, 0);
-
 function reasonsOf({ skipped }: Counts): Content {
   const reasons = Object.entries(skipped).map(([filter, n]) => `${filter} ${n}`);
   return reasons.length > 0 && html` <span class="faint">(${reasons.join(", ")})</span>`;
@@ -120,41 +108,16 @@ function reasonsOf({ skipped }: Counts): Content {
 /** What keeps sessions here, and what else deserves a look. */
 function trouble(state: UploadState, now: number): Content {
   const failing = [
-    ...state.failures,
-    ...state.agents.flatMap(({ agentId, failures }) =>
-      failures.map((failure) => `${agentId}: ${failure}`),
-    ),
-    ...state.failing.map(({ agentId, sessionId, reason, retryAt }) => {
-      const again = retryAt === undefined ? "" : `; tried again ${when(retryAt, now)}`;
-      return `${formatNote({ agentId, sessionId, reason })}${again}`;
-    }),
+    ...storeFailures(state),
+    ...state.failing.map((session) => failingLine(session, now)),
   ];
   return [list("Failing", failing), list("Notes", notes(state, now))];
 }
 
 function notes(state: UploadState, now: number): string[] {
-  const lines = state.problems.map(noteOf);
-  const found = new Set(state.problems.map(troubleKey));
-  for (const { at, ...problem } of state.lastRun?.met ?? []) {
-    if (!found.has(troubleKey(problem)))
-      lines.push(`${when(Date.parse(at), now)}: ${noteOf(problem)}`);
-  }
-  if (state.deletions.length > 0) {
-    const failed = state.deletions.findLast((one) => one.failed !== undefined)?.failed;
-    lines.push(describePending(state.deletions.length, failed?.reason));
-  }
-  lines.push(...state.unmatched.map(describeUnmatched));
-  if (state.rejectedLines > 0) lines.push(notTaken(state.rejectedLines));
+  const lines = stateNotes(state, now);
   if (state.omittedLines > 0) lines.push(`${count(state.omittedLines, "line")} too long to send`);
   return lines;
-}
-
-function noteOf({
-  agentId = "",
-  sessionId = "",
-  message,
-}: UploadState["problems"][number]): string {
-  return formatNote({ agentId, sessionId, reason: message });
 }
 
 function list(title: string, lines: readonly string[]): Content {

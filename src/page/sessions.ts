@@ -1,3 +1,4 @@
+import type { SessionEntry } from "../run/session-states.ts";
 import { bytes, count } from "../shared/text.ts";
 import { type Content, Html, html, name } from "./html.ts";
 import { ago } from "./time.ts";
@@ -23,24 +24,10 @@ const TONE: Readonly<Record<StateName, string>> = {
 };
 
 /** A session as the list shows it. */
-export interface SessionRow {
-  /** `<agentId>/<sessionId>` */
-  readonly key: string;
-  readonly agentId: string;
-  /** The first of its keys in the host. */
-  readonly sessionKey: string | null;
-  /** What its user calls it. */
-  readonly label: string | null;
-  /** What it is called besides. */
-  readonly title: string | null;
-  /** ms since the epoch */
-  readonly changedAt: number;
-  /** Of its transcript. */
-  readonly bytes: number;
-  readonly state: { readonly kind: StateName };
-  /** Why it is in that state, in words. */
-  readonly reason: string;
-}
+export type SessionRow = Pick<
+  SessionEntry,
+  "key" | "agentId" | "sessionKey" | "label" | "title" | "changedAt" | "bytes" | "reason"
+> & { readonly state: { readonly kind: StateName } };
 
 /** Which of them are shown. */
 export interface SessionQuery {

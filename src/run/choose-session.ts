@@ -1,10 +1,8 @@
 import type { Config } from "../config/config.ts";
 import { ambiguous, sessionsNamed } from "../discovery/select.ts";
 import { InfluxionError } from "../shared/problem.ts";
-import type { RunOptions } from "./options.ts";
+import type { LookOptions } from "./options.ts";
 import { readSessions, type SessionEntry } from "./session-states.ts";
-
-type Options = Pick<RunOptions, "stateDir" | "layout" | "config" | "agentId" | "signal" | "now">;
 
 /** Filters that spare the API what is hardly worth sending, and keep nothing private. */
 const SPARING = new Set(["filter.minMessages", "filter.minBytes"]);
@@ -16,7 +14,7 @@ const SPARING = new Set(["filter.minMessages", "filter.minBytes"]);
  * @throws {InfluxionError} `NO_SUCH_SESSION`, `AMBIGUOUS_SESSION` or `SESSION_EXCLUDED`
  * @throws what {@link readSessions} throws
  */
-export async function chooseSession(options: Options, name: string): Promise<SessionEntry> {
+export async function chooseSession(options: LookOptions, name: string): Promise<SessionEntry> {
   const { sessions } = await readSessions(options);
   const named = sessionsNamed(sessions, name);
   const [session, ...others] = named;

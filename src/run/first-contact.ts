@@ -1,3 +1,4 @@
+import type { Config } from "../config/config.ts";
 import { bytes, count } from "../shared/text.ts";
 
 /** What a run is about to send to a destination that has taken nothing yet. Plain data, which crosses threads. */
@@ -19,6 +20,17 @@ export function describeFirstContact(contact: FirstContact): string {
   const { apiUrl, deploymentId, projectId, sessions, content, redacts } = contact;
   const what = `${count(sessions, "session")}, ${bytes(contact.bytes)} of transcripts`;
   return `first upload to ${apiUrl}, project ${projectId}, deployment ${deploymentId}: ${what}, ${describeTransform(content, redacts)}`;
+}
+
+/** The most that is sent of any session, for terminal and page. */
+export function describeSends({
+  content,
+  redact,
+  filter,
+}: Pick<Config, "content" | "redact" | "filter">): string {
+  const images = content.images ? "" : ", no-images";
+  const less = Object.keys(filter.agents.content).length > 0 ? " or less, by agent" : "";
+  return describeTransform([`${content.level}${images}${less}`], redact.secrets);
 }
 
 /** How much is said of a session, for log and terminal. */

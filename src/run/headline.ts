@@ -2,7 +2,7 @@ import type { Config } from "../config/config.ts";
 import { isAhead } from "../shared/clock.ts";
 import { bytes, clockTime, count, plural, when } from "../shared/text.ts";
 import { MAX_RETRY_AFTER_MS } from "../upload/retry-after.ts";
-import type { UploadState } from "./state.ts";
+import { storeFailures, type UploadState } from "./state.ts";
 
 /** From when on a run is late, in ms. */
 export const LATE_MS = 120_000;
@@ -106,9 +106,9 @@ function unreachable(config: HeadlineConfig, state: UploadState, now: number): H
 }
 
 function failing(state: UploadState): Headline | null {
-  const { counts, agents, failures, deletions } = state;
+  const { counts, deletions } = state;
   const sessions = counts.failing;
-  const others = failures.length + agents.reduce((sum, agent) => sum + agent.failures.length, 0);
+  const others = storeFailures(state).length;
   const unconfirmed = deletions.filter(({ failed }) => failed !== undefined).length;
   const is = (n: number): string => plural(n, "is", "are");
   const what = [

@@ -21,9 +21,6 @@ const MAX_READ_BYTES = 4 * 1024 * 1024;
 /** A longer reason is cut off, in characters. */
 const MAX_REASON = 300;
 
-/** What half-written file was left behind by a process that was killed, in ms. */
-const LEFT_AFTER_MS = 60_000;
-
 const Count = v.pipe(v.number(), v.minValue(0));
 const Time = v.pipe(v.string(), v.isoTimestamp());
 
@@ -103,7 +100,7 @@ export function attemptEntry(attempt: Attempt, at: string, reason: string | null
 export async function appendHistory(stateDir: string, entry: HistoryEntry): Promise<void> {
   const path = historyPath(stateDir);
   try {
-    await removeLeftTemps(path, LEFT_AFTER_MS);
+    await removeLeftTemps(path);
     const size = await sizeOf(path);
     if (size < REWRITE_BYTES) return await appendLine(path, JSON.stringify(entry));
     const kept = collapse([...(await readHistory(stateDir)), entry]).slice(-MAX_RUNS);

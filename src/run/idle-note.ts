@@ -4,9 +4,6 @@ import { readRegular } from "../shared/open-file.ts";
 import { removeLeftTemps, replaceFile } from "../shared/replace-file.ts";
 import type { RunReport } from "./report.ts";
 
-/** Writing it takes milliseconds: what has been half-written for this long was killed, in ms. */
-const LEFT_AFTER_MS = 60_000;
-
 /** What a process that found nothing to do leaves for the next one. */
 export interface IdleNote {
   /** Equal only while everything is as it was before that run; see `IdleCache`. */
@@ -33,7 +30,7 @@ export async function readIdleNote(stateDir: string): Promise<IdleNote | null> {
 export async function writeIdleNote(stateDir: string, note: IdleNote): Promise<void> {
   const path = pathOf(stateDir);
   const json = JSON.stringify(note);
-  await removeLeftTemps(path, LEFT_AFTER_MS);
+  await removeLeftTemps(path);
   await replaceFile(path, `${checksum(json)}\n${json}`).catch(() => undefined);
 }
 

@@ -3,13 +3,11 @@ import { type KnownSession, listKnown, sessionsNamed } from "../discovery/select
 import { Ledger } from "../ledger/ledger.ts";
 import { InfluxionError } from "../shared/problem.ts";
 import { findAgents } from "../stores/agents.ts";
-import type { RunOptions } from "./options.ts";
+import type { LookOptions } from "./options.ts";
 import { chosenAgents } from "./scope.ts";
 
-type Options = Pick<RunOptions, "stateDir" | "layout" | "config" | "agentId" | "signal" | "now">;
-
 /** All sessions of the agents that filters let through, with all that they are called; no transcript is read. */
-export async function knownSessions(options: Options): Promise<readonly KnownSession[]> {
+export async function knownSessions(options: LookOptions): Promise<readonly KnownSession[]> {
   const { stateDir, config, agentId, signal, now } = options;
   const ledger = await Ledger.open({ stateDir, now, readOnly: true });
   const chosen = createFilter(config.filter, ledger.firstRunAt ?? now());

@@ -13,9 +13,6 @@ import {
 import { isOfRun, MAX_REPORTED, type RunReport, troubleKey } from "./report.ts";
 import { addRun, type Totals, TotalsSchema } from "./totals.ts";
 
-/** Writing it takes milliseconds: what has been half-written for this long was killed, in ms. */
-const LEFT_AFTER_MS = 60_000;
-
 /** What `status` reports about the last run: kept apart from the ledger, which an idle run must not write. */
 export interface LastRun {
   readonly report: RunReport | null;
@@ -105,7 +102,7 @@ export async function noteRun(stateDir: string, note: RunNote): Promise<void> {
     totals: addRun(before?.totals, report),
   };
   const path = pathOf(stateDir);
-  await removeLeftTemps(path, LEFT_AFTER_MS);
+  await removeLeftTemps(path);
   await replaceFile(path, `${JSON.stringify(lastRun)}\n`).catch(() => undefined);
   const entry = entryOf(note);
   // Behind the note, which makes the folder where there is none.

@@ -47,6 +47,12 @@ export interface RunContext extends Clock {
 
 export interface RunOptions extends RunInput, RunContext {}
 
+/** What a look at sessions takes, which sends nothing. */
+export type LookOptions = Pick<
+  RunOptions,
+  "stateDir" | "layout" | "config" | "agentId" | "signal" | "now"
+>;
+
 /** What a caller may show while a run goes on: plain data, so that it can come from another thread. */
 export interface RunEvents {
   onWait?(owner: LockOwner): void;

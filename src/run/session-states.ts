@@ -11,7 +11,7 @@ import type { TargetRecords } from "../ledger/target.ts";
 import type { Problem } from "../shared/problem.ts";
 import { findAgents } from "../stores/agents.ts";
 import { type LastRun, readLastRun } from "./last-run.ts";
-import type { RunOptions } from "./options.ts";
+import type { LookOptions } from "./options.ts";
 import { surveyOf } from "./scope.ts";
 import { describeState, type KnownOfSession } from "./why.ts";
 
@@ -44,8 +44,6 @@ export interface SessionStates {
   readonly failures: readonly Problem[];
 }
 
-type Options = Pick<RunOptions, "stateDir" | "layout" | "config" | "agentId" | "signal" | "now">;
-
 /** What is needed to describe a session. */
 interface Context {
   readonly config: Config;
@@ -62,7 +60,7 @@ interface Context {
  * @throws {StoreError} when the folder of agents is there and cannot be read
  * @throws the signal's reason
  */
-export async function readSessions(options: Options): Promise<SessionStates> {
+export async function readSessions(options: LookOptions): Promise<SessionStates> {
   const { stateDir, config, now } = options;
   const ledger = await Ledger.open({ stateDir, now, readOnly: true });
   const target = ledger.target(config);

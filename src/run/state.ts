@@ -151,6 +151,22 @@ function refusedOf(
   return isOver ? null : (refused ?? null);
 }
 
+/** How many sessions filters keep here. */
+export function skippedOf({ skipped }: Pick<Counts, "skipped">): number {
+  return Object.values(skipped).reduce((sum, n) => sum + n, 0);
+}
+
+/** Why an agent, one of its stores, or the list of agents cannot be read: a line each. */
+export function storeFailures({
+  failures,
+  agents,
+}: Pick<UploadState, "failures" | "agents">): string[] {
+  return [
+    ...failures,
+    ...agents.flatMap((agent) => agent.failures.map((failure) => `${agent.agentId}: ${failure}`)),
+  ];
+}
+
 export function countStates(sessions: Survey["sessions"]): Counts {
   const counts: Counts = {
     found: sessions.length,

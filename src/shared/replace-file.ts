@@ -10,6 +10,9 @@ const IN_USE = new Set(["EPERM", "EACCES", "EBUSY"]);
 /** Waits between attempts at replacing a file on Windows, in ms. */
 const RENAME_WAITS_MS = [5, 10, 20, 50, 100, 200, 400];
 
+/** A younger temporary file, in ms, may be of a process that is writing now. */
+const LEFT_AFTER_MS = 60_000;
+
 /** What the temporary files for `path` begin with, also one that a killed process left behind. */
 export function tempPrefix(path: string): string {
   return `.influxion-${basename(path, ".json")}`;
@@ -66,11 +69,8 @@ export async function renameOver(
   await system.rename(from, to);
 }
 
-/**
- * Removes the temporary files for `path` that killed processes left behind. Those younger than
- * `minAgeMs` may be of one that is writing now. Best effort.
- */
-export async function removeLeftTemps(path: string, minAgeMs: number): Promise<void> {
+/** Removes the temporary files for `path` that killed processes left behind. Best effort. */
+export async function removeLeftTemps(path: string): Promise<void> {
   const folder = dirname(path);
   const names = await readdir(folder).catch(() => []);
   const temps = names.filter((name) => name.startsWith(`${tempPrefix(path)}.`));
@@ -78,7 +78,7 @@ export async function removeLeftTemps(path: string, minAgeMs: number): Promise<v
     temps.map(async (name) => {
       const { mtimeMs } = await lstat(join(folder, name));
       // A time in the future is from before the clock was set back.
-      if (Math.abs(Date.now() - mtimeMs) > minAgeMs) await unlink(join(folder, name));
+      if (Math.abs(Date.now() - mtimeMs) > LEFT_AFTER_MS) await unlink(join(folder, name));
     }),
   );
 }

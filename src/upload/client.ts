@@ -14,7 +14,7 @@ import type { Problem } from "../shared/problem.ts";
 import { type Answer, readAnswer } from "./answer.ts";
 import type { Body } from "./body.ts";
 import { IdleWatch } from "./idle-watch.ts";
-import { chooseProxy, type HostProxy, type HttpProxy, readRoots } from "./proxy.ts";
+import { addressOf, chooseProxy, type HostProxy, type HttpProxy, readRoots } from "./proxy.ts";
 import { readTlsFiles, secureContextOf } from "./tls-files.ts";
 import type { Transform } from "./transform.ts";
 import type { ConnectOptions } from "./tunnel.ts";
@@ -162,10 +162,6 @@ async function secureContextFor(
   const files = await readTlsFiles({ tls });
   for (const warning of files.warnings) onWarning?.(warning);
   return secureContextOf(files);
-}
-
-function addressOf({ protocol, hostname, port }: URL): string {
-  return `${hostname}:${port || (protocol === "https:" ? 443 : 80)}`;
 }
 
 function headersOf({

@@ -79,7 +79,7 @@ export class ProxyError extends InfluxionError {
   ) {
     super("PROXY_FAILED", `the proxy set by ${source} failed`, { cause });
     this.source = source;
-    this.address = `${url.hostname}:${url.port || DEFAULT_PORTS[url.protocol]}`;
+    this.address = addressOf(url);
     this.rootsSource = caFile?.source;
     this.status = status;
   }
@@ -167,18 +167,23 @@ function readCredentials({ username, password }: URL): string | null {
 
 const base64 = (text: string): string => Buffer.from(text).toString("base64");
 
-const DEFAULT_PORTS: Record<string, string> = { "https:": "443", "http:": "80" };
+/** Host and port of an http or https address, for people. */
+export function addressOf(url: URL): string {
+  return `${url.hostname}:${portOf(url)}`;
+}
+
+const portOf = ({ protocol, port }: URL): string => port || (protocol === "https:" ? "443" : "80");
 
 /**
  * Whether NO_PROXY excludes `url`. Entries are separated by commas or white space: `*`, a
  * host, which stands for its subdomains, too, an address, or a block of addresses; each
  * but the last may end in a port. What is none of these matches nothing.
  */
-function isExcluded({ protocol, hostname, port }: URL, noProxy: string): boolean {
-  const host = bareHost(hostname);
+function isExcluded(url: URL, noProxy: string): boolean {
+  const host = bareHost(url.hostname);
   return noProxy.split(/[\s,]+/).some((entry) => {
     const [, name = "", at] = isIP(entry) ? ["", entry] : (/^(.+?)(?::(\d+))?$/.exec(entry) ?? []);
-    if (name === "" || (at !== undefined && at !== (port || DEFAULT_PORTS[protocol]))) return false;
+    if (name === "" || (at !== undefined && at !== portOf(url))) return false;
     const excluded = bareHost(name);
     return (
       name === "*" ||

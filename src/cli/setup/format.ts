@@ -1,6 +1,6 @@
 import { type Config, type ConfigProblem, formatConfigProblem } from "../../config/config.ts";
-import { describeTransform } from "../../run/first-contact.ts";
-import type { UploadState } from "../../run/state.ts";
+import { describeSends } from "../../run/first-contact.ts";
+import { skippedOf, type UploadState } from "../../run/state.ts";
 import { bytes, count, plain, plainJson } from "../../shared/text.ts";
 import { maskKey } from "../status-format.ts";
 import type { Terminal } from "../terminal.ts";
@@ -22,15 +22,13 @@ export function formatOutlook(
   { outlook, unknownKey }: Known,
   width: number,
 ): string {
-  const { apiUrl, projectId, deploymentId, content, redact, filter } = config;
-  const less = Object.keys(filter.agents.content).length > 0 ? " or less, by agent" : "";
-  const level = `${content.level}${content.images ? "" : ", no-images"}${less}`;
+  const { apiUrl, projectId, deploymentId } = config;
   const rows: [string, string][] = [
     ["Target", apiUrl],
     ["Project", projectId],
     ["Deployment", deploymentId],
     ["API key", describeKey(config, unknownKey)],
-    ["Sends", describeTransform([level], redact.secrets)],
+    ["Sends", describeSends(config)],
     ["To send", describeAmount(outlook)],
     ["Interval", describeInterval(config)],
   ];
@@ -56,7 +54,7 @@ function describeAmount(outlook: Outlook): string {
   if ("why" in outlook) return `not known: ${outlook.why}`;
   const { counts, hasTaken } = outlook;
   const { pending, pendingBytes } = counts;
-  const skipped = Object.values(counts.skipped).reduce((sum, some) => sum + some, 0);
+  const skipped = skippedOf(counts);
   const left = skipped === 0 ? "" : `; ${count(skipped, "session")} left out by filters`;
   const before = hasTaken ? "; others have been sent there before" : "";
   return `${count(pending, "session")}, ${bytes(pendingBytes)} of transcripts${left}${before}`;
