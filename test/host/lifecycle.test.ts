@@ -20,7 +20,7 @@ import {
   startFaultServer,
 } from "../support/fault-server.ts";
 import { createOpenClaw, type OpenClaw } from "../support/openclaw.ts";
-import type { Gateway } from "../support/openclaw-gateway.ts";
+import { type Gateway, tellLastWords } from "../support/openclaw-gateway.ts";
 import { JSONL_VERSION, openclawHost, SQLITE_VERSION } from "../support/openclaw-host.ts";
 import { finish } from "../support/openclaw-process.ts";
 import { readTranscripts } from "../support/openclaw-transcripts.ts";
@@ -108,9 +108,7 @@ describe.each(VERSIONS)("the life of the plugin in OpenClaw %s", (version) => {
   });
 
   beforeEach(() => {
-    onTestFailed(() => {
-      process.stderr.write(`The Gateway's last words:\n${gateway?.log().slice(-6000)}\n`);
-    });
+    onTestFailed(() => tellLastWords(gateway));
   });
 
   afterAll(async () => {

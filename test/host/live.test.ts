@@ -15,7 +15,7 @@ import {
 import { expectOneDeliveryEach, heldBy } from "../support/deliveries.ts";
 import { type FaultServer, startFaultServer } from "../support/fault-server.ts";
 import { createOpenClaw, type OpenClaw } from "../support/openclaw.ts";
-import type { Gateway } from "../support/openclaw-gateway.ts";
+import { type Gateway, tellLastWords } from "../support/openclaw-gateway.ts";
 import { JSONL_VERSION, openclawHost, SQLITE_VERSION } from "../support/openclaw-host.ts";
 import { readTranscripts } from "../support/openclaw-transcripts.ts";
 import { type StubModel, startStubModel } from "../support/stub-model.ts";
@@ -71,9 +71,7 @@ describe.each([JSONL_VERSION, SQLITE_VERSION])(
     });
 
     beforeEach(() => {
-      onTestFailed(() => {
-        process.stderr.write(`The Gateway's last words:\n${gateway?.log().slice(-6000)}\n`);
-      });
+      onTestFailed(() => tellLastWords(gateway));
     });
 
     afterAll(async () => {

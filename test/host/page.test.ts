@@ -4,7 +4,7 @@ import { afterAll, beforeAll, describe, expect, inject, onTestFailed, test } fro
 import { type Receiver, startReceiver } from "../../src/receiver/server.ts";
 import { startBrowser, violations } from "../support/browser.ts";
 import { createOpenClaw, type OpenClaw } from "../support/openclaw.ts";
-import type { Gateway } from "../support/openclaw-gateway.ts";
+import { type Gateway, tellLastWords } from "../support/openclaw-gateway.ts";
 import { openclawHost, SQLITE_VERSION } from "../support/openclaw-host.ts";
 import { type StubModel, startStubModel } from "../support/stub-model.ts";
 
@@ -71,10 +71,6 @@ describe("the page in the Control UI", { timeout: 240_000 }, () => {
     await openclaw?.close();
   });
 
-  const tellLastWords = (): void => {
-    process.stderr.write(`The Gateway's last words:\n${gateway?.log().slice(-3000)}\n`);
-  };
-
   /** The frame of the page, at one of its addresses. */
   const open = async (path: string): Promise<Frame> => {
     const frame = await frameOf(page);
@@ -87,7 +83,7 @@ describe("the page in the Control UI", { timeout: 240_000 }, () => {
   };
 
   test("one click on the tab shows the target, how uploads are, and what waits", async () => {
-    onTestFailed(tellLastWords);
+    onTestFailed(() => tellLastWords(gateway));
     await page.getByRole("link", { name: "Influxion" }).click();
     const frame = await frameOf(page);
     const text = await shownIn(frame);

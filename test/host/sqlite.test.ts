@@ -7,7 +7,7 @@ import { type Receiver, startReceiver } from "../../src/receiver/server.ts";
 import { type Behaviour, type FaultServer, startFaultServer } from "../support/fault-server.ts";
 import { createOpenClaw, type OpenClaw } from "../support/openclaw.ts";
 import { checkpoint, compressedIn, makeLong } from "../support/openclaw-database.ts";
-import type { Gateway } from "../support/openclaw-gateway.ts";
+import { type Gateway, tellLastWords } from "../support/openclaw-gateway.ts";
 import { openclawHost, SQLITE_VERSION } from "../support/openclaw-host.ts";
 import { finish } from "../support/openclaw-process.ts";
 import { readEvents } from "../support/openclaw-transcripts.ts";
@@ -84,13 +84,8 @@ describe("sessions in databases, as today's OpenClaw writes them", { timeout: 48
     await openclaw?.close();
   });
 
-  const tellLastWords = (): void => {
-    // A failure in a host is told by the host.
-    process.stderr.write(`The Gateway's last words:\n${gateway?.log().slice(-6000)}\n`);
-  };
-
   test("tool calls, compressed events and a reset arrive through the service, byte for byte", async () => {
-    onTestFailed(tellLastWords);
+    onTestFailed(() => tellLastWords(gateway));
     await gateway.turn("Before the rollover", "agent:ops:main");
     idleSince = Date.now();
     await gateway.turn("Run echo 'naïve 🦞 \\u0000'");
@@ -105,7 +100,7 @@ describe("sessions in databases, as today's OpenClaw writes them", { timeout: 48
   });
 
   test("a compaction and a rollover arrive through sync, and nothing twice", async () => {
-    onTestFailed(tellLastWords);
+    onTestFailed(() => tellLastWords(gateway));
     await gateway.reload(() => openclaw.configurePlugin(config(receiver.url, "0")));
     const { accepted } = receiver.stats();
     const compressed = compressedIn(database("main"));
@@ -155,7 +150,7 @@ describe("sessions in databases, as today's OpenClaw writes them", { timeout: 48
   });
 
   test("while 200 MB of a transcript are uploaded, the host writes as if it were alone", async () => {
-    onTestFailed(tellLastWords);
+    onTestFailed(() => tellLastWords(gateway));
     makeLong(database("ops"), "agent:ops:long", LONG_BYTES);
     await openclaw.configurePlugin(config(uplink.url, "0"));
     gateway = await openclaw.startGateway();

@@ -2,7 +2,7 @@ import { readFile } from "node:fs/promises";
 import { afterAll, beforeAll, describe, expect, inject, onTestFailed, test } from "vitest";
 import { type Receiver, startReceiver } from "../../src/receiver/server.ts";
 import { createOpenClaw, type OpenClaw } from "../support/openclaw.ts";
-import type { Gateway } from "../support/openclaw-gateway.ts";
+import { type Gateway, tellLastWords } from "../support/openclaw-gateway.ts";
 import { JSONL_VERSION, openclawHost, SQLITE_VERSION } from "../support/openclaw-host.ts";
 import {
   parseLines,
@@ -157,9 +157,4 @@ describe("P19: OpenClaw is upgraded from JSONL files to SQLite", { timeout: 480_
 
 function count(transcripts: Transcripts): number {
   return Object.values(transcripts).flat().length;
-}
-
-/** A failure in a host is told by the host. */
-function tellLastWords(gateway: Gateway | undefined): void {
-  process.stderr.write(`The Gateway's last words:\n${gateway?.log().slice(-6000)}\n`);
 }

@@ -17,7 +17,7 @@ import { testRoot } from "../support/certificate.ts";
 import { heldBy } from "../support/deliveries.ts";
 import { startFaultServer } from "../support/fault-server.ts";
 import { createOpenClaw, type OpenClaw } from "../support/openclaw.ts";
-import type { Gateway } from "../support/openclaw-gateway.ts";
+import { type Gateway, tellLastWords } from "../support/openclaw-gateway.ts";
 import { JSONL_VERSION, openclawHost, SQLITE_VERSION } from "../support/openclaw-host.ts";
 import { parseLines, readTranscripts, type Transcripts } from "../support/openclaw-transcripts.ts";
 import { startProxyServer } from "../support/proxy-server.ts";
@@ -82,10 +82,7 @@ describe.each(VERSIONS)("in OpenClaw %s", (version) => {
   });
 
   beforeEach(() => {
-    // A failure in a host is told by the host.
-    onTestFailed(() => {
-      process.stderr.write(`The Gateway's last words:\n${gateway?.log().slice(-6000)}\n`);
-    });
+    onTestFailed(() => tellLastWords(gateway));
   });
 
   afterAll(async () => {

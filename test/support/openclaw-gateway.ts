@@ -25,6 +25,11 @@ export interface Gateway extends AsyncDisposable {
   stop(): Promise<void>;
 }
 
+/** A failure in a host is told by the host: for a test that failed. */
+export function tellLastWords(gateway: Gateway | undefined): void {
+  process.stderr.write(`The Gateway's last words:\n${gateway?.log().slice(-6000)}\n`);
+}
+
 /** A reload takes half a second, and more on a busy machine. */
 const RELOAD_TIMEOUT_MS = 60_000;
 
