@@ -54,6 +54,9 @@ export class Database {
     this.#max = max;
     // The pool has let go of that connection already.
     pool.on("error", () => undefined);
+    // Of one in use the query that is under way fails as well, or the next one, and tells. It is listened to as
+    // long as it lasts: it may end before who waits for it has it, and what nobody listens to ends the process.
+    pool.on("connect", (client) => client.on("error", () => undefined));
   }
 
   /** Connects to nothing yet. @throws {InfluxionError} `RECEIVER_NO_DRIVER`, `RECEIVER_STORE_UNUSABLE` */

@@ -7,8 +7,6 @@ export class Lease {
 
   constructor(client: PoolClient) {
     this.client = client;
-    // The query that is under way fails as well, and tells.
-    client.on("error", ignore);
   }
 
   release(): void {
@@ -33,13 +31,8 @@ export class Lease {
   #return(broken: boolean): void {
     if (this.#returned) return;
     this.#returned = true;
-    if (!broken) this.client.off("error", ignore);
     this.client.release(broken);
   }
-}
-
-function ignore(): void {
-  // See where it is used.
 }
 
 /**

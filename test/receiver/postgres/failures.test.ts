@@ -1,10 +1,20 @@
 import { expect, test } from "vitest";
 import { PostgresServer, query } from "../../support/postgres.ts";
+import { startRelay } from "../../support/relay.ts";
 import { onPostgres, postgres } from "../backends.ts";
 import { send } from "../support.ts";
 import { body, entries } from "../wire.ts";
 
 const LARGE = { payload: `{"text":"${"x".repeat(3000)}"}` };
+
+/** `ReadyForQuery`, and `ErrorResponse`: https://www.postgresql.org/docs/current/protocol-message-formats.html */
+const READY = Buffer.from("Z\0\0\0\x05I", "latin1");
+const FIELDS =
+  "SFATAL\0VFATAL\0C57P01\0Mterminating connection due to unexpected postmaster exit\0\0";
+const GOING_DOWN = Buffer.from(
+  `E\0\0\0${String.fromCharCode(4 + FIELDS.length)}${FIELDS}`,
+  "latin1",
+);
 
 test("while the database is down a part is answered with 503 and Retry-After, and taken afterwards", async () => {
   await using server = await PostgresServer.start();
@@ -45,6 +55,24 @@ test("a database that ends all connections within a part makes the client try ag
   expect([200, 503]).toContain(answer.status);
   expect((await send(receiver.url, "k1", text)).json).toMatchObject({ accepted: 3000 });
   expect(await receiver.held()).toMatchObject([{ parts: 1, lines: 3000 }]);
+}, 60_000);
+
+test("a database that ends a connection the moment it is ready makes the client try again", async () => {
+  const server = await postgres();
+  const url = new URL(await server.database());
+  const { port } = server;
+  await using relay = await startRelay(() => port);
+  url.port = String(relay.port);
+  const receiver = await onPostgres(url.href);
+  relay.answer = (chunk) =>
+    chunk.subarray(-READY.length).equals(READY) ? Buffer.concat([chunk, GOING_DOWN]) : chunk;
+  // The next part needs a connection of its own.
+  relay.cut();
+  const answer = await send(receiver.url, "k1", body(0, 2));
+  expect([answer.status, answer.json.error.code]).toEqual([503, "NOT_STORED"]);
+  relay.answer = (chunk) => chunk;
+  expect((await send(receiver.url, "k1", body(0, 2))).status).toBe(200);
+  await receiver.close();
 }, 60_000);
 
 test("when all connections are in use a part is answered with 503 and Retry-After", async () => {
