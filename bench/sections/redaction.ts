@@ -43,14 +43,17 @@ function corporaOf(bytes: number): Record<string, string[]> {
   return { chat: [...sessionEntries({ seed: 3, bytes })], images, code: codeOf(bytes) };
 }
 
+/** A prime, so that files are taken from all over. */
+const FILE_STEP = 7919;
+
 /** What reads of files in the packages of this repository give. */
 function codeOf(bytes: number): string[] {
   const cwd = fileURLToPath(new URL("../../node_modules", import.meta.url));
   const paths = globSync("**/*.{js,ts,md,json}", { cwd }).toSorted();
   const lines: string[] = [];
   let size = 0;
-  for (let index = 0; size < bytes && index < paths.length; index += 17) {
-    const path = `${cwd}/${paths[index]}`;
+  for (let file = 0; size < bytes && file < paths.length; file++) {
+    const path = `${cwd}/${paths[(file * FILE_STEP) % paths.length]}`;
     const stat = statSync(path);
     if (!stat.isFile() || stat.size > 200_000) continue;
     size += stat.size;
