@@ -1,9 +1,11 @@
 /** A table of the bytes that belong to a class, 1 for each. @param members as within the brackets of a RegExp */
 export function byteClass(members: string): Uint8Array {
   const expression = new RegExp(`[${members}]`);
-  return Uint8Array.from({ length: 256 }, (_, byte) =>
-    expression.test(String.fromCharCode(byte)) ? 1 : 0,
-  );
+  const table = new Uint8Array(256);
+  for (let byte = 0; byte < 256; byte++) {
+    if (expression.test(String.fromCharCode(byte))) table[byte] = 1;
+  }
+  return table;
 }
 
 /** What names and most tokens are made of. */

@@ -141,10 +141,12 @@ export class Redactor {
   /** Pairs of offsets between which there are needles. */
   async #scan(block: Buffer, turn: Turn): Promise<number[]> {
     const hits: number[] = [];
+    // Views are plain arrays as well: code that sees both kinds is compiled again and again.
+    const bytes = new Uint8Array(block.buffer, block.byteOffset, block.length);
     for (let from = 0; from < block.length; from += SCAN_BYTES) {
       const to = Math.min(block.length, from + SCAN_BYTES);
       // A needle may lie on both sides of the cut.
-      for (const hit of this.#detection.scanner.hits(block, Math.max(0, from - OVERLAP), to)) {
+      for (const hit of this.#detection.scanner.hits(bytes, Math.max(0, from - OVERLAP), to)) {
         hits.push(hit);
       }
       if (turn.isOver) await turn.pause();

@@ -92,7 +92,29 @@ export function viewsOf(line: Buffer, start: number, end: number): View[] {
 
 /** With the string's own escapes undone, as it is meant. */
 function firstView(line: Buffer, start: number, end: number): View {
-  return unescaped(literal(line, start, end));
+  const builder = new Builder(end - start);
+  for (let at = start; at < end; ) {
+    const byte = byteAt(line, at);
+    if (byte === BACKSLASH && at + 1 < end) {
+      at += addEscape(builder, line, at, end);
+    } else if (byte < 0x80) {
+      builder.add(byte, at++);
+    } else {
+      const length = lengthOf(byte);
+      builder.addPoint(pointAt(line, at, length), at);
+      at += length;
+    }
+  }
+  return builder.view(end);
+}
+
+/** @returns how many bytes it is written with */
+function addEscape(builder: Builder, line: Buffer, at: number, end: number): number {
+  const next = byteAt(line, at + 1);
+  const point =
+    next === SMALL_U ? hexAt(line.toString("latin1", at + 2, Math.min(end, at + 6)), 0, 4) : -1;
+  builder.add(point === -1 ? meantBy(next) : point, at);
+  return point === -1 ? 2 : 6;
 }
 
 /** The text alone, which most often is what is written. */
@@ -101,18 +123,11 @@ export function textOf(line: Buffer, start: number, end: number): string {
   return /^[ !#-[\]-~]*$/.test(written) ? written : firstView(line, start, end).text;
 }
 
-/** The characters of the literal itself, from UTF-8. */
-function literal(line: Buffer, start: number, end: number): View {
-  const builder = new Builder(end - start);
-  for (let at = start; at < end; ) {
-    const byte = byteAt(line, at);
-    const length = lengthOf(byte);
-    let point = length === 1 ? byte : byte & (0xff >> (length + 1));
-    for (let k = 1; k < length; k++) point = (point << 6) | (byteAt(line, at + k) & 0x3f);
-    builder.addPoint(point, at);
-    at += length;
-  }
-  return builder.view(end);
+/** The character of UTF-8 that begins at an offset. */
+function pointAt(line: Buffer, at: number, length: number): number {
+  let point = byteAt(line, at) & (length === 1 ? 0xff : 0xff >> (length + 1));
+  for (let k = 1; k < length; k++) point = (point << 6) | (byteAt(line, at + k) & 0x3f);
+  return point;
 }
 
 /** Bytes of a character of UTF-8, by its first one. */
@@ -121,8 +136,13 @@ function lengthOf(byte: number): number {
   return byte >= 0xf0 ? 4 : byte >= 0xe0 ? 3 : 2;
 }
 
-/** What each short escape of JSON stands for; all others stand for themselves. */
-const SHORT: Readonly<Record<string, number>> = { n: 10, r: 13, t: 9, b: 8, f: 12 };
+/** What each character stands for behind a backslash in JSON: most for themselves. */
+const MEANT = Uint8Array.from({ length: 128 }, (_, unit) => unit);
+for (const [letter, meant] of Object.entries({ n: 10, r: 13, t: 9, b: 8, f: 12 })) {
+  MEANT[letter.charCodeAt(0)] = meant;
+}
+
+const meantBy = (unit: number): number => MEANT[unit] ?? unit;
 
 function unescaped({ text, map }: View): View {
   const builder = new Builder(text.length);
@@ -134,9 +154,9 @@ function unescaped({ text, map }: View): View {
       at++;
       continue;
     }
-    const next = text[at + 1] ?? "";
-    const point = next === "u" ? hexAt(text, at + 2, 4) : -1;
-    builder.add(point === -1 ? (SHORT[next] ?? next.charCodeAt(0)) : point, from);
+    const next = text.charCodeAt(at + 1);
+    const point = next === SMALL_U ? hexAt(text, at + 2, 4) : -1;
+    builder.add(point === -1 ? meantBy(next) : point, from);
     at += point === -1 ? 2 : 6;
   }
   return builder.view(map[text.length] ?? 0);
