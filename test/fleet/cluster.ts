@@ -6,12 +6,14 @@ export class Cluster implements AsyncDisposable {
   #primary: PostgresServer;
   /** Follows the primary once it has been rebuilt. */
   #standby: Promise<PostgresServer>;
+  readonly #dirs = new Set<string>();
   readonly #relay: Relay;
 
   private constructor(primary: PostgresServer, standby: PostgresServer, relay: Relay) {
     this.#primary = primary;
     this.#standby = Promise.resolve(standby);
     this.#relay = relay;
+    for (const { dir } of [primary, standby]) this.#dirs.add(dir);
   }
 
   static async start(): Promise<Cluster> {
@@ -31,6 +33,11 @@ export class Cluster implements AsyncDisposable {
     return `postgres://postgres@127.0.0.1:${this.#relay.port}/fleet`;
   }
 
+  /** The folders in which there are servers now. */
+  get dirs(): readonly string[] {
+    return [...this.#dirs];
+  }
+
   /** Loses the primary, and the standby takes its place, which gets a standby of its own while work goes on. */
   async failOver(): Promise<void> {
     const standby = await this.#standby;
@@ -46,7 +53,10 @@ export class Cluster implements AsyncDisposable {
 
   async #replace(lost: PostgresServer): Promise<PostgresServer> {
     await lost[Symbol.asyncDispose]();
-    return await this.#primary.startStandby();
+    this.#dirs.delete(lost.dir);
+    const standby = await this.#primary.startStandby();
+    this.#dirs.add(standby.dir);
+    return standby;
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
