@@ -200,6 +200,8 @@ async function answerTo(
 ): Promise<Answer> {
   const stop = AbortSignal.any([signal, idle.signal]);
   const { promise: aborted, reject } = Promise.withResolvers<never>();
+  // Where nobody waits for it any more, it is no news.
+  aborted.catch(() => undefined);
   const abort = (): void => reject(stop.reason);
   if (stop.aborted) abort();
   else stop.addEventListener("abort", abort);
