@@ -181,6 +181,29 @@ describe("sessions in databases, as today's OpenClaw writes them", { timeout: 48
     expect(gateway.exitCode()).toBeNull();
     expect(gateway.log()).not.toMatch(/SQLITE_BUSY|SQLITE_LOCKED|database is locked/i);
   });
+
+  test("while nobody says anything, runs are looks, whatever the host writes meanwhile", async () => {
+    onTestFailed(() => tellLastWords(gateway));
+    await gateway.reload(() => openclaw.configurePlugin(config(uplink.url, "2s")));
+    const writtenAt = (path: string) => statSync(join(openclaw.stateDir, path)).mtimeMs;
+    const next = (path: string, timeout: number) => {
+      const before = writtenAt(path);
+      return vi.waitFor(() => expect(writtenAt(path)).not.toBe(before), { timeout, interval: 250 });
+    };
+    await vi.waitFor(
+      async () => {
+        // Each whole run that finds nothing to do writes it anew.
+        const note = writtenAt("influxion/idle.json");
+        // The database that the registry is in, to which the host writes every half minute.
+        await next("state/openclaw.sqlite-wal", 60_000);
+        // The run that is going on, and one that has begun since.
+        for (let n = 0; n < 2; n++) await next("influxion/last-run.json", 20_000);
+        expect(writtenAt("influxion/idle.json")).toBe(note);
+      },
+      // Moments after a turn the host still moves what it has written.
+      { timeout: 240_000, interval: 1 },
+    );
+  });
 });
 
 /** The size of the lines that a server holds, in characters. */
