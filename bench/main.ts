@@ -4,7 +4,7 @@
  * some of the sections. What it prints is also written to bench/results.json.
  */
 import { writeFile } from "node:fs/promises";
-import { availableParallelism } from "node:os";
+import { availableParallelism, loadavg } from "node:os";
 import { parseArgs } from "node:util";
 import { openBench, type Section } from "./lib/bench.ts";
 import { type Figure, formatTable } from "./lib/figures.ts";
@@ -45,6 +45,7 @@ const { values } = parseArgs({
 });
 const names = values.only?.split(",") ?? Object.keys(SECTIONS);
 const figures: Figure[] = [];
+const loads = [load1()];
 await using bench = await openBench({ quick: values.quick, large: values.large });
 for (const name of names) {
   const section = SECTIONS[name];
@@ -53,8 +54,16 @@ for (const name of names) {
   }
   bench.say(`measuring: ${name}`);
   figures.push(...(await section(bench)));
+  loads.push(load1());
 }
-process.stdout.write(`\n${formatTable(figures)}`);
-const machine = { node: process.version, cores: availableParallelism() };
+const machine = { node: process.version, cores: availableParallelism(), loads };
+process.stdout.write(`\n${formatTable(figures)}\n`);
+process.stdout.write(`Node ${machine.node}, ${machine.cores} cores\n`);
+process.stdout.write(`load average before and after each section: ${loads.join(", ")}\n`);
 const results = { machine, quick: values.quick, figures };
 await writeFile(new URL("results.json", import.meta.url), `${JSON.stringify(results, null, 2)}\n`);
+
+/** The load average of the last minute. Above what the bench itself makes, the machine had other things to do. */
+function load1(): number {
+  return Math.round((loadavg()[0] ?? Number.NaN) * 10) / 10;
+}

@@ -7,11 +7,11 @@ const MAX_EVENTS = 10_000;
 
 /** What the one who asked may show of a run; plain data. */
 export type HandedEvent = {
-  readonly [Name in Exclude<keyof RunEvents, "onDatabases">]-?: {
+  readonly [Name in keyof RunEvents]-?: {
     readonly kind: Name;
     readonly args: Parameters<NonNullable<RunEvents[Name]>>;
   };
-}[Exclude<keyof RunEvents, "onDatabases">];
+}[keyof RunEvents];
 
 export type HandedResult =
   | { readonly report: RunReport }

@@ -2,10 +2,12 @@ import { createHash } from "node:crypto";
 import { needsNames } from "../config/filter.ts";
 import { ledgerPaths } from "../ledger/paths.ts";
 import { VERSION } from "../shared/version.ts";
-import { fileChangeToken } from "../stores/change-token.ts";
+import { databaseChangeToken, fileChangeToken, NO_DATABASE } from "../stores/change-token.ts";
 import { markFolder } from "../stores/jsonl/list.ts";
 import { DEFAULT_LAYOUT } from "../stores/layout.ts";
 import { findPlaces, registryPath } from "../stores/places.ts";
+import type { Registry } from "../stores/sqlite/registry.ts";
+import { readRegistryInThread } from "../stores/sqlite/registry-thread.ts";
 import { type IdleNote, readIdleNote, writeIdleNote } from "./idle-note.ts";
 import type { RunOptions } from "./options.ts";
 import type { RunReport } from "./report.ts";
@@ -15,18 +17,16 @@ import type { RunReport } from "./report.ts";
  * happens: when a run has found nothing to do and everything idle, the next one
  * begins with a scan of names, sizes and times alone. If they are as they were before
  * that run, it would find the same, and neither ledger, lock nor thread is needed. No
- * transcript and no database is opened for it: it runs on the Gateway's own thread.
+ * transcript and no agent's database is opened for it: it runs on the Gateway's own thread.
  *
  * What a run found is left to the next process, too, so that a start costs no whole run. It holds for the
- * same version of plugin and Node and the same config, and not where a database was found that
- * only the host's registry knows: the note keeps no paths.
+ * same version of plugin and Node and the same config.
  */
 export class IdleCache {
   readonly #run: (options: RunOptions) => Promise<RunReport>;
   /** Undefined until it was asked for what an earlier process left. */
   #idle: IdleNote | null | undefined;
-  /** Databases that the last run found; only the host's registry knows where all of them are. */
-  #databases: readonly string[] = [];
+  readonly #registry = new RegistryReader();
 
   constructor(run: (options: RunOptions) => Promise<RunReport>) {
     this.#run = run;
@@ -35,89 +35,88 @@ export class IdleCache {
   /** A run with the config of the runs before, but for its filter; its report is that of a whole one. */
   async run(options: RunOptions): Promise<RunReport> {
     const startedAt = new Date(options.now()).toISOString();
-    const state = await stateToken(options, this.#databases);
+    const token = await stateToken(options, this.#registry);
     options.signal.throwIfAborted();
     const before = this.#idle === undefined ? await readIdleNote(options.stateDir) : this.#idle;
     // What the host says has changed is looked at, whatever sizes and times say.
-    if (options.trigger === "interval" && before !== null && before.token === state?.token) {
+    if (options.trigger === "interval" && before !== null && before.token === token) {
       this.#idle = before;
       return { ...before.report, startedAt, endedAt: new Date(options.now()).toISOString() };
     }
     this.#idle = null;
-    this.#databases = [];
-    const onDatabases = (paths: readonly string[]): void => {
-      this.#databases = paths;
-    };
-    const report = await this.#run({ ...options, events: { ...options.events, onDatabases } });
+    const report = await this.#run(options);
     // The token is older than the scan of that run, and of all that it scanned: a change in between is noticed.
-    if (
-      report.settled &&
-      state !== null &&
-      this.#databases.every((path) => state.files.has(path))
-    ) {
-      this.#idle = { token: state.token, report };
-      const isKnownAnyway = this.#databases.every((path) => state.expected.has(path));
-      if (isKnownAnyway) await writeIdleNote(options.stateDir, this.#idle);
+    if (report.settled && token !== null) {
+      this.#idle = { token, report };
+      await writeIdleNote(options.stateDir, this.#idle);
     }
     return report;
   }
 }
 
-interface State {
-  readonly token: string;
-  /** What it is of. */
-  readonly files: ReadonlySet<string>;
-  /** Those of them that are known without `databases`. */
-  readonly expected: ReadonlySet<string>;
-}
-
 /**
  * A token that is equal between two scans only if all that a run would scan is unchanged, and what it
  * would do with that; null when that cannot be determined.
- * @param databases paths
  */
 async function stateToken(
   { stateDir, layout = DEFAULT_LAYOUT, config, agentId, signal }: RunOptions,
-  databases: readonly string[],
-): Promise<State | null> {
+  registryReader: RegistryReader,
+): Promise<string | null> {
   const asksForNames = needsNames(config.filter);
   const hash = createHash("sha256");
   const add = (...parts: unknown[]): unknown => hash.update(JSON.stringify(parts));
   // With another key there is as little to do, and no trace of it is to lie about.
   add(VERSION, process.version, { ...config, apiKey: null }, agentId);
   try {
-    const expected = new Set([
-      ...Object.values(ledgerPaths(stateDir)),
-      ...withLog(registryPath(stateDir)),
-    ]);
+    const files = new Set(Object.values(ledgerPaths(stateDir)));
+    const databases = new Set<string>();
     const { claims, shared, failures } = await findPlaces(stateDir, layout);
-    add(failures);
+    const registry = await registryReader.read(stateDir, signal);
+    add(failures, registry);
     const folders = new Set<string>();
-    for (const { name, sessions, databases: usual, failures: failed } of claims) {
-      add(name, failed, sessions, usual);
-      for (const { path } of usual) for (const file of withLog(path)) expected.add(file);
+    for (const { name, sessions, databases: own, failures: failed } of claims) {
+      add(name, failed, sessions, own);
       for (const { dir, index } of sessions) {
         folders.add(dir);
-        if (asksForNames) expected.add(index);
+        if (asksForNames) files.add(index);
       }
+    }
+    for (const { databases: own } of [...claims, ...registry.claims]) {
+      for (const { path } of own) databases.add(path);
     }
     for (const { dir, indexes } of shared) {
       add(dir, indexes);
       folders.add(dir);
-      for (const { path } of indexes) expected.add(path);
+      for (const { path } of indexes) files.add(path);
     }
     for (const dir of folders) add(await markFolder(dir, signal));
-    const files = new Set([...expected, ...databases.flatMap(withLog)]);
-    // However they were found: the next process finds them in another order.
-    for (const path of [...files].sort()) add(path, await fileChangeToken(path));
-    return { token: hash.digest("hex"), files, expected };
+    for (const path of files) add(path, await fileChangeToken(path));
+    for (const path of databases) add(path, await databaseChangeToken(path));
+    return hash.digest("hex");
   } catch {
     // Whatever it is, the run that follows reports it.
     return null;
   }
 }
 
-/** Every commit changes a database's log or, where a checkpoint has emptied it, the file. */
-function withLog(path: string): string[] {
-  return [path, `${path}-wal`];
+/** Hosts before 2026.8 have none. */
+const NO_REGISTRY: Registry = { claims: [], failures: [] };
+
+/**
+ * The host's list of agent databases, read again when its file has changed: what counts is what it says, and
+ * the host writes other things into the same file every minute.
+ */
+class RegistryReader {
+  #last: { readonly token: string; readonly registry: Registry } | undefined;
+
+  /** @throws {Error} when it could not be read in time */
+  async read(stateDir: string, signal: AbortSignal): Promise<Registry> {
+    // Older than what is read: a change in between is noticed the next time.
+    const token = await databaseChangeToken(registryPath(stateDir));
+    if (token === NO_DATABASE) return NO_REGISTRY;
+    if (this.#last?.token !== token) {
+      this.#last = { token, registry: await readRegistryInThread(stateDir, signal) };
+    }
+    return this.#last.registry;
+  }
 }

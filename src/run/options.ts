@@ -56,8 +56,6 @@ export type LookOptions = Pick<
 /** What a caller may show while a run goes on: plain data, so that it can come from another thread. */
 export interface RunEvents {
   onWait?(owner: LockOwner): void;
-  /** Paths at which a database of an agent was looked for and something was. */
-  onDatabases?(paths: readonly string[]): void;
   /** Before the first byte is sent to a destination that has taken nothing yet. */
   onFirstContact?(contact: FirstContact): void;
   onPlan?(plan: readonly (SessionName & { readonly bytes: number })[]): void;

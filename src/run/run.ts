@@ -53,10 +53,9 @@ async function runLocked(options: RunOptions, lock: Lock): Promise<RunReport> {
 }
 
 async function findAndUpload(options: UploaderOptions): Promise<RunReport> {
-  const { config, ignoreHold = false, only, now, signal, events, ledger, target, tally } = options;
+  const { config, ignoreHold = false, only, now, signal, ledger, target, tally } = options;
   const filter = createFilter(config.filter, ledger.firstRunAt ?? now());
   await using agents = await findAgents({ ...options, filter, knownBytes: knownBytes(target) });
-  events?.onDatabases?.(agents.databases);
   const surveyOptions = { ...surveyOf(options, filter, agents), ledger, target };
   const found = await withoutDeleted(config, agents.agents, await survey(surveyOptions), target);
   tally.problems.push(...found.problems);

@@ -35,7 +35,6 @@ async function work(input: RunInput): Promise<void> {
     random: Math.random,
     events: {
       onWait: (...args) => post({ kind: "onWait", args }),
-      onDatabases: (...args) => post({ kind: "onDatabases", args }),
       onFirstContact: (...args) => post({ kind: "onFirstContact", args }),
       onPlan: (...args) => post({ kind: "onPlan", args }),
       onRetry: (...args) => post({ kind: "onRetry", args }),

@@ -34,8 +34,6 @@ export interface Agents extends AsyncDisposable {
   readonly agents: readonly Agent[];
   /** Why there may be more agents. */
   readonly failures: readonly Problem[];
-  /** Paths at which a database of an agent was looked for and something was. */
-  readonly databases: readonly string[];
 }
 
 export interface FindOptions extends Clock {
@@ -92,11 +90,9 @@ export async function findAgents(options: FindOptions): Promise<Agents> {
     agents.push({ agentId, names, excludedBy, stores, failures, hasUnreadDatabase });
   }
   agents.sort((a, b) => (a.agentId < b.agentId ? -1 : 1));
-  const databases = claims.flatMap((one) => one.databases.map(({ path }) => path));
   return {
     agents,
     failures: [...places.failures, ...registry.failures],
-    databases: [...new Set(databases)].sort(),
     async [Symbol.asyncDispose]() {
       await Promise.allSettled(
         agents.flatMap(({ stores }) => stores.map((store) => store.close())),

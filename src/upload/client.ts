@@ -199,6 +199,12 @@ async function answerTo(
   idle: IdleWatch,
 ): Promise<Answer> {
   const stop = AbortSignal.any([signal, idle.signal]);
+  const { promise: aborted, reject } = Promise.withResolvers<never>();
+  // Where nobody waits for it any more, it is no news.
+  aborted.catch(() => undefined);
+  const abort = (): void => reject(stop.reason);
+  if (stop.aborted) abort();
+  else stop.addEventListener("abort", abort);
   try {
     const answered = request(dispatcher, {
       origin,
@@ -212,7 +218,7 @@ async function answerTo(
       bodyTimeout: 0,
     });
     // undici hears the signal only once there is a connection.
-    const response = await Promise.race([answered, aborted(stop)]);
+    const response = await Promise.race([answered, aborted]);
     idle.moved("reading the answer");
     onAnswer?.();
     return { ...(await readAnswer(response)), proxy };
@@ -220,6 +226,8 @@ async function answerTo(
     if (stop.aborted) throw stop.reason;
     throw error;
   } finally {
+    // Node keeps a composed signal, and all that its listeners hold, for as long as it has one.
+    stop.removeEventListener("abort", abort);
     idle.stop();
   }
 }
@@ -278,14 +286,6 @@ function throughProxy(
       (error: Error) => callback(error, null),
     );
   };
-}
-
-/** Rejects with the signal's reason when it fires. */
-function aborted(signal: AbortSignal): Promise<never> {
-  return new Promise((_resolve, reject) => {
-    if (signal.aborted) reject(signal.reason);
-    else signal.addEventListener("abort", () => reject(signal.reason), { once: true });
-  });
 }
 
 async function* watched(

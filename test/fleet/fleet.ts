@@ -9,13 +9,14 @@ import { digestOf, type History } from "../soak/history.ts";
 import { query } from "../support/postgres.ts";
 import { Balancer } from "./balancer.ts";
 import { Cluster } from "./cluster.ts";
+import { bytesIn } from "./disk.ts";
 import { Gateway, REST_MS } from "./gateway.ts";
 import { ReceiverProcess } from "./receivers.ts";
 
 /** Gateways that upload at the same time. */
 const CONCURRENCY = 16;
 /** Of so many kills, one meets the primary. */
-const KILLS_PER_PRIMARY = 20;
+export const KILLS_PER_PRIMARY = 20;
 /** Longest time after the last kill until everything has arrived, in ms. */
 const LAST_MS = 300_000;
 
@@ -24,7 +25,15 @@ export interface FleetOptions {
   readonly seed: number;
   readonly gateways: number;
   readonly receivers: number;
-  readonly onKill?: (kills: number) => void;
+  readonly onKill?: (progress: Progress) => void;
+}
+
+export interface Progress {
+  readonly kills: number;
+  /** Parts that were confirmed until now. */
+  readonly confirmed: number;
+  /** What Gateways, primary and standby have on disk, in bytes; takes a while to find out. */
+  readonly disk: () => number;
 }
 
 export interface FleetResult {
@@ -92,7 +101,7 @@ class Fleet implements AsyncDisposable {
       await this.#untilConfirmed(this.#dice.int(1, 12));
       await sleep(this.#dice.int(0, 100));
       await this.#killOne(n);
-      onKill?.(n);
+      onKill?.({ kills: n, confirmed: this.#balancer.confirmed, disk: () => this.#disk() });
     }
     this.#writing = false;
     await uploading;
@@ -106,6 +115,10 @@ class Fleet implements AsyncDisposable {
     }
     this.#dice.pick(this.#receivers).kill();
     this.#receiverKills++;
+  }
+
+  #disk(): number {
+    return bytesIn(this.#dir, ...this.#cluster.dirs);
   }
 
   /** Waits until more parts were confirmed; a kill between two of which nothing happened proves nothing. */

@@ -68,9 +68,17 @@ function registered(lab: Lab): AgentDb {
   mkdirSync(dirname(registry), { recursive: true });
   const db = new DatabaseSync(registry);
   db.exec("CREATE TABLE agent_databases (agent_id TEXT, path TEXT)");
+  db.exec("CREATE TABLE heartbeat AS SELECT 0 AS at");
   db.prepare("INSERT INTO agent_databases VALUES ('moved', ?)").run(path);
   db.close();
   return agent;
+}
+
+/** The host writes to the database that its registry is in. */
+function hostWrites(lab: Lab, sql: string): void {
+  const db = new DatabaseSync(join(lab.stateDir, "state", "openclaw.sqlite"));
+  db.exec(sql);
+  db.close();
 }
 
 const CHANGES: Record<string, (found: Awaited<ReturnType<typeof uploaded>>) => void> = {
@@ -202,6 +210,49 @@ test("P12: a database that only the host's registry knows is watched, and when a
   expect(state.whole).toBe(whole);
   agent.append("s", [{ type: "message", id: "later" }]);
   expect((await run()).sent.sessions).toBe(1);
+  agent.close();
+});
+
+test("whatever else the host writes into the database with its registry, a run is a look", async () => {
+  await using lab = await Lab.start();
+  const agent = registered(lab);
+  const { run, state, untilIdle } = service(lab);
+  await untilIdle();
+  const { whole } = state;
+  for (let n = 0; n < 3; n++) {
+    hostWrites(lab, `UPDATE heartbeat SET at = ${n}`);
+    await run();
+  }
+  expect(state.whole).toBe(whole);
+  agent.close();
+});
+
+test("an agent that is new in the host's registry makes the next run a whole one", async () => {
+  await using lab = await Lab.start();
+  const agent = registered(lab);
+  const { run, untilIdle } = service(lab);
+  await untilIdle();
+  const path = join(lab.dir, "elsewhere", "second.sqlite");
+  const second = new AgentDb(lab.stateDir, { agentId: "second", path });
+  second.addSession("t", conversation("t", 5));
+  hostWrites(lab, `INSERT INTO agent_databases VALUES ('second', '${path}')`);
+  expect((await run()).sent.sessions).toBe(1);
+  agent.close();
+  second.close();
+});
+
+test("a log that the host has emptied once more, as it does when it stops, is no change", async () => {
+  const { lab, agent } = await uploaded();
+  await using _lab = lab;
+  agent.db.exec("PRAGMA wal_checkpoint(TRUNCATE)");
+  const log = `${agent.path}-wal`;
+  rest(agent.path, 50);
+  await service(lab).untilIdle();
+  expect(statSync(log).size).toBe(0);
+  utimesSync(log, new Date(), new Date());
+  const next = service(lab);
+  await next.run();
+  expect(next.state.whole).toBe(0);
   agent.close();
 });
 

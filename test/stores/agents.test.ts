@@ -15,7 +15,6 @@ interface Look {
   /** By agent: codes of its failures. */
   readonly failures: Record<string, string[]>;
   readonly others: string[];
-  readonly databases: readonly string[];
 }
 
 async function look(
@@ -50,7 +49,6 @@ async function look(
     sessions: sessions.sort(),
     failures,
     others: found.failures.map(({ code }) => code),
-    databases: found.databases,
   };
 }
 
@@ -94,11 +92,6 @@ test("databases are found at their usual places and where the host's registry sa
     sessions: ["lab/c sqlite", "main/a sqlite", "ops/b sqlite"],
     failures: {},
     others: [],
-    databases: [
-      elsewhere,
-      join(stateDir, "agents/main/agent/openclaw-agent.sqlite"),
-      join(stateDir, "moved/ops.sqlite"),
-    ].sort(),
   });
 });
 
@@ -142,7 +135,7 @@ test("P22: a database with the host's sessions and without a table of events is 
 });
 
 test("a host without agents has none, and no failure", async () => {
-  const nothing = { sessions: [], failures: {}, others: [], databases: [] };
+  const nothing = { sessions: [], failures: {}, others: [] };
   expect(await look(newStateDir())).toEqual(nothing);
   expect(await look(join(newStateDir(), "no", "state"))).toEqual(nothing);
 });

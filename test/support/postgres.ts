@@ -1,20 +1,11 @@
-import { type ChildProcess, spawn } from "node:child_process";
+import { type ChildProcess, execFile, spawn } from "node:child_process";
 import { once } from "node:events";
-import {
-  chown,
-  cp,
-  lchown,
-  mkdtemp,
-  open,
-  readdir,
-  readFile,
-  rm,
-  writeFile,
-} from "node:fs/promises";
+import { chown, mkdtemp, open, readFile, rm, writeFile } from "node:fs/promises";
 import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
+import { promisify } from "node:util";
 import pg from "pg";
 import { PostgresStore } from "../../src/receiver/postgres/store.ts";
 
@@ -136,15 +127,15 @@ export class PostgresServer implements AsyncDisposable {
     const client = new pg.Client({ connectionString: this.url() });
     await client.connect();
     await client.query("SELECT pg_backup_start('standby', true)");
-    await cp(this.data, data, { recursive: true });
+    await copyFiles(this.data, data);
     const { rows } = await client.query("SELECT labelfile FROM pg_backup_stop(false)");
     await client.end();
-    await rm(join(data, "postmaster.pid"));
     // The copy waits for nobody before it is promoted and followed itself.
     await writeFile(join(data, "postgresql.auto.conf"), "");
     await writeFile(join(data, "backup_label"), rows[0]?.labelfile);
     await writeFile(join(data, "standby.signal"), "");
-    if (isRoot()) await chownAll(data);
+    if (isRoot())
+      for (const name of WRITTEN) await chown(join(data, name), UNPRIVILEGED, UNPRIVILEGED);
   }
 
   async #isFollowed(): Promise<void> {
@@ -226,6 +217,11 @@ const INITDB_FLAGS = [
   ...["--locale=C", "--no-sync", "--no-instructions"],
 ];
 
+const COPY_PROGRAM = join(import.meta.dirname, "copy-cluster.ts");
+
+/** What makes a standby of a copy. */
+const WRITTEN = ["postgresql.auto.conf", "backup_label", "standby.signal"];
+
 const SETTINGS = {
   listen_addresses: "127.0.0.1",
   unix_socket_directories: "",
@@ -255,9 +251,10 @@ async function makeDir(): Promise<string> {
   return dir;
 }
 
-async function chownAll(dir: string): Promise<void> {
-  const names = await readdir(dir, { recursive: true });
-  for (const name of ["", ...names]) await lchown(join(dir, name), UNPRIVILEGED, UNPRIVILEGED);
+/** As the user who runs PostgreSQL, so that the copies are that user's. */
+async function copyFiles(from: string, to: string): Promise<void> {
+  const user = isRoot() ? { uid: UNPRIVILEGED, gid: UNPRIVILEGED } : {};
+  await promisify(execFile)(process.execPath, [COPY_PROGRAM, from, to], { cwd: from, ...user });
 }
 
 function isRoot(): boolean {
