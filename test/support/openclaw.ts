@@ -15,6 +15,7 @@ import {
   spawnHost,
   terminate,
 } from "./openclaw-process.ts";
+import { startInTerminal, type Terminal } from "./terminal.ts";
 
 /** What the tests touch of `openclaw.json`. */
 export interface OpenClawConfig {
@@ -46,6 +47,8 @@ export interface OpenClaw extends AsyncDisposable {
   run(...args: string[]): Promise<CliResult>;
   /** {@link run} with more in its environment. */
   runWith(env: Readonly<Record<string, string>>, ...args: string[]): Promise<CliResult>;
+  /** Starts `openclaw <args>` on a terminal, for what asks there. */
+  startInTerminal(...args: string[]): Terminal;
   /** Runs a script of ours, with the path of the host before its arguments, where a command would run. */
   script(path: string, ...args: string[]): Promise<CliResult>;
   /** Installs the packed plugin, as a script would. */
@@ -105,6 +108,8 @@ export async function createOpenClaw(options: OpenClawOptions): Promise<OpenClaw
     start,
     run,
     runWith: (more, ...args) => finish(spawn(host.entry, args, more), COMMAND_TIMEOUT_MS),
+    startInTerminal: (...args) =>
+      startInTerminal(process.execPath, [host.entry, ...args], { env, cwd: dir }),
     script: (path, ...args) => finish(spawn(path, [host.entry, ...args]), COMMAND_TIMEOUT_MS),
     install: (tarball) => run(...installCommand(host, tarball)),
     configurePlugin: (config) =>
