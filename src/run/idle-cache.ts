@@ -109,14 +109,16 @@ const NO_REGISTRY: Registry = { claims: [], failures: [] };
 class RegistryReader {
   #last: { readonly token: string; readonly registry: Registry } | undefined;
 
-  /** @throws {Error} when it could not be read in time */
+  /** @throws {Error} when it could not be read, or not in time */
   async read(stateDir: string, signal: AbortSignal): Promise<Registry> {
     // Older than what is read: a change in between is noticed the next time.
     const token = await databaseChangeToken(registryPath(stateDir));
     if (token === NO_DATABASE) return NO_REGISTRY;
-    if (this.#last?.token !== token) {
-      this.#last = { token, registry: await readRegistryInThread(stateDir, signal) };
-    }
-    return this.#last.registry;
+    if (this.#last?.token === token) return this.#last.registry;
+    const registry = await readRegistryInThread(stateDir, signal);
+    // What it could not say, nobody would watch.
+    if (registry.failures.length > 0) throw new Error("the registry cannot be read as a whole");
+    this.#last = { token, registry };
+    return registry;
   }
 }

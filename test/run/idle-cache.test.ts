@@ -179,10 +179,8 @@ for (const [what, change] of Object.entries(CHANGES)) {
 }
 
 test("P65: on the Gateway's own thread no database is opened, not even the driver loaded", async () => {
-  const { lab, agent } = await uploaded();
-  await using _lab = lab;
-  mkdirSync(join(lab.stateDir, "state"), { recursive: true });
-  writeFileSync(join(lab.stateDir, "state", "openclaw.sqlite"), "not looked into");
+  await using lab = await Lab.start();
+  const agent = registered(lab);
   const { out } = await runLimited("idle.ts", [lab.stateDir]);
   expect(JSON.parse(out)).toEqual({ whole: 1, loaded: [] });
   agent.close();
@@ -225,6 +223,20 @@ test("whatever else the host writes into the database with its registry, a run i
   }
   expect(state.whole).toBe(whole);
   agent.close();
+});
+
+test("while the host's registry cannot be read, no run is a look: nobody would watch what it knows", async () => {
+  await using lab = await Lab.start();
+  lab.session("main", "abc");
+  const registry = join(lab.stateDir, "state", "openclaw.sqlite");
+  write(registry, "no database ".repeat(100));
+  let whole = 0;
+  const runs = new IdleCache(async () => {
+    whole++;
+    return { settled: true } as RunReport;
+  });
+  for (let n = 0; n < 3; n++) await runs.run(lab.options());
+  expect(whole).toBe(3);
 });
 
 test("an agent that is new in the host's registry makes the next run a whole one", async () => {
