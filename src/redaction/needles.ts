@@ -71,15 +71,15 @@ function casesOf(character: string, fold: boolean): number[] {
 }
 
 /** Each is made once: all needles have a hundred of them in common. */
-const tables = new Map<string, Uint8Array>();
+const TABLES = new Map<string, Uint8Array>();
 
 function tableOf(place: readonly number[]): Uint8Array {
   const key = place.join();
-  const known = tables.get(key);
+  const known = TABLES.get(key);
   if (known !== undefined) return known;
   const table = new Uint8Array(256);
   for (const byte of place) table[byte] = 1;
-  tables.set(key, table);
+  TABLES.set(key, table);
   return table;
 }
 

@@ -43,8 +43,10 @@ export class Scanner {
   /** Calls for each needle, in ascending order of the ends of their windows. */
   scan(bytes: Uint8Array, from: number, to: number, onNeedle: OnNeedle): void {
     const view = viewOf(bytes);
-    for (let at = from + LAST; at < to; at += this.#stepAt(view, at) & STEP) {
-      if (!this.#isWindow(view, at)) continue;
+    let step = 0;
+    for (let at = from + LAST; at < to; at += step & STEP) {
+      step = this.#stepAt(view, at);
+      if (step >> STOP_SHIFT === 0 || !this.#isWindow(view, at)) continue;
       for (const needle of this.#listAt(view, at)) {
         const start = startOf(bytes, at, needle);
         if (start !== -1) onNeedle(start, needle);

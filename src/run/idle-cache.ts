@@ -5,8 +5,7 @@ import { VERSION } from "../shared/version.ts";
 import { databaseChangeToken, fileChangeToken, NO_DATABASE } from "../stores/change-token.ts";
 import { markFolder } from "../stores/jsonl/list.ts";
 import { DEFAULT_LAYOUT } from "../stores/layout.ts";
-import { findPlaces, registryPath } from "../stores/places.ts";
-import type { Registry } from "../stores/sqlite/registry.ts";
+import { type Claim, findPlaces, registryPath } from "../stores/places.ts";
 import { readRegistryInThread } from "../stores/sqlite/registry-thread.ts";
 import { type IdleNote, readIdleNote, writeIdleNote } from "./idle-note.ts";
 import type { RunOptions } from "./options.ts";
@@ -71,18 +70,16 @@ async function stateToken(
     const files = new Set(Object.values(ledgerPaths(stateDir)));
     const databases = new Set<string>();
     const { claims, shared, failures } = await findPlaces(stateDir, layout);
-    const registry = await registryReader.read(stateDir, signal);
-    add(failures, registry);
+    const registered = await registryReader.read(stateDir, signal);
+    add(failures);
     const folders = new Set<string>();
-    for (const { name, sessions, databases: own, failures: failed } of claims) {
+    for (const { name, sessions, databases: own, failures: failed } of [...claims, ...registered]) {
       add(name, failed, sessions, own);
+      for (const { path } of own) databases.add(path);
       for (const { dir, index } of sessions) {
         folders.add(dir);
         if (asksForNames) files.add(index);
       }
-    }
-    for (const { databases: own } of [...claims, ...registry.claims]) {
-      for (const { path } of own) databases.add(path);
     }
     for (const { dir, indexes } of shared) {
       add(dir, indexes);
@@ -99,26 +96,24 @@ async function stateToken(
   }
 }
 
-/** Hosts before 2026.8 have none. */
-const NO_REGISTRY: Registry = { claims: [], failures: [] };
-
 /**
  * The host's list of agent databases, read again when its file has changed: what counts is what it says, and
- * the host writes other things into the same file every minute.
+ * the host writes other things into the same file every half minute.
  */
 class RegistryReader {
-  #last: { readonly token: string; readonly registry: Registry } | undefined;
+  #last: { readonly token: string; readonly claims: readonly Claim[] } | undefined;
 
   /** @throws {Error} when it could not be read, or not in time */
-  async read(stateDir: string, signal: AbortSignal): Promise<Registry> {
+  async read(stateDir: string, signal: AbortSignal): Promise<readonly Claim[]> {
     // Older than what is read: a change in between is noticed the next time.
     const token = await databaseChangeToken(registryPath(stateDir));
-    if (token === NO_DATABASE) return NO_REGISTRY;
-    if (this.#last?.token === token) return this.#last.registry;
-    const registry = await readRegistryInThread(stateDir, signal);
+    // As with hosts before 2026.8.
+    if (token === NO_DATABASE) return [];
+    if (this.#last?.token === token) return this.#last.claims;
+    const { claims, failures } = await readRegistryInThread(stateDir, signal);
     // What it could not say, nobody would watch.
-    if (registry.failures.length > 0) throw new Error("the registry cannot be read as a whole");
-    this.#last = { token, registry };
-    return registry;
+    if (failures.length > 0) throw new Error("the registry cannot be read as a whole");
+    this.#last = { token, claims };
+    return claims;
   }
 }

@@ -4,6 +4,7 @@ import { Worker } from "node:worker_threads";
 import { ledgerPaths } from "../ledger/paths.ts";
 import type { Code } from "../shared/codes.ts";
 import { InfluxionError, LockedError } from "../shared/problem.ts";
+import { programBeside } from "../shared/program.ts";
 import type { RunEvents, RunInput, RunOptions } from "./options.ts";
 import type { RunReport } from "./report.ts";
 
@@ -26,11 +27,7 @@ const END_MS = 500;
 /** How long the end of a thread is waited for, in ms; one that is inside of a system call ends after that. */
 const TERMINATE_MS = 300;
 
-/** Beside this module, as source or built. */
-const PROGRAM = new URL(
-  import.meta.url.endsWith(".ts") ? "./worker.ts" : "./worker.js",
-  import.meta.url,
-);
+const PROGRAM = programBeside("worker", import.meta.url);
 
 /** What the thread receives: do a run, or end the one that is going on. */
 export type WorkerCommand =

@@ -1,5 +1,6 @@
 import { once } from "node:events";
 import { Worker } from "node:worker_threads";
+import { programBeside } from "../../shared/program.ts";
 import type { Registry } from "./registry.ts";
 
 /** Reading takes no longer, in ms, or the thread is ended: a disk that does not answer is for the run to report. */
@@ -8,11 +9,7 @@ const READ_MS = 10_000;
 /** Heap of the thread, in MB: it holds a list of paths. */
 const HEAP_MB = 32;
 
-/** Beside this module, as source or built. */
-const PROGRAM = new URL(
-  import.meta.url.endsWith(".ts") ? "./registry-worker.ts" : "./registry-worker.js",
-  import.meta.url,
-);
+const PROGRAM = programBeside("registry-worker", import.meta.url);
 
 /**
  * The registry, read on a thread of its own: on the Gateway's no database is opened. That costs 55 to 80 ms of CPU,
