@@ -21,6 +21,7 @@ const BOUNDS = {
   turnMaxMs: 20,
   idleMs: 60,
   idleFirstMs: 150,
+  idleWrittenMs: 300,
 };
 
 /** Sessions that are known where there is nothing to do. */
@@ -48,6 +49,8 @@ for (const { name, store, rounds } of await measureGateway(bench)) {
 for (const { store, ...one } of await measureIdle(bench, IDLE_SESSIONS)) {
   check(`CPU of an idle run, ${store}`, one.laterMs, BOUNDS.idleMs, "ms");
   check(`CPU of the first one after a start, ${store}`, one.firstMs, BOUNDS.idleFirstMs, "ms");
+  const written = `CPU of the first one after a start, written to, ${store}`;
+  if (one.writtenMs !== undefined) check(written, one.writtenMs, BOUNDS.idleWrittenMs, "ms");
   check(
     `requests and ledger writes of idle runs, ${store}`,
     one.requests + one.ledgerWrites,

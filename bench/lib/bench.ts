@@ -57,11 +57,15 @@ export function makeState(
 ): string {
   const stateDir = join(dir, `${name}-${store}`);
   if (store === "sqlite") {
-    writeDatabase(join(stateDir, "agents", "main", "agent", "openclaw-agent.sqlite"), sessions);
+    writeDatabase(databasePath(stateDir), sessions);
   } else {
     for (const session of sessions) writeSession(sessionFile(stateDir, session.seed), session);
   }
   return stateDir;
+}
+
+export function databasePath(stateDir: string): string {
+  return join(stateDir, "agents", "main", "agent", "openclaw-agent.sqlite");
 }
 
 export function sessionFile(stateDir: string, seed: number): string {

@@ -12,6 +12,8 @@ export interface IdleResult {
   readonly cpuMs: readonly number[];
   /** Parts that all the runs have sent. */
   readonly parts: number;
+  /** Runs that were more than a look. */
+  readonly whole: number;
 }
 
 const input = programInput<IdleInput>();
@@ -20,13 +22,17 @@ const [{ IdleCache }, { runInWorker }] = await Promise.all([
   built("run/worker-runner"),
 ]);
 const options = await runOptions(input, input.stateDir);
-const runs = new IdleCache(runInWorker);
 const cpuMs: number[] = [];
 let parts = 0;
+let whole = 0;
+const runs = new IdleCache((run) => {
+  whole++;
+  return runInWorker(run);
+});
 for (let n = 0; n < input.runs; n++) {
   const from = process.cpuUsage();
   parts += (await runs.run({ ...options, trigger: "interval" })).sent.parts;
   const { user, system } = process.cpuUsage(from);
   cpuMs.push((user + system) / 1000);
 }
-programResult({ cpuMs, parts } satisfies IdleResult);
+programResult({ cpuMs, parts, whole } satisfies IdleResult);

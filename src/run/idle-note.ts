@@ -1,26 +1,38 @@
 import { createHash } from "node:crypto";
 import { join } from "node:path";
+import * as v from "valibot";
 import { readRegular } from "../shared/open-file.ts";
 import { removeLeftTemps, replaceFile } from "../shared/replace-file.ts";
+import type { DatabaseDigest } from "./database-digests.ts";
 import type { RunReport } from "./report.ts";
 
 /** What a process that found nothing to do leaves for the next one. */
 export interface IdleNote {
-  /** Equal only while everything is as it was before that run; see `IdleCache`. */
+  /** Equal only while everything but databases is as it was before that run; see `IdleScan`. */
   readonly token: string;
+  /** All of them, as they were before that run. */
+  readonly databases: readonly DatabaseDigest[];
   /** Of that run. */
   readonly report: RunReport;
 }
 
+/** Earlier versions left no `databases`. */
+const NoteSchema = v.object({
+  token: v.string(),
+  databases: v.array(v.object({ path: v.string(), state: v.string(), digest: v.string() })),
+  report: v.looseObject({}),
+});
+
 const pathOf = (stateDir: string): string => join(stateDir, "influxion", "idle.json");
 
-/** What was left; null for nothing, and for what is damaged. Whoever has none makes a whole run. */
+/** What was left; null for nothing, and for what is damaged or of another form. Whoever has none makes a whole run. */
 export async function readIdleNote(stateDir: string): Promise<IdleNote | null> {
   try {
     const text = (await readRegular(pathOf(stateDir))).toString("utf8");
     const newline = text.indexOf("\n");
     const json = text.slice(newline + 1);
-    return text.slice(0, newline) === checksum(json) ? JSON.parse(json) : null;
+    if (text.slice(0, newline) !== checksum(json)) return null;
+    return v.parse(NoteSchema, JSON.parse(json)) as unknown as IdleNote;
   } catch {
     return null;
   }

@@ -3,7 +3,7 @@ import type { Filter, FilterName } from "../config/filter.ts";
 import { isAgentId } from "../shared/agent-id.ts";
 import type { Clock } from "../shared/clock.ts";
 import { describeReadFailure, type Problem } from "../shared/problem.ts";
-import { groupClaims, nameGroup } from "./groups.ts";
+import { filterGroups } from "./groups.ts";
 import { AgentLists, NOT_ASKED } from "./jsonl/facts.ts";
 import type { ByFile, Listed, SessionIndex } from "./jsonl/session-index.ts";
 import { type JsonlFolder, openJsonlStore } from "./jsonl.ts";
@@ -60,17 +60,10 @@ export async function findAgents(options: FindOptions): Promise<Agents> {
   const registry = await readRegistry(stateDir);
   const shared = await findSharedSessions(places.shared);
   const claims = [...places.claims, ...registry.claims, ...shared.claims];
-  const groups = (await groupClaims(claims)).map((group) => {
-    const named = nameGroup(group, places.agentsDir);
-    // Asked about those without sessions, too: a pattern that names one is no typing error.
-    return { ...named, byItsNames: filter.byAgent(named.names), group };
-  });
   const looked: (Pick<Agent, "agentId" | "names" | "excludedBy"> & { found: Found })[] = [];
-  for (const { agentId, names, byItsNames, within, group } of groups) {
+  for (const { group, ...agent } of await filterGroups(claims, places.agentsDir, filter)) {
     const found = await whatIsThere(group, shared.folders);
-    const isDenied = within.some((one) => filter.byAgentId(one) === "filter.agents.deny");
-    const excludedBy = byItsNames ?? (isDenied ? "filter.agents.deny" : null);
-    if (!isEmpty(found)) looked.push({ agentId, names, excludedBy, found });
+    if (!isEmpty(found)) looked.push({ ...agent, found });
   }
   const lists = await readLists(looked, filter.needsNames);
   const indexes = [...shared.indexes, ...[...lists.values()].flatMap((one) => one.indexes)];

@@ -1,3 +1,4 @@
+import type { Filter, FilterName } from "../config/filter.ts";
 import { type Claim, ownerOf } from "./places.ts";
 import { identityOf } from "./reach.ts";
 
@@ -26,6 +27,35 @@ export interface GroupName {
   readonly names: string[];
   /** Other folders in `agents/` that something of it lies in. */
   readonly within: string[];
+}
+
+/** One agent, before anything of it was looked at. */
+export interface FilteredGroup extends Pick<GroupName, "agentId" | "names"> {
+  /** The filter that keeps the whole agent on this machine, or null. */
+  readonly excludedBy: FilterName | null;
+  readonly group: readonly Claim[];
+}
+
+/**
+ * Which agents there are, and which a filter excludes.
+ * @param agentsDir real path of `agents/`; null when there is none
+ */
+export async function filterGroups(
+  claims: readonly Claim[],
+  agentsDir: string | null,
+  filter: Pick<Filter, "byAgent" | "byAgentId">,
+): Promise<FilteredGroup[]> {
+  const groups = (await groupClaims(claims)).map((group) => {
+    const named = nameGroup(group, agentsDir);
+    // Asked about those without sessions, too: a pattern that names one is no typing error.
+    return { ...named, byItsNames: filter.byAgent(named.names), group };
+  });
+  // Once all are known by their names.
+  return groups.map(({ agentId, names, byItsNames, within, group }) => {
+    const isDenied = within.some((one) => filter.byAgentId(one) === "filter.agents.deny");
+    const excludedBy = byItsNames ?? (isDenied ? "filter.agents.deny" : null);
+    return { agentId, names, excludedBy, group };
+  });
 }
 
 /** @param agentsDir real path of `agents/`; null when there is none */

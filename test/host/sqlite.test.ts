@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { afterAll, beforeAll, describe, expect, inject, onTestFailed, test, vi } from "vitest";
 import { type Receiver, startReceiver } from "../../src/receiver/server.ts";
+import { databaseChangeToken } from "../../src/stores/change-token.ts";
 import { type Behaviour, type FaultServer, startFaultServer } from "../support/fault-server.ts";
 import { createOpenClaw, type OpenClaw } from "../support/openclaw.ts";
 import { checkpoint, compressedIn, makeLong } from "../support/openclaw-database.ts";
@@ -54,6 +55,7 @@ describe("sessions in databases, as today's OpenClaw writes them", { timeout: 48
   };
   const database = (agentId: string): string =>
     join(openclaw.stateDir, "agents", agentId, "agent", "openclaw-agent.sqlite");
+  const writtenAt = (path: string): number => statSync(join(openclaw.stateDir, path)).mtimeMs;
 
   beforeAll(async () => {
     model = await startStubModel({
@@ -185,7 +187,6 @@ describe("sessions in databases, as today's OpenClaw writes them", { timeout: 48
   test("while nobody says anything, runs are looks, whatever the host writes meanwhile", async () => {
     onTestFailed(() => tellLastWords(gateway));
     await gateway.reload(() => openclaw.configurePlugin(config(uplink.url, "2s")));
-    const writtenAt = (path: string) => statSync(join(openclaw.stateDir, path)).mtimeMs;
     const next = (path: string, timeout: number) => {
       const before = writtenAt(path);
       return vi.waitFor(() => expect(writtenAt(path)).not.toBe(before), { timeout, interval: 250 });
@@ -203,6 +204,20 @@ describe("sessions in databases, as today's OpenClaw writes them", { timeout: 48
       // Moments after a turn the host still moves what it has written.
       { timeout: 240_000, interval: 1 },
     );
+  });
+
+  test("after a start with nothing said meanwhile the first run is a look, although the host has written to each database", async () => {
+    onTestFailed(() => tellLastWords(gateway));
+    const note = writtenAt("influxion/idle.json");
+    await gateway.stop();
+    const states = () => Promise.all(AGENT_IDS.map((id) => databaseChangeToken(database(id))));
+    const before = await states();
+    const run = writtenAt("influxion/last-run.json");
+    gateway = await openclaw.startGateway();
+    await vi.waitFor(() => expect(writtenAt("influxion/last-run.json")).not.toBe(run), 60_000);
+    // Otherwise nothing was tested.
+    for (const [at, state] of (await states()).entries()) expect(state).not.toBe(before[at]);
+    expect(writtenAt("influxion/idle.json")).toBe(note);
   });
 });
 

@@ -1,3 +1,4 @@
+import { createHash } from "node:crypto";
 import {
   mkdirSync,
   readFileSync,
@@ -81,6 +82,12 @@ function hostWrites(lab: Lab, sql: string): void {
   db.close();
 }
 
+/** What is no session: caches, times, whatever OpenClaw keeps besides. It does so whenever it starts. */
+function hostKeepsBooks({ db }: AgentDb): void {
+  db.exec("CREATE TABLE IF NOT EXISTS cache_entries (at INTEGER)");
+  db.exec("INSERT INTO cache_entries SELECT count(*) FROM cache_entries");
+}
+
 const CHANGES: Record<string, (found: Awaited<ReturnType<typeof uploaded>>) => void> = {
   "a session grew": ({ lab, path }) => lab.append(path, [message(9)]),
   "a session was rewritten with as many bytes": ({ path }) => {
@@ -90,8 +97,17 @@ const CHANGES: Record<string, (found: Awaited<ReturnType<typeof uploaded>>) => v
   },
   "a session is new": ({ lab }) => lab.session("main", "new"),
   "an agent is new": ({ lab }) => lab.session("new", "new"),
-  "a transaction in a database was committed": ({ agent }) =>
+  "a session in a database grew": ({ agent }) =>
     agent.append("in-db", [{ type: "message", id: "later" }]),
+  "a session in a database was rewritten": ({ agent }) => {
+    agent.renumber("in-db", conversation("in-db", 3));
+  },
+  "a session in a database is new": ({ agent }) =>
+    agent.addSession("new-in-db", conversation("new-in-db", 5), "agent:ops:new"),
+  "a session grew and was moved to cold storage": ({ agent }) => {
+    agent.append("in-db", [{ type: "message", id: "later" }]);
+    agent.moveToCold("in-db");
+  },
   "an agent has its first database": ({ lab }) => {
     const db = new AgentDb(lab.stateDir, { agentId: "first" });
     db.addSession("s", conversation("s", 5));
@@ -147,6 +163,13 @@ const STARTS: Record<string, (lab: Lab) => Record<string, unknown> | undefined> 
     writeFileSync(path, readFileSync(path, "utf8").replace('"done"', '"gone"'));
     return undefined;
   },
+  "a note of an older form": ({ stateDir }) => {
+    const path = join(stateDir, "influxion", "idle.json");
+    const { token, report } = JSON.parse(readFileSync(path, "utf8").split("\n")[1] ?? "");
+    const json = JSON.stringify({ token, report });
+    writeFileSync(path, `${createHash("sha256").update(json).digest("hex")}\n${json}`);
+    return undefined;
+  },
   "a note that cannot be read": ({ stateDir }) => {
     const path = join(stateDir, "influxion", "idle.json");
     rmSync(path);
@@ -178,10 +201,146 @@ for (const [what, change] of Object.entries(CHANGES)) {
   });
 }
 
+for (const [what, isNew] of [
+  ["a run", false],
+  ["the first run of the next process", true],
+] as const) {
+  test(`whatever else the host writes into an agent's database, ${what} is a look`, async () => {
+    const { lab, agent } = await uploaded();
+    await using _lab = lab;
+    let next = service(lab);
+    await next.untilIdle();
+    const { whole } = next.state;
+    for (let n = 0; n < 3; n++) {
+      if (isNew) next = service(lab);
+      hostKeepsBooks(agent);
+      expect(await next.run()).toMatchObject({ outcome: "done", settled: true });
+    }
+    expect(next.state.whole).toBe(isNew ? 0 : whole);
+    agent.close();
+  });
+}
+
+const MOVES: Record<string, (agent: AgentDb) => void> = {
+  "was deleted": (agent) => agent.deleteSession("in-db"),
+  "was moved to cold storage": (agent) => void agent.moveToCold("in-db", "sqlite"),
+  "has another generation": ({ db }) =>
+    db.exec("UPDATE transcript_rewrite_watermarks SET generation = 'x'"),
+  "was touched": (agent) => agent.touch("in-db"),
+};
+
+for (const [what, change] of Object.entries(MOVES)) {
+  test(`when a session in a database ${what}, the next run is a whole one`, async () => {
+    const { lab, agent } = await uploaded();
+    await using _lab = lab;
+    const { run, state, untilIdle } = service(lab);
+    await untilIdle();
+    const { whole } = state;
+    change(agent);
+    await run();
+    expect(state.whole).toBe(whole + 1);
+    agent.close();
+  });
+}
+
+test("P67: what a session in a database is called counts where the filter goes by it, and only there", async () => {
+  const deny = { filter: { sessions: { deny: ["private"] } } };
+  for (const [filter, whole] of [
+    [deny, 1],
+    [{}, 0],
+  ] as const) {
+    const { lab, agent } = await uploaded();
+    await using _lab = lab;
+    await service(lab, filter).untilIdle();
+    agent.addNode("agent:ops:main", { sessionId: "in-db", label: "private" });
+    const next = service(lab, filter);
+    await next.run();
+    expect(next.state.whole).toBe(whole);
+    agent.close();
+  }
+});
+
+test("P77: when a session in a database began counts where the filter goes by it, and only there", async () => {
+  for (const [filter, whole] of [
+    [{ since: "2026-10-01" }, 1],
+    [{}, 0],
+  ] as const) {
+    const { lab, agent } = await uploaded();
+    await using _lab = lab;
+    await service(lab, { filter }).untilIdle();
+    agent.db.exec("UPDATE session_windows SET created_at = created_at - 1000");
+    const next = service(lab, { filter });
+    await next.run();
+    expect(next.state.whole).toBe(whole);
+    agent.close();
+  }
+});
+
+const UNREADABLE: Record<string, (agent: AgentDb) => void> = {
+  locked: ({ db }) => {
+    db.exec("PRAGMA wal_checkpoint(TRUNCATE); PRAGMA journal_mode = DELETE; BEGIN EXCLUSIVE");
+  },
+  damaged: (agent) => {
+    agent.close();
+    const bytes = readFileSync(agent.path);
+    writeFileSync(agent.path, bytes.fill(0x2a, 4096));
+  },
+  empty: (agent) => {
+    agent.close();
+    writeFileSync(agent.path, "");
+  },
+  "of a shape that is not known": ({ db }) => {
+    db.exec("ALTER TABLE transcript_events RENAME COLUMN seq TO number");
+  },
+};
+
+for (const [what, change] of Object.entries(UNREADABLE)) {
+  test(`P71: with a database that is ${what}, each run is a whole one and reports it`, async () => {
+    const { lab, agent } = await uploaded();
+    await using _lab = lab;
+    const { run, state, untilIdle } = service(lab);
+    await untilIdle();
+    const { whole } = state;
+    change(agent);
+    for (let n = 1; n <= 2; n++) {
+      expect(await run()).toMatchObject({ settled: false, failed: 1 });
+      expect(state.whole).toBe(whole + n);
+    }
+    agent.close();
+  });
+}
+
+test("a database whose file has not changed is not read, also by the next process", async () => {
+  const { lab, agent } = await uploaded();
+  await using _lab = lab;
+  agent.close();
+  const then = new Date("2026-11-02T00:00:00Z");
+  utimesSync(agent.path, then, then);
+  await service(lab).untilIdle();
+  const bytes = readFileSync(agent.path);
+  writeFileSync(agent.path, bytes.fill(0x2a));
+  utimesSync(agent.path, then, then);
+  const next = service(lab);
+  await next.run();
+  expect(next.state.whole).toBe(0);
+});
+
+test("the database of an agent that is denied is not read, whatever is written into it", async () => {
+  const { lab, agent } = await uploaded();
+  await using _lab = lab;
+  const deny = { filter: { agents: { deny: ["ops"] } } };
+  await service(lab, deny).untilIdle();
+  agent.close();
+  writeFileSync(agent.path, readFileSync(agent.path).fill(0x2a));
+  const next = service(lab, deny);
+  await next.run();
+  expect(next.state.whole).toBe(0);
+});
+
 test("P65: on the Gateway's own thread no database is opened, not even the driver loaded", async () => {
   await using lab = await Lab.start();
   const agent = registered(lab);
-  const { out } = await runLimited("idle.ts", [lab.stateDir]);
+  const { out } = await runLimited("idle.ts", [lab.stateDir, agent.path]);
   expect(JSON.parse(out)).toEqual({ whole: 1, loaded: [] });
   agent.close();
 });

@@ -6,14 +6,11 @@ import { count } from "../../shared/text.ts";
 import { IN_DATABASE, liveFile } from "../sources.ts";
 import type { KnownBytes, Listing, Stream } from "../store.ts";
 import type { Connection } from "./connection.ts";
+import { otherIdsSql, sessionPageSql } from "./list-sql.ts";
 import { totalsOf } from "./live.ts";
 import { type Kept, KeyNames } from "./names.ts";
 import { sourceBytes } from "./reader.ts";
 import type { Shape } from "./shape.ts";
-import { changedAtSql, changedTextSql, countSql, rawTextSql, timeSql } from "./values.ts";
-
-/** Sessions one statement lists, about 2 ms. */
-const PAGE_SESSIONS = 200;
 
 /** Event-loop time one slice of reads may take, in ms. */
 const SLICE_MS = 5;
@@ -23,9 +20,6 @@ const SLICE_MS = 5;
  * memory; should one ever be written, it still does not leave.
  */
 const INCOGNITO = /^agent:[^:]+:[a-z-]+:incognito-/i;
-
-/** Events that are looked at for when a session began: behind its header come those that a fork copies. */
-const FIRST_EVENTS = 3;
 
 /** No id is longer; what is need not become a string to be refused. */
 const MAX_ID_BYTES = 512;
@@ -98,8 +92,8 @@ async function listStreams(database: OpenDatabase, options: ListOptions): Promis
   const streams = new Map<string, Stream>();
   const kept = new Map<string, Kept[]>();
   const incognito = new Set<string>();
-  const sql = pageSql(shape, needsStart && shape.startTimes);
-  let badIds = countOtherIds(connection, shape);
+  const { sql } = sessionPageSql(shape, { needsNames, needsStart });
+  let badIds = connection.get<{ bad: number }>(otherIdsSql(shape))?.bad ?? 0;
   let slice = performance.now();
   for (let after: Uint8Array = new Uint8Array(); ; ) {
     signal?.throwIfAborted();
@@ -177,73 +171,6 @@ async function bytesOf(
     await totalsOf(connection, shape, sessionId, 0, Number.MAX_SAFE_INTEGER, signal),
   );
 }
-
-/** What can be no session's id: other types than text, and no text at all. These sort before and behind all text. */
-function countOtherIds(connection: Connection, { cold }: Shape): number {
-  const tables = ["transcript_events", ...(cold ? ["session_transcript_cold_archives"] : [])];
-  const sql = tables
-    .map(
-      (table) =>
-        `SELECT session_id AS id FROM ${table} WHERE session_id <= '' OR session_id >= x'' OR session_id IS NULL`,
-    )
-    .join(" UNION ");
-  const row = connection.get<{ bad: number }>(`SELECT count(*) AS bad FROM (${sql})`);
-  return row?.bad ?? 0;
-}
-
-/**
- * One page of sessions after an id. Stepping from id to id through the primary keys
- * costs two seeks a session however many events it has. Live and cold sessions are
- * taken from one statement, so that one on its way between the two is never missed.
- */
-function pageSql(
-  { cold, watermarks, windowTitles, windowKinds }: Shape,
-  withStart: boolean,
-): string {
-  const after = "session_id > ids.id AND session_id < x''";
-  const next = cold
-    ? `SELECT min(id) FROM (
-         SELECT min(session_id) AS id FROM transcript_events WHERE ${after}
-         UNION ALL
-         SELECT min(session_id) FROM session_transcript_cold_archives WHERE ${after})`
-    : `SELECT min(session_id) FROM transcript_events WHERE ${after}`;
-  // The first id is the one before the page.
-  return `
-    WITH RECURSIVE ids(id) AS (
-      SELECT CAST(? AS TEXT)
-      UNION ALL
-      SELECT (${next}) FROM ids WHERE ids.id IS NOT NULL
-      LIMIT ${PAGE_SESSIONS} OFFSET 1)
-    SELECT CAST(ids.id AS BLOB) AS id,
-           CAST((SELECT max(seq) FROM transcript_events WHERE session_id = ids.id) AS TEXT) AS lastSeq,
-           ${cold ? "CAST(c.last_seq AS TEXT)" : "NULL"} AS coldLastSeq,
-           ${cold ? countSql("c.raw_bytes") : "NULL"} AS coldBytes,
-           ${watermarks ? "CAST(g.generation AS TEXT)" : "NULL"} AS generation,
-           CAST(w.session_key AS TEXT) AS keyText,
-           ${rawTextSql("w.session_key")} AS key,
-           ${windowTitles ? rawTextSql("w.display_name") : "NULL"} AS title,
-           ${windowKinds ? rawTextSql("w.chat_type") : "NULL"} AS chatType,
-           ${windowKinds ? rawTextSql("w.spawned_by") : "NULL"} AS spawnedBy,
-           ${withStart ? START_SQL : "NULL"} AS startTime,
-           ${changedAtSql("w")} AS changedAt,
-           ${changedTextSql("w")} AS changedText
-    FROM ids
-    LEFT JOIN session_windows AS w ON w.session_id = ids.id
-    ${watermarks ? "LEFT JOIN transcript_rewrite_watermarks AS g ON g.session_id = ids.id" : ""}
-    ${cold ? "LEFT JOIN session_transcript_cold_archives AS c ON c.session_id = ids.id" : ""}
-    WHERE ids.id IS NOT NULL`;
-}
-
-/** When the host made a session. */
-const MADE_SQL = timeSql("w.created_at");
-
-/** The same for its first events. */
-const FIRST_SQL = `
-  SELECT min(made) FROM (SELECT ${timeSql("created_at")} AS made FROM transcript_events
-    WHERE session_id = ids.id ORDER BY seq LIMIT ${FIRST_EVENTS})`;
-
-/** The earlier of both; NULL without the first, and the first alone where events are in cold storage. */
-const START_SQL = `min(${MADE_SQL}, coalesce((${FIRST_SQL}), ${MADE_SQL}))`;
 
 function unknownIds(agentId: string, bad: number): Problem {
   return {
