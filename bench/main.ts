@@ -7,7 +7,7 @@ import { writeFile } from "node:fs/promises";
 import { availableParallelism, loadavg } from "node:os";
 import { parseArgs } from "node:util";
 import { openBench, type Section } from "./lib/bench.ts";
-import { type Figure, formatTable } from "./lib/figures.ts";
+import { type Figure, formatRounds, formatTable, UNKNOWN_OTHERS } from "./lib/figures.ts";
 import { append } from "./sections/append.ts";
 import { catchUp } from "./sections/catch-up.ts";
 import { gateway } from "./sections/gateway.ts";
@@ -56,8 +56,10 @@ for (const name of names) {
   figures.push(...(await section(bench)));
   loads.push(load1());
 }
-const machine = { node: process.version, cores: availableParallelism(), loads };
+const { seesOthers } = bench;
+const machine = { node: process.version, cores: availableParallelism(), loads, seesOthers };
 process.stdout.write(`\n${formatTable(figures)}\n`);
+process.stdout.write(seesOthers ? formatRounds(figures) : UNKNOWN_OTHERS);
 process.stdout.write(`Node ${machine.node}, ${machine.cores} cores\n`);
 process.stdout.write(`load average before and after each section: ${loads.join(", ")}\n`);
 const results = { machine, quick: values.quick, figures };

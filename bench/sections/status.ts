@@ -1,6 +1,6 @@
 import { type Bench, makeState, STORES } from "../lib/bench.ts";
 import { runProgram } from "../lib/child.ts";
-import { type Figure, medianOf } from "../lib/figures.ts";
+import { type Figure, figuresOf, medianOf } from "../lib/figures.ts";
 import { NOW } from "../lib/upload.ts";
 import type { StatusInput, StatusResult } from "../programs/status.ts";
 import type { UploadResult } from "../programs/upload.ts";
@@ -16,24 +16,20 @@ export async function status(bench: Bench): Promise<Figure[]> {
     const stateDir = makeState(bench, "status", store, seeds);
     const apiUrl = bench.sink.url;
     await runProgram<UploadResult>("upload", { stateDir, apiUrl, now: NOW });
-    const runs: StatusResult[] = [];
-    for (let round = 0; round < 9; round++) {
-      const input: StatusInput = { stateDir, apiUrl };
-      runs.push(await runProgram<StatusResult>("status", input));
-    }
+    const input: StatusInput = { stateDir, apiUrl };
+    const { results: runs, rounds } = await bench.measure(`status, ${store}`, 9, () =>
+      runProgram<StatusResult>("status", input),
+    );
     // Otherwise something else was measured.
     if (!runs.every(({ text }) => text.includes(`${SESSIONS} sessions found`)))
       throw new Error(runs[0]?.text);
-    figures.push(
-      {
-        section,
-        what: `${store}: time`,
-        value: medianOf(runs, ({ wallMs }) => wallMs),
-        unit: "ms",
-        goal: 150,
-      },
-      { section, what: `${store}: CPU`, value: medianOf(runs, ({ cpuMs }) => cpuMs), unit: "ms" },
-    );
+    const wallMs = medianOf(runs, (run) => run.wallMs);
+    const cpuMs = medianOf(runs, (run) => run.cpuMs);
+    const figuresOfStore = [
+      { section, what: `${store}: time`, value: wallMs, unit: "ms", goal: 150 },
+      { section, what: `${store}: CPU`, value: cpuMs, unit: "ms" },
+    ];
+    figures.push(...figuresOf(rounds, figuresOfStore));
   }
   return figures;
 }
