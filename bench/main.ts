@@ -10,6 +10,7 @@ import { openBench, type Section } from "./lib/bench.ts";
 import { type Figure, formatRounds, formatTable, UNKNOWN_OTHERS } from "./lib/figures.ts";
 import { append } from "./sections/append.ts";
 import { catchUp } from "./sections/catch-up.ts";
+import { commands } from "./sections/commands.ts";
 import { gateway } from "./sections/gateway.ts";
 import { idle } from "./sections/idle.ts";
 import { levels } from "./sections/levels.ts";
@@ -19,7 +20,6 @@ import { redaction } from "./sections/redaction.ts";
 import { session } from "./sections/session.ts";
 import { shippers } from "./sections/shippers.ts";
 import { stages } from "./sections/stages.ts";
-import { status } from "./sections/status.ts";
 
 const SECTIONS: Readonly<Record<string, Section>> = {
   stages,
@@ -32,7 +32,7 @@ const SECTIONS: Readonly<Record<string, Section>> = {
   append,
   "catch-up": catchUp,
   load,
-  status,
+  commands,
   levels,
 };
 
