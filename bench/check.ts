@@ -38,7 +38,7 @@ function check(
   const verdict = value <= bound ? "ok" : "TOO MUCH";
   const { kept, disturbed } = sumOf(rounds);
   const doubt =
-    disturbed > 0 ? `; disturbed: ${disturbed} of ${kept} rounds ran beside other programs` : "";
+    disturbed > 0 ? `; DISTURBED: other programs ran beside ${disturbed} of ${kept} rounds` : "";
   process.stdout.write(
     `${verdict}  ${what}: ${value.toFixed(1)} ${unit}, bound ${bound}${doubt}\n`,
   );

@@ -22,13 +22,14 @@ export function sumOf(counts: readonly RoundCounts[]): RoundCounts {
   };
 }
 
-/** What was thrown away, and whether it helped; empty when nothing was. */
+/** What was thrown away, or that it did not help; empty when nothing was. */
 export function describeRounds({ made, kept, disturbed, othersCores }: RoundCounts): string {
   if (made === kept) return "";
-  const thrownAway = `${made - kept} of ${made} rounds thrown away because other programs ran`;
-  if (disturbed === 0) return thrownAway;
+  if (disturbed === 0) {
+    return `${made - kept} of ${made} rounds thrown away because other programs ran`;
+  }
   const cores = othersCores.toFixed(1);
-  return `${thrownAway}; of the ${kept} kept, ${disturbed} disturbed as well, by ${cores} cores at most`;
+  return `DISTURBED: ${disturbed} of ${kept} rounds, by up to ${cores} cores; the quietest of ${made}`;
 }
 
 export interface Measured<Result> {

@@ -39,7 +39,7 @@ test("of at most twice as many rounds the quietest are kept, and it is said that
   expect(results).toEqual([1, 2, 4]);
   expect(rounds).toEqual({ made: 6, kept: 3, disturbed: 2, othersCores: 0.4 });
   expect(describeRounds(rounds)).toBe(
-    "3 of 6 rounds thrown away because other programs ran; of the 3 kept, 2 disturbed as well, by 0.4 cores at most",
+    "DISTURBED: 2 of 3 rounds, by up to 0.4 cores; the quietest of 6",
   );
 });
 
