@@ -39,15 +39,15 @@ async function measureCommand(
   const seeds = Array.from({ length: SESSIONS }, (_, n) => ({ seed: n + 1, bytes: 10_000 }));
   const stateDir = makeState(bench, `command-${name}`, store, seeds);
   const apiUrl = bench.sink.url;
-  await runProgram<UploadResult>("upload", { stateDir, apiUrl, now: NOW });
+  // Two runs, as the Gateway has done them: the first one after an upload notes that there is nothing more.
+  for (let n = 0; n < 2; n++)
+    await runProgram<UploadResult>("upload", { stateDir, apiUrl, now: NOW });
   const input: CommandInput = { command: name, stateDir, apiUrl };
   const runOnce = async (): Promise<CommandResult> => {
     const result = await runProgram<CommandResult>("command", input);
     if (!result.text.includes(prints)) throw new Error(`${name} printed: ${result.text}`);
     return result;
   };
-  // The first run after an upload notes that there is nothing more.
-  await runOnce();
   const { results, rounds } = await bench.measure(`${name}, ${store}`, 9, runOnce);
   const wallMs = medianOf(results, (result) => result.wallMs);
   const cpuMs = medianOf(results, (result) => result.cpuMs);
