@@ -1,31 +1,38 @@
 import { statSync } from "node:fs";
+import { rm } from "node:fs/promises";
+import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { type Bench, databasePath, makeState, STORES, type StoreKind } from "../lib/bench.ts";
 import { built } from "../lib/built.ts";
 import { runProgram } from "../lib/child.ts";
-import { type Figure, median } from "../lib/figures.ts";
+import { type Figure, figuresOf, median, medianOf } from "../lib/figures.ts";
+import type { RoundCounts } from "../lib/rounds.ts";
 import { NOW, type UploadInput } from "../lib/upload.ts";
 import type { IdleResult } from "../programs/idle.ts";
 import type { UploadResult } from "../programs/upload.ts";
 
-/** Starts between which a database was written to. */
-const WRITTEN_ROUNDS = 3;
-
-/** What runs with nothing to do cost over one store. */
-export interface IdleCase {
-  readonly store: StoreKind;
+/** What runs with nothing to do cost. */
+interface IdleCosts {
   /**
-   * CPU of a run, in ms: of later ones, of the first after a start, of that one where databases had been written
-   * to, and where something had changed.
+   * CPU of a run, in ms: of later ones, of the first after a start, of that one where the host had written to the
+   * database, and where something had changed.
    */
   readonly laterMs: number;
   readonly firstMs: number;
-  /** Absent where there are no databases. */
-  readonly writtenMs?: number;
+  /** 0 where there is no database. */
+  readonly writtenMs: number;
   readonly wholeMs: number;
   readonly requests: number;
   readonly ledgerWrites: number;
 }
+
+/** The same over one store. */
+export interface IdleCase extends IdleCosts {
+  readonly store: StoreKind;
+  readonly rounds: RoundCounts;
+}
+
+const WRITTEN = "database written to but nothing new";
 
 /** Goal 5: what a run costs when nothing is new. */
 export async function idle(bench: Bench): Promise<Figure[]> {
@@ -37,10 +44,20 @@ export async function idle(bench: Bench): Promise<Figure[]> {
     const startGoal = count === 100_000 ? 2000 : 250;
     for (const one of await measureIdle(bench, count)) {
       const start = `${one.store}: CPU, the first after a start`;
-      figures.push(
+      const figuresOfStore = [
         { section, what: `${one.store}: CPU`, value: one.laterMs, unit: "ms", goal },
         { section, what: start, value: one.firstMs, unit: "ms", goal: startGoal },
-        ...writtenFigures(one).map((figure) => ({ section, ...figure, goal: startGoal })),
+        ...(one.store === "sqlite"
+          ? [
+              {
+                section,
+                what: `${start}, ${WRITTEN}`,
+                value: one.writtenMs,
+                unit: "ms",
+                goal: startGoal,
+              },
+            ]
+          : []),
         { section, what: `${start}, where something had changed`, value: one.wholeMs, unit: "ms" },
         { section, what: `${one.store}: requests`, value: one.requests, unit: "", goal: 0 },
         {
@@ -50,15 +67,11 @@ export async function idle(bench: Bench): Promise<Figure[]> {
           unit: "",
           goal: 0,
         },
-      );
+      ];
+      figures.push(...figuresOf(one.rounds, figuresOfStore));
     }
   }
   return figures;
-}
-
-function writtenFigures({ store, writtenMs: value }: IdleCase): Omit<Figure, "section">[] {
-  const what = `${store}: CPU, the first after a start, databases written to but nothing new`;
-  return value === undefined ? [] : [{ what, value, unit: "ms" }];
 }
 
 /** @param count sessions that are known */
@@ -73,41 +86,60 @@ export async function measureIdle(bench: Bench, count: number): Promise<IdleCase
     // The first run after an upload notes that there is nothing more.
     await runOnce();
     await bench.sink.takeCounts();
-    // What one process finds out is left to the next one.
-    const { cpuMs: whole } = await runProgram<IdleResult>("idle", { ...input, runs: 1 });
-    const before = await ledgerMark(stateDir);
-    const { cpuMs, parts } = await runProgram<IdleResult>("idle", { ...input, runs: 6 });
-    if (parts > 0) throw new Error(`${parts} parts were sent although nothing was new`);
-    const [first = Number.NaN, ...later] = cpuMs;
-    const writtenMs = store === "sqlite" ? await measureWritten(input) : undefined;
-    const { requests } = await bench.sink.takeCounts();
-    const writes = before === (await ledgerMark(stateDir)) ? 0 : 1;
+    const { results, rounds } = await bench.measure(`idle, ${store}`, 1, () =>
+      idleRound(bench, input, store),
+    );
+    const of = (key: keyof IdleCosts): number => medianOf(results, (costs) => costs[key]);
     cases.push({
       store,
-      laterMs: median(later),
-      firstMs: first,
-      ...(writtenMs === undefined ? {} : { writtenMs }),
-      wholeMs: median(whole),
-      requests,
-      ledgerWrites: writes,
+      rounds,
+      laterMs: of("laterMs"),
+      firstMs: of("firstMs"),
+      writtenMs: of("writtenMs"),
+      wholeMs: of("wholeMs"),
+      requests: of("requests"),
+      ledgerWrites: of("ledgerWrites"),
     });
   }
   return cases;
 }
 
-/** CPU of the first run of processes between which the host keeps its books, as it does when it starts, in ms. */
+async function idleRound(
+  { sink }: Bench,
+  input: UploadInput,
+  store: StoreKind,
+): Promise<IdleCosts> {
+  const { stateDir } = input;
+  // What the round before has left, as a run does that finds something changed.
+  await rm(join(stateDir, "influxion", "idle.json"), { force: true });
+  // What one process finds out is left to the next one.
+  const { cpuMs: whole } = await runProgram<IdleResult>("idle", { ...input, runs: 1 });
+  const before = await ledgerMark(stateDir);
+  const { cpuMs, parts } = await runProgram<IdleResult>("idle", { ...input, runs: 6 });
+  if (parts > 0) throw new Error(`${parts} parts were sent although nothing was new`);
+  const [first = Number.NaN, ...later] = cpuMs;
+  const writtenMs = store === "sqlite" ? await measureWritten(input) : 0;
+  const { requests } = await sink.takeCounts();
+  const ledgerWrites = before === (await ledgerMark(stateDir)) ? 0 : 1;
+  return {
+    laterMs: median(later),
+    firstMs: first,
+    writtenMs,
+    wholeMs: median(whole),
+    requests,
+    ledgerWrites,
+  };
+}
+
+/** CPU of the first run after a start at which the host keeps its books, in ms. */
 async function measureWritten(input: UploadInput): Promise<number> {
   const db = new DatabaseSync(databasePath(input.stateDir));
-  db.exec("CREATE TABLE cache_entries (at INTEGER)");
-  const firsts: number[] = [];
-  for (let n = 0; n < WRITTEN_ROUNDS; n++) {
-    db.exec("INSERT INTO cache_entries VALUES (0)");
-    const { cpuMs, whole } = await runProgram<IdleResult>("idle", { ...input, runs: 1 });
-    if (whole > 0) throw new Error("a run was a whole one although nothing was new");
-    firsts.push(...cpuMs);
-  }
+  db.exec("CREATE TABLE IF NOT EXISTS cache_entries (at INTEGER)");
+  db.exec("INSERT INTO cache_entries VALUES (0)");
   db.close();
-  return median(firsts);
+  const { cpuMs, whole } = await runProgram<IdleResult>("idle", { ...input, runs: 1 });
+  if (whole > 0) throw new Error("a run was a whole one although nothing was new");
+  return median(cpuMs);
 }
 
 /** Changes when either file of the ledger is written. */

@@ -1,7 +1,7 @@
 import { once } from "node:events";
 import { Worker } from "node:worker_threads";
 import type { FilterOptions } from "../../config/config.ts";
-import { programBeside } from "../../shared/program.ts";
+import { threadProgram } from "../../shared/program.ts";
 import type { Claim } from "../places.ts";
 import type { DatabaseNeeds } from "./digest.ts";
 import type { Registry } from "./registry.ts";
@@ -12,7 +12,7 @@ const ANSWER_MS = 10_000;
 /** Heap of the thread, in MB: it holds a list of paths or of deletions, and no more than a page of sessions. */
 const HEAP_MB = 64;
 
-const PROGRAM = programBeside("database-worker", import.meta.url);
+const PROGRAM = threadProgram("stores/sqlite/database-worker");
 
 /** Whose databases a filter may exclude. */
 export interface FilteredClaims {

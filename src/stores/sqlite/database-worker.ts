@@ -1,7 +1,9 @@
-// The thread of a DatabaseThread; see database-thread.ts. What a question does not need is not loaded for it.
+// The thread of a DatabaseThread; see database-thread.ts.
 import { parentPort } from "node:worker_threads";
 import { describeReadFailure } from "../../shared/problem.ts";
 import type { Answer, FilteredClaims, Question } from "./database-thread.ts";
+import { digestDatabase } from "./digest.ts";
+import { readRegistry } from "./registry.ts";
 
 if (parentPort === null) throw new Error("this module is the program of a worker thread");
 const port = parentPort;
@@ -17,14 +19,15 @@ port.on("message", async (question: Question) => {
 async function ask(question: Question): Promise<unknown> {
   switch (question.kind) {
     case "registry":
-      return (await import("./registry.ts")).readRegistry(question.stateDir);
+      return await readRegistry(question.stateDir);
     case "excluded":
       return await excludedDatabases(question);
     case "digest":
-      return (await import("./digest.ts")).digestDatabase(question.path, question.needs);
+      return await digestDatabase(question.path, question.needs);
   }
 }
 
+/** Loads what filters need, which most configs do not. */
 async function excludedDatabases(options: FilteredClaims): Promise<string[]> {
   const { createFilter } = await import("../../config/filter.ts");
   const { filterGroups } = await import("../groups.ts");
