@@ -276,6 +276,22 @@ test("P77: when a session in a database began counts where the filter goes by it
   }
 });
 
+test("P12: what is written into a database while a run goes on that finds nothing is sent by the next one", async () => {
+  const { lab, agent } = await uploaded();
+  await using _lab = lab;
+  await service(lab).untilIdle();
+  rmSync(join(lab.stateDir, "influxion", "idle.json"));
+  const runs = new IdleCache(async (options) => {
+    const report = await run(options);
+    if (report.settled) agent.append("in-db", [{ type: "message", id: "later" }]);
+    return report;
+  });
+  expect((await runs.run(lab.options())).settled).toBe(true);
+  hostKeepsBooks(agent);
+  expect((await runs.run(lab.options())).sent.sessions).toBe(1);
+  agent.close();
+});
+
 const UNREADABLE: Record<string, (agent: AgentDb) => void> = {
   locked: ({ db }) => {
     db.exec("PRAGMA wal_checkpoint(TRUNCATE); PRAGMA journal_mode = DELETE; BEGIN EXCLUSIVE");
