@@ -16,7 +16,7 @@ export interface IdleScan {
   readonly token: string;
   /** Agents' databases, by real path: equal between two scans only if the file is unchanged, and what is asked of it. */
   readonly databases: ReadonlyMap<string, string>;
-  /** What is asked of them. */
+  /** Digest of what is asked of them. */
   readonly asked: string;
   readonly needs: DatabaseNeeds;
   readonly filtered: FilteredClaims;
