@@ -22,7 +22,7 @@ const BOUNDS = {
   turnMaxMs: 20,
   idleMs: 60,
   idleFirstMs: 150,
-  idleWrittenMs: 300,
+  idleWrittenMs: 250,
 };
 
 /** Sessions that are known where there is nothing to do. */
