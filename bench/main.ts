@@ -7,9 +7,10 @@ import { writeFile } from "node:fs/promises";
 import { availableParallelism, loadavg } from "node:os";
 import { parseArgs } from "node:util";
 import { openBench, type Section } from "./lib/bench.ts";
-import { type Figure, formatTable } from "./lib/figures.ts";
+import { type Figure, formatRounds, formatTable, UNKNOWN_OTHERS } from "./lib/figures.ts";
 import { append } from "./sections/append.ts";
 import { catchUp } from "./sections/catch-up.ts";
+import { commands } from "./sections/commands.ts";
 import { gateway } from "./sections/gateway.ts";
 import { idle } from "./sections/idle.ts";
 import { levels } from "./sections/levels.ts";
@@ -19,7 +20,6 @@ import { redaction } from "./sections/redaction.ts";
 import { session } from "./sections/session.ts";
 import { shippers } from "./sections/shippers.ts";
 import { stages } from "./sections/stages.ts";
-import { status } from "./sections/status.ts";
 
 const SECTIONS: Readonly<Record<string, Section>> = {
   stages,
@@ -32,7 +32,7 @@ const SECTIONS: Readonly<Record<string, Section>> = {
   append,
   "catch-up": catchUp,
   load,
-  status,
+  commands,
   levels,
 };
 
@@ -56,8 +56,10 @@ for (const name of names) {
   figures.push(...(await section(bench)));
   loads.push(load1());
 }
-const machine = { node: process.version, cores: availableParallelism(), loads };
+const { seesOthers } = bench;
+const machine = { node: process.version, cores: availableParallelism(), loads, seesOthers };
 process.stdout.write(`\n${formatTable(figures)}\n`);
+process.stdout.write(seesOthers ? formatRounds(figures) : UNKNOWN_OTHERS);
 process.stdout.write(`Node ${machine.node}, ${machine.cores} cores\n`);
 process.stdout.write(`load average before and after each section: ${loads.join(", ")}\n`);
 const results = { machine, quick: values.quick, figures };

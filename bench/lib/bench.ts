@@ -9,7 +9,9 @@ import type { EnvelopeFields } from "../../src/upload/envelope.ts";
 import { type SessionOptions, sessionIdOf, writeSession } from "../corpus.ts";
 import { writeDatabase } from "../database.ts";
 import { built } from "./built.ts";
+import { cpuReader } from "./cpu.ts";
 import type { Figure } from "./figures.ts";
+import { describeRounds, type Measured, measureRounds } from "./rounds.ts";
 import { type Sink, startSink } from "./sink.ts";
 import { NOW } from "./upload.ts";
 
@@ -25,7 +27,18 @@ export interface Bench extends BenchOptions, AsyncDisposable {
   /** A folder that is removed in the end. */
   readonly dir: string;
   readonly sink: Sink;
+  /** Whether it can be known that other programs ran beside a round. */
+  readonly seesOthers: boolean;
   say(line: string): void;
+  /**
+   * Makes rounds of what is to be compared, and again those beside which other programs ran. See {@link measureRounds}.
+   * @param what for whoever looks on
+   */
+  measure<Result>(
+    what: string,
+    wanted: number,
+    round: () => Promise<Result>,
+  ): Promise<Measured<Result>>;
 }
 
 export type Section = (bench: Bench) => Promise<Figure[]>;
@@ -36,11 +49,22 @@ export type StoreKind = (typeof STORES)[number];
 export async function openBench(options: BenchOptions): Promise<Bench> {
   const dir = await mkdtemp(join(tmpdir(), "influxion-bench-"));
   const sink = await startSink();
+  const readCpu = cpuReader([process.pid, sink.pid]);
+  const say = (line: string): void => {
+    process.stderr.write(`${line}\n`);
+  };
   return {
     ...options,
     dir,
     sink,
-    say: (line) => process.stderr.write(`${line}\n`),
+    seesOthers: readCpu !== null,
+    say,
+    async measure(what, wanted, round) {
+      const measured = await measureRounds({ wanted, readCpu }, round);
+      const thrownAway = describeRounds(measured.rounds);
+      if (thrownAway !== "") say(`${what}: ${thrownAway}`);
+      return measured;
+    },
     async [Symbol.asyncDispose]() {
       await sink[Symbol.asyncDispose]();
       await rm(dir, { recursive: true, force: true });

@@ -6,7 +6,6 @@ type Modules = {
   "config/config": typeof import("../../src/config/config.ts");
   "run/worker-runner": typeof import("../../src/run/worker-runner.ts");
   "ledger/paths": typeof import("../../src/ledger/paths.ts");
-  "openclaw/service-run": typeof import("../../src/openclaw/service-run.ts");
   "run/idle-cache": typeof import("../../src/run/idle-cache.ts");
   "run/dry-run": typeof import("../../src/run/dry-run.ts");
   "run/run": typeof import("../../src/run/run.ts");

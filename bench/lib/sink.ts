@@ -16,6 +16,7 @@ export interface SinkOptions {
 /** A server in a process of its own that answers receipts and keeps nothing. */
 export interface Sink extends AsyncDisposable {
   readonly url: string;
+  readonly pid: number;
   takeCounts(): Promise<SinkCounts>;
 }
 
@@ -23,10 +24,13 @@ export async function startSink(options: SinkOptions = {}): Promise<Sink> {
   const child = spawn(process.execPath, [programPath("sink"), JSON.stringify(options)], {
     stdio: ["pipe", "pipe", "inherit"],
   });
+  const { pid } = child;
+  if (pid === undefined) throw new Error("the sink could not be started");
   const [first] = (await once(child.stdout, "data")) as [Buffer];
   const url = `http://127.0.0.1:${Number(first.toString())}`;
   return {
     url,
+    pid,
     async takeCounts() {
       const response = await fetch(`${url}/counts`);
       return (await response.json()) as SinkCounts;

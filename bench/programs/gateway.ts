@@ -74,14 +74,14 @@ function percentile(values: readonly number[], share: number): number {
 
 /** The first run of a Gateway's service, which has read its config when it started. */
 async function firstRun(options: RunOptions): Promise<void> {
-  const runs = await createRuns();
-  const report = await runs.run(options);
+  const { IdleCache } = await built("run/idle-cache");
+  const { runInWorker } = await built("run/worker-runner");
+  const report = await new IdleCache(runInWorker).run(options);
   if (report.outcome !== "done") throw new Error(`the run ended ${JSON.stringify(report)}`);
 }
 
 const input = programInput<GatewayInput>();
 const options = await runOptions(input, input.stateDir);
-const { createRuns } = await built("openclaw/service-run");
 const run = input.warmUpDir === undefined ? () => firstRun(options) : await prepareRun(input);
 const idle = await watch(() => sleep(input.idleMs));
 programResult({ idle, run: await watch(run) } satisfies GatewayResult);

@@ -3,19 +3,17 @@
  * `npm run bench:receivers`, with `-- --seconds 20 --receivers 1,2,4`. Receivers, database and
  * clients share the machine.
  */
-import { readFileSync } from "node:fs";
 import { availableParallelism } from "node:os";
 import { parseArgs } from "node:util";
 import { gzipSync } from "node:zlib";
 import { Pool } from "undici";
 import { API_KEY, ReceiverProcess } from "../../test/fleet/receivers.ts";
 import { PostgresServer } from "../../test/support/postgres.ts";
+import { processMs } from "../lib/cpu.ts";
 
 const INGEST_PATH = "/v1/openclaw/ingest/sessions";
 /** Clients for each receiver; each sends one part after the other, of sessions of its own. */
 const CLIENTS = 8;
-/** What Linux counts CPU time in, in ms. */
-const TICK_MS = 10;
 
 const { values } = parseArgs({
   options: {
@@ -102,17 +100,6 @@ async function isTaken(pool: Pool, body: Buffer, name: string, n: number): Promi
   }
 }
 
-/** CPU time of a process, in ms: https://man7.org/linux/man-pages/man5/proc_pid_stat.5.html */
-function cpuOf(pid: number): number {
-  const stat = readFileSync(`/proc/${pid}/stat`, "utf8");
-  const [user = 0, system = 0] = stat
-    .slice(stat.lastIndexOf(")") + 2)
-    .split(" ")
-    .slice(11, 13)
-    .map(Number);
-  return (user + system) * TICK_MS;
-}
-
 async function measure(count: number, size: Size): Promise<string> {
   await using server = await PostgresServer.start({
     fsync: "on",
@@ -134,7 +121,7 @@ async function measure(count: number, size: Size): Promise<string> {
     );
   };
   await run("warm", 2000);
-  const cpu = (): number => receivers.reduce((sum, { pid }) => sum + cpuOf(pid), 0);
+  const cpu = (): number => receivers.reduce((sum, { pid }) => sum + processMs(pid), 0);
   const [cpuBefore, before] = [cpu(), performance.now()];
   const sent = await run("measured", 1000 * seconds);
   const took = (performance.now() - before) / 1000;

@@ -1,6 +1,6 @@
 import { type Bench, makeState, STORES } from "../lib/bench.ts";
 import { runProgram } from "../lib/child.ts";
-import { type Figure, MB, medianOf } from "../lib/figures.ts";
+import { type Figure, figuresOf, MB, medianOf } from "../lib/figures.ts";
 import { forgetUploads, NOW } from "../lib/upload.ts";
 import type { UploadResult } from "../programs/upload.ts";
 
@@ -10,7 +10,7 @@ const SESSION_BYTES = 4000;
 /** `sync --all` after a week offline: many small sessions, each a part, against one session with as many bytes. */
 export async function catchUp(bench: Bench): Promise<Figure[]> {
   const count = bench.quick ? 400 : 8000;
-  const rounds = bench.quick ? 1 : 3;
+  const wanted = bench.quick ? 1 : 3;
   const section = `${count} waiting sessions, sync --all, against one of as many bytes`;
   const figures: Figure[] = [];
   for (const store of STORES) {
@@ -21,13 +21,17 @@ export async function catchUp(bench: Bench): Promise<Figure[]> {
     const { sourceBytes } = await catchUpOf(bench, many);
     const one = makeState(bench, `whole${count}`, store, [{ seed: 7, bytes: sourceBytes }]);
     await catchUpOf(bench, one);
-    const pairs: { many: UploadResult; one: UploadResult }[] = [];
-    for (let round = 0; round < rounds; round++) {
-      pairs.push({ many: await catchUpOf(bench, many), one: await catchUpOf(bench, one) });
-    }
+    const { results: pairs, rounds } = await bench.measure(
+      `catch-up, ${store}`,
+      wanted,
+      async () => ({
+        many: await catchUpOf(bench, many),
+        one: await catchUpOf(bench, one),
+      }),
+    );
     const ratio = (what: "wallMs" | "cpuMs") =>
       medianOf(pairs, (pair) => perByte(pair.many, what) / perByte(pair.one, what));
-    figures.push(
+    const figuresOfStore = [
       { section, what: `${store}: wall`, value: ratio("wallMs"), unit: "x one", goal: 1.5 },
       { section, what: `${store}: CPU`, value: ratio("cpuMs"), unit: "x one", goal: 1.5 },
       {
@@ -42,7 +46,8 @@ export async function catchUp(bench: Bench): Promise<Figure[]> {
         value: medianOf(pairs, (pair) => sourceBytes / MB / (pair.many.wallMs / 1000)),
         unit: "",
       },
-    );
+    ];
+    figures.push(...figuresOf(rounds, figuresOfStore));
   }
   return figures;
 }

@@ -1,7 +1,8 @@
 import type { SessionOptions } from "../corpus.ts";
 import { type Bench, makeState, STORES, type StoreKind } from "../lib/bench.ts";
 import { runProgram } from "../lib/child.ts";
-import { type Figure, MB, MIB, medianOf } from "../lib/figures.ts";
+import { type Figure, figuresOf, MB, MIB, medianOf } from "../lib/figures.ts";
+import type { Measured } from "../lib/rounds.ts";
 import { SLOW_TEXTS } from "../lib/slow-texts.ts";
 import { forgetUploads, NOW } from "../lib/upload.ts";
 import type { GatewayInput, GatewayResult } from "../programs/gateway.ts";
@@ -9,22 +10,21 @@ import type { GatewayInput, GatewayResult } from "../programs/gateway.ts";
 /** In ms, and how much slower the host's `fs.stat` may become. */
 export const LOOP_GOALS = { p99: 10, max: 20, stat: 2 };
 
-export interface GatewayCase {
+export interface GatewayCase extends Measured<GatewayResult> {
   readonly name: string;
   readonly store: StoreKind;
-  readonly rounds: readonly GatewayResult[];
 }
 
 export async function gateway(bench: Bench): Promise<Figure[]> {
   const cases = await measureGateway(bench);
-  return cases.flatMap(({ name, store, rounds }) => {
+  return cases.flatMap(({ name, store, results, rounds }) => {
     const section = `The Gateway during a run: ${store}, ${name}`;
     const added = (key: "delayP99" | "delayMax" | "turnP99" | "turnMax") =>
       Math.max(
         0,
-        medianOf(rounds, ({ run, idle }) => run[key] - idle[key]),
+        medianOf(results, ({ run, idle }) => run[key] - idle[key]),
       );
-    return [
+    return figuresOf(rounds, [
       {
         section,
         what: "event-loop delay, p99, added",
@@ -49,11 +49,11 @@ export async function gateway(bench: Bench): Promise<Figure[]> {
       {
         section,
         what: "fs.stat, p50",
-        value: medianOf(rounds, ({ run, idle }) => run.statP50 / idle.statP50),
+        value: medianOf(results, ({ run, idle }) => run.statP50 / idle.statP50),
         unit: "x idle",
         goal: LOOP_GOALS.stat,
       },
-    ];
+    ]);
   });
 }
 
@@ -99,21 +99,20 @@ export async function measureGateway(bench: Bench): Promise<GatewayCase[]> {
     const warmUpDir = makeState(bench, "gateway", store, [{ seed: 1, bytes: 20_000 }]);
     for (const [index, { name, sessions, cold }] of loads.entries()) {
       const stateDir = makeState(bench, `gateway${index}`, store, sessions);
-      const rounds: GatewayResult[] = [];
-      for (let round = 0; round < (bench.quick ? 2 : 3); round++) {
+      const input: GatewayInput = {
+        stateDir,
+        apiUrl: bench.sink.url,
+        now: NOW,
+        inWorker: true,
+        idleMs: bench.quick ? 500 : 2000,
+        ...(cold === true ? {} : { warmUpDir }),
+      };
+      const what = `gateway, ${store}, ${name}`;
+      const measured = await bench.measure(what, bench.quick ? 2 : 3, async () => {
         await forgetUploads(stateDir);
-        const idleMs = bench.quick ? 500 : 2000;
-        const input: GatewayInput = {
-          stateDir,
-          apiUrl: bench.sink.url,
-          now: NOW,
-          inWorker: true,
-          idleMs,
-          ...(cold === true ? {} : { warmUpDir }),
-        };
-        rounds.push(await runProgram<GatewayResult>("gateway", input));
-      }
-      cases.push({ name, store, rounds });
+        return await runProgram<GatewayResult>("gateway", input);
+      });
+      cases.push({ name, store, ...measured });
     }
   }
   return cases;

@@ -1,10 +1,12 @@
 import { join } from "node:path";
 import { type Bench, makeState, sessionFile, writeBody } from "../lib/bench.ts";
 import { runProgram } from "../lib/child.ts";
-import { type Figure, MB, medianOf } from "../lib/figures.ts";
+import { type Figure, figuresOf, MB, medianOf } from "../lib/figures.ts";
 import type { CompressInput, CompressResult } from "../programs/compress.ts";
 
-const SETTINGS: readonly Omit<CompressInput, "file">[] = [
+type Setting = Omit<CompressInput, "file">;
+
+const SETTINGS: readonly Setting[] = [
   ...[1, 4, 5, 6, 9].flatMap((level) =>
     [8, 9].map((memLevel) => ({ format: "gzip" as const, level, memLevel })),
   ),
@@ -21,14 +23,15 @@ export async function levels(bench: Bench): Promise<Figure[]> {
   const state = makeState(bench, "levels", "jsonl", [{ seed: 7, bytes: size }]);
   const file = join(bench.dir, "levels.ndjson");
   await writeBody(sessionFile(state, 7), 7, file);
-  const results = SETTINGS.map((): CompressResult[] => []);
-  for (let round = 0; round < 3; round++) {
-    for (const [index, setting] of SETTINGS.entries()) {
-      results[index]?.push(await runProgram<CompressResult>("compress", { file, ...setting }));
+  const { results, rounds } = await bench.measure("levels", 3, async () => {
+    const ofSettings = new Map<Setting, CompressResult>();
+    for (const setting of SETTINGS) {
+      ofSettings.set(setting, await runProgram<CompressResult>("compress", { file, ...setting }));
     }
-  }
-  return SETTINGS.flatMap((setting, index) => {
-    const runs = results[index] ?? [];
+    return ofSettings;
+  });
+  const figures = SETTINGS.flatMap((setting) => {
+    const runs = results.flatMap((round) => round.get(setting) ?? []);
     const per100 = 100 / ((runs[0]?.inBytes ?? 0) / MB);
     const cpuSeconds = (medianOf(runs, (run) => run.cpuMs) / 1000) * per100;
     const megabytes = (medianOf(runs, (run) => run.outBytes) / MB) * per100;
@@ -40,14 +43,15 @@ export async function levels(bench: Bench): Promise<Figure[]> {
       ),
     ];
   });
+  return figuresOf(rounds, figures);
 }
 
 function figure(
-  { format, level, memLevel }: Omit<CompressInput, "file">,
+  { format, level, memLevel }: Setting,
   what: string,
   value: number,
   unit: string,
-): Figure {
+): Omit<Figure, "rounds"> {
   const memory = memLevel === undefined ? "" : ` memLevel ${memLevel}`;
   const section = "Compression of 100 MB of bodies: CPU, size, and time through an uplink";
   return { section, what: `${format} ${level}${memory}: ${what}`, value, unit };

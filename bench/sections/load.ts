@@ -1,16 +1,17 @@
 import type { Bench } from "../lib/bench.ts";
 import { runProgram } from "../lib/child.ts";
-import { type Figure, medianOf } from "../lib/figures.ts";
+import { type Figure, figuresOf, medianOf } from "../lib/figures.ts";
 import type { LoadResult } from "../programs/load.ts";
 
 /** Goal 7: the plugin is loaded by every Gateway and every command of the host. */
 export async function load(bench: Bench): Promise<Figure[]> {
   const section = "Loading the plugin";
-  const runs: LoadResult[] = [];
-  for (let round = 0; round < 7; round++) runs.push(await runProgram<LoadResult>("load", null));
+  const { results: runs, rounds } = await bench.measure("load", 7, () =>
+    runProgram<LoadResult>("load", null),
+  );
   const modules = new Set(runs.flatMap((run) => run.modules));
   bench.say(`modules loaded with the plugin: ${[...modules].join(", ")}`);
-  return [
+  return figuresOf(rounds, [
     {
       section,
       what: "register()",
@@ -45,5 +46,5 @@ export async function load(bench: Bench): Promise<Figure[]> {
       value: medianOf(runs, (run) => run.run.modules),
       unit: "",
     },
-  ];
+  ]);
 }

@@ -1,6 +1,7 @@
 import { type Bench, makeState, STORES, type StoreKind } from "../lib/bench.ts";
 import { runProgram } from "../lib/child.ts";
 import { type Figure, MB, MIB, median } from "../lib/figures.ts";
+import type { RoundCounts } from "../lib/rounds.ts";
 import { forgetUploads, NOW } from "../lib/upload.ts";
 import type { UploadResult } from "../programs/upload.ts";
 
@@ -19,24 +20,28 @@ export interface MemoryCase {
   readonly growth: number;
   /** What that first small run leaves behind, most of it code, in MiB. */
   readonly code: number;
+  readonly rounds: RoundCounts;
 }
 
 export async function memory(bench: Bench): Promise<Figure[]> {
   const cases = await measureMemory(bench);
   const growths = cases.map(({ growth }) => growth);
+  const all = cases.map(({ rounds }) => rounds);
   return [
     {
       section: SECTION,
       what: "code, and what a first small run leaves",
       value: median(cases.map((c) => c.code)),
       unit: "MiB",
+      rounds: all,
     },
-    ...cases.map(({ name, store, growth }) => ({
+    ...cases.map(({ name, store, growth, rounds }) => ({
       section: SECTION,
       what: `${store}: ${name}`,
       value: growth,
       unit: "MiB over idle",
       goal: MEMORY_GOALS.growth,
+      rounds: [rounds],
     })),
     {
       section: SECTION,
@@ -44,6 +49,7 @@ export async function memory(bench: Bench): Promise<Figure[]> {
       value: Math.max(...growths) - Math.min(...growths),
       unit: "MiB",
       goal: MEMORY_GOALS.spread,
+      rounds: all,
     },
   ];
 }
@@ -64,23 +70,22 @@ export async function measureMemory(bench: Bench): Promise<MemoryCase[]> {
     const seeds = Array.from({ length: count }, (_, seed) => ({ seed: seed + 1, bytes }));
     for (const store of STORES) {
       const stateDir = makeState(bench, `memory${index}`, store, seeds);
-      const runs: UploadResult[] = [];
-      for (let round = 0; round < (bench.quick ? 1 : 3); round++) {
+      const input = {
+        stateDir,
+        apiUrl: bench.sink.url,
+        now: NOW,
+        inWorker: true,
+        warmUpDir: warm[store],
+        maxSessions: MAX_SESSIONS,
+      };
+      const what = `memory, ${store}, ${name}`;
+      const { results: runs, rounds } = await bench.measure(what, bench.quick ? 1 : 3, async () => {
         await forgetUploads(stateDir);
-        const warmUpDir = warm[store];
-        const input = {
-          stateDir,
-          apiUrl: bench.sink.url,
-          now: NOW,
-          inWorker: true,
-          warmUpDir,
-          maxSessions: MAX_SESSIONS,
-        };
-        runs.push(await runProgram<UploadResult>("upload", input));
-      }
+        return await runProgram<UploadResult>("upload", input);
+      });
       const growth = median(runs.map((run) => run.rssPeak - run.rssLoaded)) / MIB;
       const code = median(runs.map((run) => run.rssLoaded - run.rssIdle)) / MIB;
-      results.push({ name, store, growth, code });
+      results.push({ name, store, growth, code, rounds });
     }
   }
   return results;

@@ -6,7 +6,7 @@ import type { Block } from "../../src/upload/envelope.ts";
 import { sessionEntries } from "../corpus.ts";
 import { type Bench, fieldsOf } from "../lib/bench.ts";
 import { built } from "../lib/built.ts";
-import { type Figure, MB, MIB, median } from "../lib/figures.ts";
+import { type Figure, figuresOf, MB, MIB, median } from "../lib/figures.ts";
 import { Random } from "../lib/random.ts";
 import { SLOW_TEXTS } from "../lib/slow-texts.ts";
 import { base64 } from "../lib/text.ts";
@@ -24,10 +24,9 @@ export async function redaction(bench: Bench): Promise<Figure[]> {
   const bytes = bench.quick ? 4 * MB : 16 * MB;
   const figures: Figure[] = [];
   for (const [name, lines] of Object.entries(corporaOf(bytes))) {
-    figures.push(...(await measureCorpus(name, lines, bench.quick ? 3 : 7)));
+    figures.push(...(await measureCorpus(bench, name, lines)));
   }
-  for (const [name, line] of slowLines()) figures.push(...(await measureLine(name, line)));
-  return figures;
+  return [...figures, ...(await measureLines(bench))];
 }
 
 const createRedactor = async () => {
@@ -77,7 +76,7 @@ async function blocksOf(lines: readonly string[]): Promise<Block[]> {
   return [...blocks, writer.flush()].filter((block) => block !== undefined);
 }
 
-async function measureCorpus(name: string, lines: string[], rounds: number): Promise<Figure[]> {
+async function measureCorpus(bench: Bench, name: string, lines: string[]): Promise<Figure[]> {
   const section = `Redaction: ${name}`;
   const [{ createBody }, { GZIP }] = await Promise.all([
     built("upload/body"),
@@ -97,18 +96,17 @@ async function measureCorpus(name: string, lines: string[], rounds: number): Pro
   const compress = async () => {
     for (const { bytes } of blocks) gzipSync(bytes, GZIP);
   };
-  const times: { upload: number; redact: number; gzip: number }[] = [];
-  for (let round = 0; round <= rounds; round++) {
-    const time = {
-      upload: await cpuOf(upload),
-      redact: await cpuOf(redact),
-      gzip: await cpuOf(compress),
-    };
-    // The first one compiles.
-    if (round > 0) times.push(time);
-  }
+  const round = async () => ({
+    upload: await cpuOf(upload),
+    redact: await cpuOf(redact),
+    gzip: await cpuOf(compress),
+  });
+  // The first one compiles.
+  await round();
+  const wanted = bench.quick ? 3 : 7;
+  const { results: times, rounds } = await bench.measure(`redaction, ${name}`, wanted, round);
   const speed = source.length / MB / (median(times.map((time) => time.redact)) / 1000);
-  return [
+  return figuresOf(rounds, [
     {
       section,
       what: "CPU of an upload with it, in memory",
@@ -123,7 +121,7 @@ async function measureCorpus(name: string, lines: string[], rounds: number): Pro
       unit: "x gzip",
     },
     { section, what: "speed", value: speed, unit: "MB/s" },
-  ];
+  ]);
 }
 
 async function* slices(bytes: Buffer): AsyncGenerator<Buffer> {
@@ -152,7 +150,19 @@ function slowLines(): [name: string, line: string][] {
   ];
 }
 
-async function measureLine(name: string, line: string): Promise<Figure[]> {
+type LineFigure = Omit<Figure, "rounds">;
+
+/** All in one round: a single line takes less than could be told from what other programs take. */
+async function measureLines(bench: Bench): Promise<Figure[]> {
+  const { results, rounds } = await bench.measure("redaction, slow lines", 1, async () => {
+    const figures: LineFigure[] = [];
+    for (const [name, line] of slowLines()) figures.push(...(await measureLine(name, line)));
+    return figures;
+  });
+  return figuresOf(rounds, results.flat());
+}
+
+async function measureLine(name: string, line: string): Promise<LineFigure[]> {
   const section = `Redaction: one line of ${Math.round(line.length / MIB)} MiB, ${name}`;
   const redactor = await createRedactor();
   const bytes = Buffer.from(line);

@@ -1,18 +1,31 @@
 import { join } from "node:path";
-import { type Bench, makeState, STORES, sessionFile, writeBody } from "../lib/bench.ts";
+import {
+  type Bench,
+  makeState,
+  STORES,
+  type StoreKind,
+  sessionFile,
+  writeBody,
+} from "../lib/bench.ts";
 import { built } from "../lib/built.ts";
 import { runProgram } from "../lib/child.ts";
-import { type Figure, MB, medianOf } from "../lib/figures.ts";
+import { type Figure, figuresOf, MB, medianOf } from "../lib/figures.ts";
 import { forgetUploads, NOW } from "../lib/upload.ts";
-import type { CompressResult } from "../programs/compress.ts";
+import type { CompressInput, CompressResult } from "../programs/compress.ts";
 import type { UploadResult } from "../programs/upload.ts";
 
 const SECTION = "One session, from disk to a loopback sink, against gzip alone of the same bytes";
 
+/** One after the other, in the same round. */
+interface Pair {
+  readonly gzip: CompressResult;
+  readonly run: UploadResult;
+}
+
 /** Goals 1 and 2: interleaved rounds of gzip alone and of a run in each store. */
 export async function session(bench: Bench): Promise<Figure[]> {
   const bytes = bench.quick ? 20 * MB : 200 * MB;
-  const rounds = bench.quick ? 3 : 5;
+  const wanted = bench.quick ? 3 : 5;
   const options = { seed: 1, bytes };
   const { level, memLevel } = (await built("upload/compressor")).GZIP;
   const states = STORES.map((store) => ({ store, dir: makeState(bench, "one", store, [options]) }));
@@ -25,21 +38,20 @@ export async function session(bench: Bench): Promise<Figure[]> {
   };
   // The sink counts lines the first time only.
   for (const { dir } of states) await upload(dir);
-  const gzips: CompressResult[] = [];
-  const uploads = states.map((): UploadResult[] => []);
-  for (let round = 0; round < rounds; round++) {
-    gzips.push(
-      await runProgram<CompressResult>("compress", { file: body, format: "gzip", level, memLevel }),
-    );
-    for (const [index, { dir }] of states.entries()) uploads[index]?.push(await upload(dir));
-  }
-
-  const figures: Figure[] = [
+  const { results, rounds } = await bench.measure("session", wanted, async () => {
+    const input: CompressInput = { file: body, format: "gzip", level, memLevel };
+    const gzip = await runProgram<CompressResult>("compress", input);
+    const pairs = new Map<StoreKind, Pair>();
+    for (const { store, dir } of states) pairs.set(store, { gzip, run: await upload(dir) });
+    return { gzip, pairs };
+  });
+  const gzips = results.map(({ gzip }) => gzip);
+  const figures = [
     figure("gzip alone: CPU per MB of transcript", medianOf(gzips, cpu) / (bytes / MB), "ms"),
   ];
-  for (const [index, { store }] of states.entries()) {
-    const runs = uploads[index] ?? [];
-    const pairs = runs.map((run, round) => ({ run, gzip: gzips[round] as CompressResult }));
+  for (const store of STORES) {
+    const pairs = results.flatMap((round) => round.pairs.get(store) ?? []);
+    const runs = pairs.map(({ run }) => run);
     const source = runs[0]?.sourceBytes ?? 0;
     figures.push(
       figure(
@@ -68,13 +80,13 @@ export async function session(bench: Bench): Promise<Figure[]> {
       ),
     );
   }
-  return figures;
+  return figuresOf(rounds, figures);
 }
 
 function cpu({ cpuMs }: { cpuMs: number }): number {
   return cpuMs;
 }
 
-function figure(what: string, value: number, unit: string, goal?: number): Figure {
+function figure(what: string, value: number, unit: string, goal?: number): Omit<Figure, "rounds"> {
   return { section: SECTION, what, value, unit, ...(goal === undefined ? {} : { goal }) };
 }

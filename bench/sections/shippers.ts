@@ -1,6 +1,6 @@
 import { type Bench, makeState, sessionFile } from "../lib/bench.ts";
 import { runProgram } from "../lib/child.ts";
-import { type Figure, MB, medianOf } from "../lib/figures.ts";
+import { type Figure, figuresOf, MB, medianOf } from "../lib/figures.ts";
 import { OTHER_SHIPPERS, type Shipper } from "../lib/other-shippers.ts";
 import { isOnPath, runShell, type ShellResult } from "../lib/shell.ts";
 import { forgetUploads, NOW } from "../lib/upload.ts";
@@ -8,10 +8,16 @@ import type { UploadResult } from "../programs/upload.ts";
 
 const SECTION = "Against other ways to ship the same file";
 
+/** One after the other, in the same round. */
+interface Pair {
+  readonly our: ShellResult;
+  readonly other: ShellResult;
+}
+
 /** Goal 2: CPU and bytes on the wire, interleaved. Whoever is not installed is left out and named. */
 export async function shippers(bench: Bench): Promise<Figure[]> {
   const size = bench.quick ? 10 * MB : 100 * MB;
-  const rounds = bench.quick ? 1 : 3;
+  const wanted = bench.quick ? 1 : 3;
   const stateDir = makeState(bench, "shippers", "jsonl", [{ seed: 3, bytes: size }]);
   const transcript = sessionFile(stateDir, 3);
   const upload = async (): Promise<ShellResult> => {
@@ -27,26 +33,27 @@ export async function shippers(bench: Bench): Promise<Figure[]> {
       bench.say(`not compared with ${shipper.name}: ${shipper.needs.join(", ")} must be on PATH`);
   }
   await upload();
-  const ours: ShellResult[] = [];
-  const theirs = present.map((): ShellResult[] => []);
-  for (let round = 0; round < rounds; round++) {
-    ours.push(await upload());
-    for (const [index, shipper] of present.entries()) {
+  const { results, rounds } = await bench.measure("shippers", wanted, async () => {
+    const our = await upload();
+    const pairs = new Map<Shipper, Pair>();
+    for (const shipper of present) {
       const cpuMs = await runShell(
         shipper.command({ transcript, url: bench.sink.url, dir: bench.dir }),
       );
-      theirs[index]?.push({ cpuMs, wireBytes: (await bench.sink.takeCounts()).wireBytes });
+      const { wireBytes } = await bench.sink.takeCounts();
+      pairs.set(shipper, { our, other: { cpuMs, wireBytes } });
     }
-  }
+    return { our, pairs };
+  });
+  const ours = results.map(({ our }) => our);
   const figures = [figure("influxion", "CPU per 100 MB", per100(ours, size), "s")];
-  for (const [index, { name, isEqual }] of present.entries()) {
+  for (const shipper of present) {
+    const { name, isEqual } = shipper;
     const goal = isEqual ? 1 : undefined;
-    const pairs = (theirs[index] ?? []).map((other, round) => ({
-      other,
-      our: ours[round] as ShellResult,
-    }));
+    const pairs = results.flatMap((round) => round.pairs.get(shipper) ?? []);
+    const theirs = pairs.map(({ other }) => other);
     figures.push(
-      figure(name, "CPU per 100 MB", per100(theirs[index] ?? [], size), "s"),
+      figure(name, "CPU per 100 MB", per100(theirs, size), "s"),
       figure(
         "influxion",
         "CPU",
@@ -63,14 +70,20 @@ export async function shippers(bench: Bench): Promise<Figure[]> {
       ),
     );
   }
-  return figures;
+  return figuresOf(rounds, figures);
 }
 
 function per100(results: readonly ShellResult[], size: number): number {
   return (medianOf(results, ({ cpuMs }) => cpuMs) / 1000) * ((100 * MB) / size);
 }
 
-function figure(who: string, what: string, value: number, unit: string, goal?: number): Figure {
+function figure(
+  who: string,
+  what: string,
+  value: number,
+  unit: string,
+  goal?: number,
+): Omit<Figure, "rounds"> {
   const named = `${who}: ${what}`;
   return { section: SECTION, what: named, value, unit, ...(goal === undefined ? {} : { goal }) };
 }

@@ -6,7 +6,7 @@ import split2 from "split2";
 import { Bench as Tinybench } from "tinybench";
 import { type Bench, fieldsOf, makeState, sessionFile } from "../lib/bench.ts";
 import { built } from "../lib/built.ts";
-import { type Figure, MB, MIB } from "../lib/figures.ts";
+import { type Figure, figuresOf, MB, MIB } from "../lib/figures.ts";
 
 const SECTION = "Stages of the hot path, one after the other, in memory";
 const READ_BYTES = 256 * 1024;
@@ -28,34 +28,39 @@ export async function stages(bench: Bench): Promise<Figure[]> {
   const chunks = slices(bytes, READ_BYTES);
   const split = () => wholeLines(iterate(chunks), { maxLineBytes: 8 * MIB });
 
-  const tiny = new Tinybench({ time: bench.quick ? 300 : 1500, warmupTime: 200 });
-  tiny
-    .add("line splitter", async () => {
-      for await (const chunk of split()) chunk.length;
-    })
-    .add("line splitter and split2", async () => {
-      const options = { decodeStrings: false, readableHighWaterMark: 1, writableHighWaterMark: 1 };
-      const splitter = split2("\n", () => undefined, options);
-      await finished(Readable.from(split(), { highWaterMark: 1 }).pipe(splitter).resume());
-    })
-    .add("entry check", () => {
-      const counts = noLines();
-      for (const line of lines) toPayload(line, counts);
-    })
-    .add("envelope writer", () => {
-      const writer = new EnvelopeWriter(FIELDS, 0);
-      for (const line of lines) writer.add(line);
-      writer.flush();
-    })
-    .add("gzip of 64 KiB blocks", () => {
-      for (const block of slices(bytes, BLOCK_BYTES)) gzipSync(block, GZIP);
-    });
-  await tiny.run();
-  return tiny.tasks.map(({ name, result }) => {
+  const newStages = (): Tinybench =>
+    new Tinybench({ time: bench.quick ? 300 : 1500, warmupTime: 200 })
+      .add("line splitter", async () => {
+        for await (const chunk of split()) chunk.length;
+      })
+      .add("line splitter and split2", async () => {
+        const options = {
+          decodeStrings: false,
+          readableHighWaterMark: 1,
+          writableHighWaterMark: 1,
+        };
+        const splitter = split2("\n", () => undefined, options);
+        await finished(Readable.from(split(), { highWaterMark: 1 }).pipe(splitter).resume());
+      })
+      .add("entry check", () => {
+        const counts = noLines();
+        for (const line of lines) toPayload(line, counts);
+      })
+      .add("envelope writer", () => {
+        const writer = new EnvelopeWriter(FIELDS, 0);
+        for (const line of lines) writer.add(line);
+        writer.flush();
+      })
+      .add("gzip of 64 KiB blocks", () => {
+        for (const block of slices(bytes, BLOCK_BYTES)) gzipSync(block, GZIP);
+      });
+  const { results, rounds } = await bench.measure("stages", 1, () => newStages().run());
+  const figures = results.flat().map(({ name, result }) => {
     if (!("latency" in result)) throw new Error(`${name} was not measured`, { cause: result });
     const value = bytes.length / MB / (result.latency.p50 / 1000);
     return { section: SECTION, what: name, value, unit: "MB/s" };
   });
+  return figuresOf(rounds, figures);
 }
 
 async function* iterate(chunks: readonly Buffer[]): AsyncGenerator<Buffer> {

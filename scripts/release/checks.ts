@@ -9,8 +9,8 @@ import { type Packed, REPOSITORY } from "./packed.ts";
 const execute = promisify(execFile);
 
 /** Most of a package, in bytes: packed, and with its files unpacked. */
-const MAX_PACKED = 1_250_000;
-const MAX_UNPACKED = 4_500_000;
+const MAX_PACKED = 1_000_000;
+const MAX_UNPACKED = 3_000_000;
 
 /** Packed beside `src`, `dist` and `docs`. */
 const SINGLE_FILES = [
@@ -49,11 +49,14 @@ async function tracked(): Promise<string[]> {
 async function files(packed: Packed): Promise<string[]> {
   const repository = await tracked();
   const within = (folder: string) => repository.filter((path) => path.startsWith(`${folder}/`));
-  const built = within("src").flatMap((path) => {
-    const stem = path.replace(/^src\//, "dist/").replace(/\.ts$/, "");
-    return path.endsWith(".d.ts") ? [] : [`${stem}.js`, `${stem}.d.ts`];
-  });
-  const wanted = new Set([...SINGLE_FILES, ...within("src"), ...within("docs"), ...built]);
+  const built = within("src")
+    .filter((path) => !path.endsWith(".d.ts"))
+    .map((path) => path.replace(/^src\//, "dist/").replace(/\.ts$/, ".js"));
+  const chunks = packed.programs
+    .flatMap((path) => importsOf(packed, path))
+    .filter((target) => target.startsWith("dist/chunks/"));
+  const sources = [...within("src"), ...within("docs")];
+  const wanted = new Set([...SINGLE_FILES, ...sources, ...built, ...chunks]);
   const found = new Set(packed.files);
   return [
     ...[...wanted].filter((path) => !found.has(path)).map((path) => `${path} is missing`),
@@ -72,23 +75,28 @@ function size({ tarball, dir, files: all }: Packed): string[] {
   ];
 }
 
-/** `from "x"`, `import "x"` and `import("x")`, as the compiler writes them. */
-const IMPORT = /\b(?:from\s|import\s*\(?)\s*"([^"\s]+)"/g;
+/** `from "x"`, `import "x"`, `import("x")` and `require("x")`, as they stand in what is built. */
+const IMPORT = /\b(?:from\s|import\s*\(?|require\()\s*"([^"\s]+)"/g;
+
+/** What a program imports: files of the package by their paths in it, others as it names them. */
+function importsOf(packed: Packed, path: string): string[] {
+  return [...packed.text(path).matchAll(IMPORT)].map(([, specifier = ""]) =>
+    specifier.startsWith(".") ? posix.join(dirname(path), specifier) : specifier,
+  );
+}
 
 function imports(packed: Packed): string[] {
   const { dependencies, peerDependencies } = packed.json;
   const declared = new Set([...Object.keys(dependencies), ...Object.keys(peerDependencies)]);
   const used = new Set<string>();
   const problems = packed.programs.flatMap((path) =>
-    [...packed.text(path).matchAll(IMPORT)].flatMap(([, specifier = ""]) => {
+    importsOf(packed, path).flatMap((specifier) => {
       if (isBuiltin(specifier))
         return specifier.startsWith("node:") ? [] : [`${path}: ${specifier} without node:`];
-      if (specifier.startsWith(".")) {
-        const target = posix.join(dirname(path), specifier);
-        return packed.files.includes(target)
+      if (specifier.startsWith("dist/"))
+        return packed.files.includes(specifier)
           ? []
           : [`${path} imports ${specifier}, which is not there`];
-      }
       const name = specifier.split("/", specifier.startsWith("@") ? 2 : 1).join("/");
       used.add(name);
       return declared.has(name) ? [] : [`${path} imports ${specifier}, which is not declared`];

@@ -1,11 +1,11 @@
-import { setImmediate } from "node:timers/promises";
 import type { Config } from "../config/config.ts";
 import { describeFirstContact } from "../run/first-contact.ts";
-import type { IdleCache } from "../run/idle-cache.ts";
+import { IdleCache } from "../run/idle-cache.ts";
 import { noteRun, type RunNote } from "../run/last-run.ts";
 import type { RunEvents, RunOptions, RunTrigger } from "../run/options.ts";
 import { describePause, readPause } from "../run/pause.ts";
 import type { RunReport } from "../run/report.ts";
+import { runInWorker } from "../run/worker-runner.ts";
 import { asInfluxionError, LockedError } from "../shared/problem.ts";
 import { plain } from "../shared/text.ts";
 import { readLayout } from "../stores/layout.ts";
@@ -29,7 +29,7 @@ export class ServiceRuns {
   readonly #context: GatewayContext;
   readonly #config: Config;
   readonly #reported = new Reported();
-  #runs: IdleCache | undefined;
+  readonly #runs = new IdleCache(runInWorker);
   #isIntroduced = false;
   #pauseTold: string | null = null;
   #watch: ProgressWatch | null = null;
@@ -55,7 +55,7 @@ export class ServiceRuns {
     if (await this.#isPaused()) return { kind: "paused" };
     const startedAt = Date.now();
     try {
-      return endOf(await this.#watched(run, {}, (options) => this.#cached(options)));
+      return endOf(await this.#watched(run, {}, (options) => this.#runs.run(options)));
     } catch (error) {
       return await this.#failed(run, run.trigger, error, startedAt);
     }
@@ -66,10 +66,7 @@ export class ServiceRuns {
     const startedAt = Date.now();
     const own = { ...input, lockWaitMs, events, ignoreHold: true };
     try {
-      return await this.#watched({ ...run, trigger: "command" }, own, async (options) => {
-        const { runInWorker } = await import("../run/worker-runner.ts");
-        return await runInWorker(options);
-      });
+      return await this.#watched({ ...run, trigger: "command" }, own, runInWorker);
     } catch (error) {
       if (run.signal.aborted) await this.#interrupted(run, startedAt);
       else await this.#failed(run, "command", error, startedAt);
@@ -107,11 +104,6 @@ export class ServiceRuns {
     } finally {
       this.#watch = null;
     }
-  }
-
-  async #cached(options: RunOptions): Promise<RunReport> {
-    this.#runs ??= await createRuns();
-    return await this.#runs.run(options);
   }
 
   #introduce: NonNullable<RunEvents["onFirstContact"]> = (contact) => {
@@ -209,23 +201,4 @@ function pair<Args extends unknown[]>(
     one?.(...args);
     other?.(...args);
   };
-}
-
-/**
- * Loaded with the first run: a Gateway that starts does not wait for it. In pieces, since each of
- * them blocks the event loop for some ms; and a thread only when there is something to do.
- */
-export async function createRuns(): Promise<IdleCache> {
-  await import("../config/filter.ts");
-  await setImmediate();
-  await import("../stores/places.ts");
-  await setImmediate();
-  await import("../stores/jsonl/list.ts");
-  await setImmediate();
-  const { IdleCache } = await import("../run/idle-cache.ts");
-  return new IdleCache(async (options) => {
-    const { runInWorker } = await import("../run/worker-runner.ts");
-    await setImmediate();
-    return await runInWorker(options);
-  });
 }

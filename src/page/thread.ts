@@ -1,6 +1,6 @@
 import { Worker } from "node:worker_threads";
 import { asInfluxionError } from "../shared/problem.ts";
-import { programBeside } from "../shared/program.ts";
+import { threadProgram } from "../shared/program.ts";
 import type { PageAnswer, PageInput } from "./request.ts";
 import type { PageQuestion, PageReply } from "./worker.ts";
 
@@ -24,7 +24,7 @@ const TOOK_TOO_LONG = `reading the sessions took longer than ${ANSWER_MS / 1000}
 /** How long the thread is kept after an answer, in ms: loading its code takes half a second. */
 const IDLE_MS = 60_000;
 
-const PROGRAM = programBeside("worker", import.meta.url);
+const PROGRAM = threadProgram("page/worker");
 
 interface Waiting {
   readonly resolve: (answer: PageAnswer) => void;

@@ -1,4 +1,6 @@
-import { isSafePattern } from "redos-detector";
+import { createRequire } from "node:module";
+
+const require = createRequire(import.meta.url);
 
 /** A pattern of the user's own, as it is written in the config. */
 export interface PatternOption {
@@ -72,6 +74,8 @@ function formRefusal(pattern: string): string | null {
 function speedRefusal(pattern: string): string | null {
   const expected =
     "a pattern that takes no more time than its text is long: begin it with what is like nothing else, and let no two repetitions match the same";
+  // Loaded here, since it takes 11 ms of CPU and most people have no pattern of their own.
+  const { isSafePattern } = require("redos-detector") as typeof import("redos-detector");
   try {
     const { safe } = isSafePattern(pattern, {
       unicode: true,

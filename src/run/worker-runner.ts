@@ -4,7 +4,7 @@ import { Worker } from "node:worker_threads";
 import { ledgerPaths } from "../ledger/paths.ts";
 import type { Code } from "../shared/codes.ts";
 import { InfluxionError, LockedError } from "../shared/problem.ts";
-import { programBeside } from "../shared/program.ts";
+import { threadProgram } from "../shared/program.ts";
 import type { RunEvents, RunInput, RunOptions } from "./options.ts";
 import type { RunReport } from "./report.ts";
 
@@ -27,7 +27,7 @@ const END_MS = 500;
 /** How long the end of a thread is waited for, in ms; one that is inside of a system call ends after that. */
 const TERMINATE_MS = 300;
 
-const PROGRAM = programBeside("worker", import.meta.url);
+const PROGRAM = threadProgram("run/worker");
 
 /** What the thread receives: do a run, or end the one that is going on. */
 export type WorkerCommand =

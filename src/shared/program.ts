@@ -1,9 +1,10 @@
 /**
- * The program of a thread, which lies beside the module that starts it, as source or built.
+ * The program of a thread, as source or built.
  *
- * @param name its file, without the ending
- * @param importer `import.meta.url` of that module
+ * @param module its path in `src`, without the ending
  */
-export function programBeside(name: string, importer: string): URL {
-  return new URL(`./${name}${importer.endsWith(".ts") ? ".ts" : ".js"}`, importer);
+export function threadProgram(module: string): URL {
+  // Both `src/shared` and the chunk of this module in `dist/chunks` lie one folder below the modules' own paths.
+  const ending = import.meta.url.endsWith(".ts") ? ".ts" : ".js";
+  return new URL(`../${module}${ending}`, import.meta.url);
 }

@@ -1,6 +1,6 @@
 import { once } from "node:events";
 import { Worker } from "node:worker_threads";
-import { programBeside } from "../../shared/program.ts";
+import { threadProgram } from "../../shared/program.ts";
 import type { Registry } from "./registry.ts";
 
 /** Reading takes no longer, in ms, or the thread is ended: a disk that does not answer is for the run to report. */
@@ -9,7 +9,7 @@ const READ_MS = 10_000;
 /** Heap of the thread, in MB: it holds a list of paths. */
 const HEAP_MB = 32;
 
-const PROGRAM = programBeside("registry-worker", import.meta.url);
+const PROGRAM = threadProgram("stores/sqlite/registry-worker");
 
 /**
  * The registry, read on a thread of its own: on the Gateway's no database is opened. That costs 55 to 80 ms of CPU,

@@ -1,14 +1,18 @@
-/** `openclaw influxion status` without the host: all of the plugin's own code that a process runs for it. */
-
+/**
+ * A command of `openclaw influxion` without the host: all of the plugin's own code that a process runs for it. What of
+ * Node every process of the host has loaded before is loaded before, too, so that it does not count as the plugin's.
+ */
+import "../lib/host-builtins.ts";
 import { builtUrl } from "../lib/built.ts";
 import { programInput, programResult } from "../lib/child.ts";
 
-export interface StatusInput {
+export interface CommandInput {
+  readonly command: "status" | "sync";
   readonly stateDir: string;
   readonly apiUrl: string;
 }
 
-export interface StatusResult {
+export interface CommandResult {
   readonly wallMs: number;
   readonly cpuMs: number;
   /** What it printed. */
@@ -38,7 +42,7 @@ class Command {
   }
 }
 
-const { stateDir, apiUrl } = programInput<StatusInput>();
+const { command, stateDir, apiUrl } = programInput<CommandInput>();
 let text = "";
 const write = process.stdout.write.bind(process.stdout);
 process.stdout.write = (chunk: string | Uint8Array): boolean => {
@@ -64,8 +68,8 @@ plugin.register({
   },
 } as unknown as Api);
 await commands;
-await actions.get("status")?.({});
+await actions.get(command)?.({});
 const wallMs = performance.now() - start;
 const { user, system } = process.cpuUsage(cpu);
 process.stdout.write = write;
-programResult({ wallMs, cpuMs: (user + system) / 1000, text } satisfies StatusResult);
+programResult({ wallMs, cpuMs: (user + system) / 1000, text } satisfies CommandResult);
