@@ -31,7 +31,7 @@ export async function readPause(stateDir: string, now: number): Promise<Pause | 
   const path = pausePath(stateDir);
   let text: string;
   try {
-    // A run asks before each part: as a promise that fails, this look alone took a twentieth of a small one's CPU.
+    // A run asks before each part. A promise that fails would take 0.1 to 0.2 ms of CPU here.
     if (lstatSync(path, { throwIfNoEntry: false }) === undefined) return null;
     text = (await readRegular(path)).toString("utf8");
   } catch (error) {

@@ -20,7 +20,7 @@ export type BodyCoding = Coding | "identity";
 
 /**
  * Longest body that is compressed in one call, in bytes: most parts are a turn or two, and shorter. That
- * blocks this thread for a millisecond, where a stream and its trips to the thread pool cost twice as much.
+ * blocks the run's thread for about a millisecond, and spares it a stream with its trips to the thread pool.
  */
 export const WHOLE_BYTES = 64 * 1024;
 
