@@ -14,11 +14,12 @@ const CHUNKS: Readonly<Record<string, readonly string[]>> = {
   run: ["run/worker", "upload/deletion"],
   // With undici in it: a run that has nothing to send does without.
   client: ["upload/client", "upload/tunnel"],
-  redaction: ["upload/transform"],
   commands: [
-    ...["check", "confirm", "forget", "history", "pause", "preview", "scan", "sessions", "setup"],
-    ...["setup/prompter", "sync"],
+    ...["check", "confirm", "forget", "history", "pause", "sessions", "setup", "setup/prompter"],
+    "sync",
   ].map((command) => `cli/${command}`),
+  redaction: ["upload/transform"],
+  reading: ["cli/dry-run", "cli/preview", "cli/scan"],
   page: ["page/audit", "page/routes", "page/thread", "page/worker"],
   receiver: ["cli/receive", "cli/receiver/main"],
 };

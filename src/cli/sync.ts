@@ -17,7 +17,6 @@ import type { HostProxy } from "../upload/proxy.ts";
 import { checkAgent } from "./check-agent.ts";
 import type { Setup } from "./command-input.ts";
 import { describeMissing } from "./describe-missing.ts";
-import { showPlan } from "./dry-run.ts";
 import { describeFailure, EXIT, exitCodeOf } from "./exit.ts";
 import { localSecrets } from "./local-secrets.ts";
 import { Progress, summary } from "./sync-format.ts";
@@ -78,6 +77,7 @@ export async function sync(options: SyncOptions): Promise<number> {
   try {
     const scope = await scopeOf(options, config.config);
     if (dryRun) {
+      const { showPlan } = await import("./dry-run.ts");
       const local = await dryRunOptions(options, scope);
       return await showPlan(terminal, json, local, configWarnings);
     }
