@@ -1,3 +1,4 @@
+import { lstatSync } from "node:fs";
 import { rm } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import * as v from "valibot";
@@ -27,13 +28,16 @@ const PauseSchema = v.object({ since: Instant, until: v.nullable(Instant) });
  * pause without an end: somebody wanted nothing to leave.
  */
 export async function readPause(stateDir: string, now: number): Promise<Pause | null> {
+  const path = pausePath(stateDir);
   let text: string;
   try {
-    text = (await readRegular(pausePath(stateDir))).toString("utf8");
+    // A run asks before each part. A promise that fails would take 0.1 to 0.2 ms of CPU here.
+    if (lstatSync(path, { throwIfNoEntry: false }) === undefined) return null;
+    text = (await readRegular(path)).toString("utf8");
   } catch (error) {
     if (errnoOf(error) === "ENOENT" || errnoOf(error) === "ENOTDIR") return null;
     // Where the folder is none, the ledger says so, and nothing is sent either.
-    if ((await describeObstacle(dirname(pausePath(stateDir)))) !== null) return null;
+    if ((await describeObstacle(dirname(path))) !== null) return null;
     const damage = error instanceof NotAFileError ? "it is no regular file" : errnoOf(error);
     return { since: null, until: null, damage };
   }

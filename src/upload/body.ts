@@ -29,6 +29,8 @@ export interface Body extends AsyncDisposable {
   readonly coding: BodyCoding;
   /** The compressed bytes. Rejects with what went wrong in any stage. */
   readonly chunks: AsyncIterable<Buffer>;
+  /** How many bytes these are, of a short body, which is made before it is sent; undefined for another. Rejects as they do. */
+  length(): Promise<number | undefined>;
   /** Valid once `chunks` has ended. */
   readonly counts: LineCounts;
   /** Credentials that were redacted, by rule. Valid once `chunks` has ended. */
@@ -75,10 +77,14 @@ class Pipeline implements Body {
     this.chunks = this.#compressor.output;
     // `decodeStrings: false` hands the line splitter's binary strings to split2 as they are.
     this.#splitter = split2("\n", (line: string) => this.#add(line), { decodeStrings: false });
-    this.#splitter.on("error", (error) => this.#compressor.output.destroy(error));
+    this.#splitter.on("error", (error) => this.#compressor.destroy(error));
     this.#done = this.#pump(this.#wholeLines(lines)).catch((error: unknown) => {
-      this.#compressor.output.destroy(error instanceof Error ? error : new Error(String(error)));
+      this.#compressor.destroy(error instanceof Error ? error : new Error(String(error)));
     });
+  }
+
+  length(): Promise<number | undefined> {
+    return this.#compressor.length();
   }
 
   lastEntry(): string | undefined {
@@ -87,7 +93,7 @@ class Pipeline implements Body {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    this.#compressor.output.destroy();
+    this.#compressor.destroy();
     this.#splitter.destroy();
     await this.#done;
   }
@@ -132,18 +138,17 @@ class Pipeline implements Body {
       // Every line of the chunk has been through `#add` when this returns.
       this.#splitter.write(chunk);
       if (this.#damagedAt !== undefined) await this.#checkJson(this.#damagedAt);
-      for (const block of this.#full.splice(0)) await this.#compress(block);
+      for (const block of this.#full.splice(0)) await compressor.add(await this.#redact(block));
       if (compressor.ended) return;
     }
     const rest = this.#writer.flush();
-    if (rest !== undefined) await this.#compress(rest);
-    await compressor.end();
+    await compressor.end(rest && (await this.#redact(rest)));
   }
 
-  /** The only way to the compressor, so that nothing passes redaction by. */
-  async #compress({ bytes, payloads }: Block): Promise<void> {
+  /** What may go to the compressor. */
+  async #redact({ bytes, payloads }: Block): Promise<Buffer> {
     const redactor = this.#transform?.redactor;
-    if (redactor === undefined) return await this.#compressor.add(bytes);
+    if (redactor === undefined) return bytes;
     const redacted = await redactor.redact(bytes, payloads);
     for (const { findings, omitted } of redacted.changed) {
       if (omitted !== undefined) this.counts.withheld++;
@@ -153,7 +158,7 @@ class Pipeline implements Body {
       }
     }
     if (redacted.bytes !== bytes) this.#writer.reuse(bytes);
-    await this.#compressor.add(redacted.bytes);
+    return redacted.bytes;
   }
 
   /** @throws what `notJson` gives, where the store is damaged by such a line */

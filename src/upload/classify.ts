@@ -31,7 +31,7 @@ export type Failure = Exclude<Outcome, { kind: "delivered" }>;
 
 /** Answers to how a request came here, not to what is in it: every session would get the same. */
 const ABOUT_THE_WAY: Readonly<Record<number, string>> = {
-  411: "something on the way, such as a proxy or a firewall, demands the length of a body in advance, which an upload does not have; it must let chunked requests to the API pass",
+  411: "something on the way, such as a proxy or a firewall, demands the length of a body in advance, which a longer upload does not have; it must let chunked requests to the API pass",
   414: "it finds the address too long; check apiUrl",
   417: "something on the way adds an expectation that the API does not meet; check the proxy",
   421: "who answers is not responsible for this host; check apiUrl, and the proxy if there is one",

@@ -123,10 +123,13 @@ export async function createClient(options: ClientOptions): Promise<Client> {
       let isSent = false;
       let bodySent = false;
       const { body, signal, onBytes } = attempt;
+      // With it, headers and body go in one write.
+      const length = await body.length();
+      const ofBody = length === undefined ? {} : { "content-length": String(length) };
       const answer = await ask({
         method: "POST",
         path: route.path,
-        headers: { ...headers, ...headersOf(attempt) },
+        headers: { ...headers, ...headersOf(attempt), ...ofBody },
         signal,
         body: (idle) =>
           watched(body, idle, onBytes, () => {

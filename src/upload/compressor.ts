@@ -1,5 +1,5 @@
 import { Transform } from "node:stream";
-import { constants, createGzip, createZstdCompress } from "node:zlib";
+import { constants, createGzip, createZstdCompress, gzipSync, zstdCompressSync } from "node:zlib";
 import type { Coding } from "../protocol/wire.ts";
 
 /** See docs/performance.md for how these were chosen. */
@@ -19,6 +19,12 @@ export const ZSTD = {
 export type BodyCoding = Coding | "identity";
 
 /**
+ * Longest body that is compressed in one call, in bytes: most parts are a turn or two, and shorter. That
+ * blocks the run's thread for about a millisecond, and spares it a stream with its trips to the thread pool.
+ */
+export const WHOLE_BYTES = 64 * 1024;
+
+/**
  * Blocks in zlib's hands at most: one that is being compressed on the thread pool,
  * and one behind it, so that the pool's thread need not wait for this one.
  */
@@ -31,23 +37,37 @@ const IN_FLIGHT = 2;
  */
 export class Compressor {
   /** The compressed bytes. Fails with what it was destroyed with. */
-  readonly output: Transform;
+  readonly output: AsyncIterable<Buffer>;
+  readonly #coding: BodyCoding;
   readonly #onDone: (block: Buffer) => void;
+  /** All of a short body; of another what compresses it, as soon as that is known. */
+  readonly #made = Promise.withResolvers<Buffer | Transform>();
+  #stream: Transform | undefined;
   #inFlight = 0;
+  #isDestroyed = false;
   #wake: () => void = () => undefined;
 
   /** @param onDone notified of each block that is compressed, and may be written to again */
   constructor(coding: BodyCoding, onDone: (block: Buffer) => void) {
-    this.output = createOutput(coding);
+    this.#coding = coding;
     this.#onDone = onDone;
     // Whoever reads the output hears of it; this only keeps it from counting as unhandled.
-    this.output.on("error", () => undefined).once("close", () => this.#wake());
+    this.#made.promise.catch(() => undefined);
+    this.output = this.#read();
+  }
+
+  /** Bytes of {@link output} of a short body; undefined for another. Fails as the output does. */
+  async length(): Promise<number | undefined> {
+    const made = await this.#made.promise;
+    return Buffer.isBuffer(made) ? made.length : undefined;
   }
 
   /** Resolves when the next block may be made, or never needs to be: see {@link ended}. */
   async add(block: Buffer): Promise<void> {
+    if (this.ended) return;
+    this.#stream ??= this.#start();
     this.#inFlight++;
-    this.output.write(block, () => {
+    this.#stream.write(block, () => {
       this.#inFlight--;
       this.#onDone(block);
       this.#wake();
@@ -55,10 +75,35 @@ export class Compressor {
     await this.#below(IN_FLIGHT);
   }
 
-  /** No more blocks. Not before the last one is compressed: zstd would add an empty frame (nodejs/node#66078). */
-  async end(): Promise<void> {
+  /** @param last the last block, if there is one */
+  async end(last: Buffer | undefined): Promise<void> {
+    const isShort = this.#stream === undefined && (last?.length ?? 0) <= WHOLE_BYTES;
+    if (isShort) return this.#made.resolve(compressWhole(this.#coding, last ?? Buffer.alloc(0)));
+    if (last !== undefined) await this.add(last);
+    // Not before the last one is compressed: zstd would add an empty frame (nodejs/node#66078).
     await this.#below(1);
-    this.output.end();
+    this.#stream?.end();
+  }
+
+  /** Nobody reads any more, or what there is to read has failed. */
+  destroy(error?: Error): void {
+    this.#isDestroyed = true;
+    this.#made.reject(error);
+    this.#stream?.destroy(error);
+  }
+
+  async *#read(): AsyncGenerator<Buffer> {
+    const made = await this.#made.promise;
+    if (Buffer.isBuffer(made)) yield made;
+    else yield* made;
+  }
+
+  #start(): Transform {
+    const stream = createOutput(this.#coding);
+    // As above.
+    stream.on("error", () => undefined).once("close", () => this.#wake());
+    this.#made.resolve(stream);
+    return stream;
   }
 
   async #below(inFlight: number): Promise<void> {
@@ -69,10 +114,15 @@ export class Compressor {
     }
   }
 
-  /** Nobody reads any more. */
+  /** Nobody reads any more, or there is nothing to read. */
   get ended(): boolean {
-    return this.output.destroyed;
+    return this.#isDestroyed || this.#stream?.destroyed === true;
   }
+}
+
+function compressWhole(coding: BodyCoding, body: Buffer): Buffer {
+  if (coding === "zstd") return zstdCompressSync(body, ZSTD);
+  return coding === "gzip" ? gzipSync(body, GZIP) : body;
 }
 
 function createOutput(coding: BodyCoding): Transform {

@@ -1,3 +1,5 @@
+import { WHOLE_BYTES } from "./compressor.ts";
+
 /** What every line of one part has in common. */
 export interface EnvelopeFields {
   readonly deploymentId: string;
@@ -18,8 +20,8 @@ export interface Block {
 /** Body bytes are handed to zlib in blocks of this size; small writes halve its speed. */
 const BLOCK_BYTES = 256 * 1024;
 
-/** The first block: most parts are a turn or two, which fit. */
-const FIRST_BYTES = 32 * 1024;
+/** The first block, which is all of most bodies. */
+const FIRST_BYTES = WHOLE_BYTES;
 
 /** Nothing fits into it: a block is made for the next line only when there is one. */
 const NO_BLOCK = Buffer.alloc(0);

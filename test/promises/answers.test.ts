@@ -594,6 +594,7 @@ test("P46: a server that never answers is given up by the idle limit", async () 
 const bodyOf = (chunks: AsyncIterable<Buffer>): Body => ({
   coding: "gzip",
   chunks,
+  length: () => Promise.resolve(undefined),
   counts: noLines(),
   redactions: new Map(),
   sourceError: undefined,

@@ -220,6 +220,31 @@ test("P21: a session that vanishes between finding and reading waits; nothing el
   ]);
 });
 
+test("a short session that is rewritten between two attempts at a part is not sent as it was", async () => {
+  await using lab = await Lab.start();
+  const path = lab.session("main", "abc");
+  const rewritten = lines([...session("abc"), message(70), message(71)]).replaceAll(
+    "hello",
+    "other",
+  );
+  const server = await startFaultServer({
+    script: ({ index }) => {
+      if (index > 0) return undefined;
+      writeFileSync(path, rewritten);
+      return { kind: "status", status: 500 };
+    },
+  });
+  const options = { apiUrl: server.url, upload: { retryAttempts: 3 } };
+  const report = await lab.run(options);
+  expect(report).toMatchObject({ sent: { parts: 0 }, left: { sessions: 1 } });
+  rest(path);
+  await lab.run(options);
+  await server.close();
+  expect(server.requests).toHaveLength(2);
+  const sent = server.requests[1]?.lines?.map((line) => JSON.parse(line).payload);
+  expect(sent?.map((payload) => `${JSON.stringify(payload)}\n`).join("")).toBe(rewritten);
+});
+
 test("a session rewritten after a part of it may have arrived begins anew rather than overlap", async () => {
   await using lab = await Lab.start();
   const path = lab.session("main", "abc");

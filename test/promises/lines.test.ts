@@ -296,6 +296,36 @@ test("a session cut off while it is read waits, and nothing of it is half delive
   expect(readFileSync(path, "utf8").startsWith(lab.received("main", "abc"))).toBe(true);
 });
 
+for (const coding of ["gzip", "zstd"]) {
+  test(`in ${coding}, a short body goes with its length and a longer one in chunks, each whole`, async () => {
+    await using lab = await Lab.start();
+    lab.session("main", "first");
+    const server = await startFaultServer({ receiptHeaders: { "accept-encoding": coding } });
+    await lab.run({ apiUrl: server.url });
+    const short = lab.session("main", "short");
+    const long = lab.session("main", "long", [...session("long"), message(1, "x".repeat(70_000))]);
+    await lab.run({ apiUrl: server.url, upload: { concurrency: 1 } });
+    await server.close();
+    const bodies = server.requests.slice(1);
+    const of = (id: string) => bodies.find(({ lines: body = [] }) => body[0]?.includes(`"${id}"`));
+    expect(of("short")?.headers).toMatchObject({
+      "content-encoding": coding,
+      "content-length": String(of("short")?.wireBytes),
+    });
+    expect(of("long")?.headers).toMatchObject({
+      "content-encoding": coding,
+      "transfer-encoding": "chunked",
+    });
+    expect(payloadsOf(of("short")?.lines)).toBe(readFileSync(short, "utf8"));
+    expect(payloadsOf(of("long")?.lines)).toBe(readFileSync(long, "utf8"));
+  });
+}
+
+/** What a transcript had that was sent as these lines. */
+function payloadsOf(body: readonly string[] = []): string {
+  return body.map((line) => `${JSON.stringify(JSON.parse(line).payload)}\n`).join("");
+}
+
 test("the capture instant and the names are on every line", async () => {
   await using lab = await Lab.start();
   lab.session("ops", "topic-1");
@@ -306,7 +336,7 @@ test("the capture instant and the names are on every line", async () => {
   expect(request?.headers).toMatchObject({
     "content-type": "application/x-ndjson",
     "content-encoding": "gzip",
-    "transfer-encoding": "chunked",
+    "content-length": String(request?.wireBytes),
   });
   expect(request?.headers["user-agent"]).toMatch(/^influxion-openclaw\/\d+\.\d+\.\d+ node\/\d+/);
   const body = request?.lines?.map((line) => JSON.parse(line)) ?? [];

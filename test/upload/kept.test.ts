@@ -16,6 +16,7 @@ function bodyOf(text: string) {
     chunks: (async function* () {
       yield Buffer.from(text);
     })(),
+    length: () => Promise.resolve(undefined),
     counts: noLines(),
     redactions: new Map(),
     sourceError: undefined,

@@ -19,6 +19,9 @@ const SCAN_BYTES = 64 * 1024;
 const READ_BYTES = 256 * 1024;
 const LONG_SCAN_BYTES = 1024 * 1024;
 
+/** A file up to this size is read at once, in bytes: for all that is asked of it, a small session was read two dozen times. */
+const SHORT_BYTES = 64 * 1024;
+
 /** A fingerprint covers the beginning of the file, which names the session, and what lies just before the position. */
 const HEAD_BYTES = 1024;
 const TAIL_BYTES = 4096;
@@ -130,6 +133,8 @@ export class JsonlReader implements Reader {
   readonly #atRest: boolean;
   readonly #isArchive: boolean;
   readonly #signal: AbortSignal | undefined;
+  /** All of a short file, as it was when it was last verified. */
+  #content: Buffer | undefined;
 
   constructor(file: TranscriptFile, { size, atRest, isArchive, signal }: Snapshot) {
     this.#file = file;
@@ -141,6 +146,7 @@ export class JsonlReader implements Reader {
 
   async verify(position: Position): Promise<Verdict> {
     const { offset, fingerprint } = position;
+    this.#content = undefined;
     if (offset === 0) return "same";
     if (offset <= this.#size && (await this.#fingerprint(offset)) === fingerprint) return "same";
     return this.#atRest ? "changed" : "unsettled";
@@ -227,8 +233,10 @@ export class JsonlReader implements Reader {
   }
 
   /** Up to `length` bytes at `offset`; fewer only at the end of the file. */
-  bytes(offset: number, length: number): Promise<Buffer> {
-    return this.#file.fill(Buffer.allocUnsafe(length), offset);
+  async bytes(offset: number, length: number): Promise<Buffer> {
+    if (this.#size > SHORT_BYTES) return this.#file.fill(Buffer.allocUnsafe(length), offset);
+    this.#content ??= await this.#file.fill(Buffer.allocUnsafe(this.#size), 0);
+    return this.#content.subarray(offset, offset + length);
   }
 
   async #range(from: number, end: number, omitted = false): Promise<Cut & { kind: "range" }> {
