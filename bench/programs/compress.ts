@@ -9,6 +9,8 @@ export interface CompressInput {
   readonly format: "gzip" | "zstd";
   readonly level: number;
   readonly memLevel?: number;
+  /** Of zstd, in powers of two. @default what the level takes by itself */
+  readonly windowLog?: number;
 }
 
 export interface CompressResult {
@@ -19,14 +21,17 @@ export interface CompressResult {
 }
 
 /** The size of blocks both ways, which is what the plugin uses. */
-const BLOCK = 64 * 1024;
+const BLOCK = 256 * 1024;
 
-const { file, format, level, memLevel = 8 } = programInput<CompressInput>();
+const { file, format, level, memLevel = 8, windowLog = 0 } = programInput<CompressInput>();
 const compressor =
   format === "gzip"
     ? createGzip({ level, memLevel, chunkSize: BLOCK })
     : createZstdCompress({
-        params: { [constants.ZSTD_c_compressionLevel]: level },
+        params: {
+          [constants.ZSTD_c_compressionLevel]: level,
+          [constants.ZSTD_c_windowLog]: windowLog,
+        },
         chunkSize: BLOCK,
       });
 let outBytes = 0;

@@ -12,6 +12,10 @@ const SETTINGS: readonly Setting[] = [
   ),
   { format: "zstd", level: 1 },
   { format: "zstd", level: 3 },
+  // What the plugin uses.
+  { format: "zstd", level: 3, windowLog: 20 },
+  { format: "zstd", level: 3, windowLog: 18 },
+  { format: "zstd", level: 5, windowLog: 20 },
 ];
 
 /** Uplinks, in Mbit/s. */
@@ -47,12 +51,14 @@ export async function levels(bench: Bench): Promise<Figure[]> {
 }
 
 function figure(
-  { format, level, memLevel }: Setting,
+  { format, level, memLevel, windowLog }: Setting,
   what: string,
   value: number,
   unit: string,
 ): Omit<Figure, "rounds"> {
-  const memory = memLevel === undefined ? "" : ` memLevel ${memLevel}`;
+  const memory =
+    (memLevel === undefined ? "" : ` memLevel ${memLevel}`) +
+    (windowLog === undefined ? "" : ` windowLog ${windowLog}`);
   const section = "Compression of 100 MB of bodies: CPU, size, and time through an uplink";
   return { section, what: `${format} ${level}${memory}: ${what}`, value, unit };
 }

@@ -1,4 +1,4 @@
-import { WHOLE_BYTES } from "./compressor.ts";
+import { BLOCK_BYTES, WHOLE_BYTES } from "./compressor.ts";
 
 /** What every line of one part has in common. */
 export interface EnvelopeFields {
@@ -16,9 +16,6 @@ export interface Block {
   /** Offsets at which the payload of each line begins and ends, in turn. */
   readonly payloads: readonly number[];
 }
-
-/** Body bytes are handed to zlib in blocks of this size; small writes halve its speed. */
-const BLOCK_BYTES = 256 * 1024;
 
 /** The first block, which is all of most bodies. */
 const FIRST_BYTES = WHOLE_BYTES;
