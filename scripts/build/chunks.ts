@@ -7,10 +7,12 @@ import type { CodeSplittingNameFunction } from "rolldown";
  */
 const CHUNKS: Readonly<Record<string, readonly string[]>> = {
   register: ["index"],
+  // What the host loads for commands that are not called, too.
+  add: ["cli/add"],
   // A thread of the Gateway loads nothing else, unless a filter is on agents.
   databases: ["stores/sqlite/database-worker"],
   service: ["openclaw/gateway", "run/worker-runner", "run/idle-cache"],
-  status: ["cli/add", "cli/status", "openclaw/ask-service"],
+  status: ["cli/status", "openclaw/ask-service"],
   run: ["run/worker", "upload/deletion"],
   // With undici in it: a run that has nothing to send does without.
   client: ["upload/client", "upload/tunnel"],

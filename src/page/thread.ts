@@ -1,6 +1,6 @@
 import { Worker } from "node:worker_threads";
 import { asInfluxionError } from "../shared/problem.ts";
-import { threadProgram } from "../shared/program.ts";
+import { threadEnv, threadProgram } from "../shared/program.ts";
 import type { PageAnswer, PageInput } from "./request.ts";
 import type { PageQuestion, PageReply } from "./worker.ts";
 
@@ -97,6 +97,7 @@ export class PageThread {
 
   #start(): Worker {
     const worker = new Worker(this.#program, {
+      env: threadEnv(),
       resourceLimits: { maxOldGenerationSizeMb: HEAP_MB },
     });
     worker.unref();

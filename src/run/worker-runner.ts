@@ -4,7 +4,7 @@ import { Worker } from "node:worker_threads";
 import { ledgerPaths } from "../ledger/paths.ts";
 import type { Code } from "../shared/codes.ts";
 import { InfluxionError, LockedError } from "../shared/problem.ts";
-import { threadProgram } from "../shared/program.ts";
+import { threadEnv, threadProgram } from "../shared/program.ts";
 import type { RunEvents, RunInput, RunOptions } from "./options.ts";
 import type { RunReport } from "./report.ts";
 
@@ -104,6 +104,7 @@ export class WorkerRunner implements AsyncDisposable {
   async #start(stateDir: string): Promise<Worker> {
     this.#heapMb = Math.round(HEAP_MB + (await ledgerMb(stateDir)) * LEDGER_FACTOR);
     const worker = new Worker(this.#program, {
+      env: threadEnv(),
       resourceLimits: { maxOldGenerationSizeMb: this.#heapMb, maxYoungGenerationSizeMb: YOUNG_MB },
       // No `execArgv`: so the thread has the host's options, those about TLS among them. A list of them is refused.
     });

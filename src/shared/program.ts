@@ -1,3 +1,6 @@
+import { getCompileCacheDir } from "node:module";
+import { dirname } from "node:path";
+
 /**
  * The program of a thread, as source or built.
  *
@@ -7,4 +10,15 @@ export function threadProgram(module: string): URL {
   // Both `src/shared` and the chunk of this module in `dist/chunks` lie one folder below the modules' own paths.
   const ending = import.meta.url.endsWith(".ts") ? ".ts" : ".js";
   return new URL(`../${module}${ending}`, import.meta.url);
+}
+
+/**
+ * The environment of a thread: that of the process, and where Node keeps what it has compiled, if it does. OpenClaw
+ * switches that on, and no thread inherits it (https://nodejs.org/api/module.html#module-compile-cache). It takes a third off
+ * the 100 ms of CPU in which the thread of a run is loaded.
+ */
+export function threadEnv(): NodeJS.ProcessEnv {
+  const used = getCompileCacheDir();
+  // In use is a folder in it for this version of Node.
+  return used === undefined ? process.env : { NODE_COMPILE_CACHE: dirname(used), ...process.env };
 }

@@ -1,7 +1,7 @@
 import { once } from "node:events";
 import { Worker } from "node:worker_threads";
 import type { FilterOptions } from "../../config/config.ts";
-import { threadProgram } from "../../shared/program.ts";
+import { threadEnv, threadProgram } from "../../shared/program.ts";
 import type { Claim } from "../places.ts";
 import type { DatabaseNeeds } from "./digest.ts";
 import type { Registry } from "./registry.ts";
@@ -101,8 +101,8 @@ export class DatabaseThread implements Disposable {
   }
 
   #start(): Worker {
-    const limits = { resourceLimits: { maxOldGenerationSizeMb: HEAP_MB } };
+    const options = { env: threadEnv(), resourceLimits: { maxOldGenerationSizeMb: HEAP_MB } };
     // An error that comes when nobody waits any more would end the Gateway.
-    return new Worker(this.#program, limits).on("error", () => undefined);
+    return new Worker(this.#program, options).on("error", () => undefined);
   }
 }
