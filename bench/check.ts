@@ -1,10 +1,11 @@
 /**
- * Fails when a run takes more memory, blocks the event loop longer or costs more with nothing to do than it may:
- * `npm run bench:check`, small sizes, for CI. It judges what it has, also on a machine that never was quiet, and says so.
+ * Fails when a run takes more memory, blocks the event loop longer or costs more with nothing to do than it may, or a
+ * command more CPU: `npm run bench:check`, small sizes, for CI. It judges what it has, also on a machine that never was quiet, and says so.
  */
 import { openBench } from "./lib/bench.ts";
 import { medianOf, UNKNOWN_OTHERS } from "./lib/figures.ts";
 import { type RoundCounts, sumOf } from "./lib/rounds.ts";
+import { measureCommands } from "./sections/commands.ts";
 import { measureGateway } from "./sections/gateway.ts";
 import { measureIdle } from "./sections/idle.ts";
 import { measureMemory } from "./sections/memory.ts";
@@ -13,7 +14,7 @@ import { measureMemory } from "./sections/memory.ts";
  * Memory: what is reached today and half as much again, for the noise of shared
  * machines. The event loop: its goals, judged by the main thread's CPU in one turn,
  * which other processes do not change. Runs with nothing to do: several times what is reached, and a fraction of
- * what a whole run costs. docs/performance.md has all goals.
+ * what a whole run costs. Commands: CPU, twice what is reached at most. docs/performance.md has all goals.
  */
 const BOUNDS = {
   growthMiB: 75,
@@ -23,6 +24,7 @@ const BOUNDS = {
   idleMs: 60,
   idleFirstMs: 150,
   idleWrittenMs: 250,
+  commandMs: { status: 120, sync: 450 },
 };
 
 /** Sessions that are known where there is nothing to do. */
@@ -75,5 +77,8 @@ for (const { store, rounds, ...one } of await measureIdle(bench, IDLE_SESSIONS))
     "",
     [rounds],
   );
+}
+for (const { name, what, store, cpuMs, rounds } of await measureCommands(bench)) {
+  check(`CPU of ${what}, ${store}`, cpuMs, BOUNDS.commandMs[name], "ms", [rounds]);
 }
 if (failures.length > 0) process.exitCode = 1;

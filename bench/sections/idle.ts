@@ -40,7 +40,7 @@ export async function idle(bench: Bench): Promise<Figure[]> {
   const figures: Figure[] = [];
   for (const count of counts) {
     const section = `A run with nothing to do over ${count} known sessions`;
-    const goal = (100 * count) / 10_000;
+    const goal = (60 * count) / 10_000;
     const startGoal = count === 100_000 ? 2000 : 250;
     for (const one of await measureIdle(bench, count)) {
       const start = `${one.store}: CPU, the first after a start`;
