@@ -3,7 +3,6 @@
  * Node every process of the host has loaded before is loaded before, too, so that it does not count as the plugin's.
  */
 import "../lib/host-builtins.ts";
-import { enableCompileCache } from "node:module";
 import { builtUrl } from "../lib/built.ts";
 import { programInput, programResult } from "../lib/child.ts";
 
@@ -11,8 +10,6 @@ export interface CommandInput {
   readonly command: "status" | "sync";
   readonly stateDir: string;
   readonly apiUrl: string;
-  /** Folder for what Node has compiled. */
-  readonly compileCache: string;
 }
 
 export interface CommandResult {
@@ -45,9 +42,7 @@ class Command {
   }
 }
 
-const { command, stateDir, apiUrl, compileCache } = programInput<CommandInput>();
-// As OpenClaw does when it starts (openclaw.mjs of 2026.9.6).
-enableCompileCache(compileCache);
+const { command, stateDir, apiUrl } = programInput<CommandInput>();
 let text = "";
 const write = process.stdout.write.bind(process.stdout);
 process.stdout.write = (chunk: string | Uint8Array): boolean => {

@@ -1,4 +1,3 @@
-import { join } from "node:path";
 import { type Bench, makeState, STORES, type StoreKind } from "../lib/bench.ts";
 import { runProgram } from "../lib/child.ts";
 import { type Figure, figuresOf, medianOf } from "../lib/figures.ts";
@@ -63,8 +62,7 @@ async function measureCommand(
   // Two runs, as the Gateway has done them: the first one after an upload notes that there is nothing more.
   for (let n = 0; n < 2; n++)
     await runProgram<UploadResult>("upload", { stateDir, apiUrl, now: NOW });
-  const compileCache = join(bench.dir, "compile-cache");
-  const input: CommandInput = { command: name, stateDir, apiUrl, compileCache };
+  const input: CommandInput = { command: name, stateDir, apiUrl };
   const runOnce = async (): Promise<CommandResult> => {
     const result = await runProgram<CommandResult>("command", input);
     if (!result.text.includes(prints)) throw new Error(`${name} printed: ${result.text}`);
