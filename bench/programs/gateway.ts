@@ -6,6 +6,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import type { RunOptions } from "../../src/run/options.ts";
 import { built } from "../lib/built.ts";
 import { programInput, programResult } from "../lib/child.ts";
+import { Turns } from "../lib/turns.ts";
 import { prepareRun, runOptions, type UploadInput } from "../lib/upload.ts";
 
 export interface GatewayInput extends UploadInput {
@@ -37,14 +38,8 @@ const STAT_EVERY_MS = 5;
 
 async function watch(work: () => Promise<unknown>): Promise<Impact> {
   const delay = monitorEventLoopDelay({ resolution: TICK_MS });
-  const turns: number[] = [];
   const stats: number[] = [];
-  let last = process.threadCpuUsage();
-  const ticker = setInterval(() => {
-    const { user, system } = process.threadCpuUsage(last);
-    last = process.threadCpuUsage();
-    turns.push((user + system) / 1000);
-  }, TICK_MS);
+  using turns = new Turns();
   const host = setInterval(async () => {
     const start = performance.now();
     await stat(process.execPath);
@@ -55,14 +50,13 @@ async function watch(work: () => Promise<unknown>): Promise<Impact> {
     await work();
   } finally {
     delay.disable();
-    clearInterval(ticker);
     clearInterval(host);
   }
   return {
     delayP99: delay.percentile(99) / 1e6 - TICK_MS,
     delayMax: delay.max / 1e6 - TICK_MS,
-    turnP99: percentile(turns, 0.99),
-    turnMax: Math.max(0, ...turns),
+    turnP99: percentile(turns.ms, 0.99),
+    turnMax: Math.max(0, ...turns.ms),
     statP50: percentile(stats, 0.5),
   };
 }

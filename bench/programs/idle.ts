@@ -1,6 +1,7 @@
 /** Runs with nothing to do, one after the other in one process, as the Gateway's interval does them. */
 import { built } from "../lib/built.ts";
 import { programInput, programResult } from "../lib/child.ts";
+import { Turns } from "../lib/turns.ts";
 import { runOptions, type UploadInput } from "../lib/upload.ts";
 
 export interface IdleInput extends UploadInput {
@@ -10,6 +11,8 @@ export interface IdleInput extends UploadInput {
 export interface IdleResult {
   /** CPU of the whole process in each run, in ms. */
   readonly cpuMs: readonly number[];
+  /** Most CPU of the main thread in one turn of the event loop, in one more run, in ms. */
+  readonly turnMs: number;
   /** Parts that all the runs have sent. */
   readonly parts: number;
   /** Runs that were more than a look. */
@@ -29,10 +32,15 @@ const runs = new IdleCache((run) => {
   whole++;
   return runInWorker(run);
 });
+const runOnce = async (): Promise<void> => {
+  parts += (await runs.run({ ...options, trigger: "interval" })).sent.parts;
+};
 for (let n = 0; n < input.runs; n++) {
   const from = process.cpuUsage();
-  parts += (await runs.run({ ...options, trigger: "interval" })).sent.parts;
+  await runOnce();
   const { user, system } = process.cpuUsage(from);
   cpuMs.push((user + system) / 1000);
 }
-programResult({ cpuMs, parts, whole } satisfies IdleResult);
+using turns = new Turns();
+await runOnce();
+programResult({ cpuMs, turnMs: Math.max(0, ...turns.ms), parts, whole } satisfies IdleResult);

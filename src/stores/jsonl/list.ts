@@ -13,7 +13,10 @@ import { classifyName, type SessionName } from "./names.ts";
 export const LIVE_RANK = "~";
 
 /** Event-loop time one slice of `lstat` calls may take, in ms. */
-const SLICE_MS = 2;
+const SLICE_MS = 1;
+
+/** Names that are hashed at once, a quarter of a ms. */
+const HASHED_NAMES = 1000;
 
 /** How often names that changed meanwhile are looked at again. */
 const MAX_ROUNDS = 5;
@@ -38,6 +41,7 @@ export async function listFolder(options: FolderOptions): Promise<Listing> {
   for (const [name, { kind, look }] of found) {
     const paused = pause();
     if (paused !== undefined) await paused;
+    if (!isSession(name)) continue;
     const facts = factsOf(kind.sessionId);
     if (!facts.isOurs) continue;
     if (kind.kind === "misnamed") {
@@ -57,17 +61,23 @@ export async function listFolder(options: FolderOptions): Promise<Listing> {
 /** Equal between two scans only if {@link listFolder} would find the same. @throws {StoreError} */
 export async function markFolder(dir: string, signal?: AbortSignal): Promise<string> {
   const { names, broken } = await namesIn("", dir);
-  const seen: string[] = [...broken];
-  const numbers: number[] = [];
-  await lookAt({ agentId: "", dir, signal }, names.filter(isSession), (name, look) => {
+  const hash = createHash("sha256");
+  let seen: string[] = [...broken];
+  let numbers: number[] = [];
+  const hashSeen = (): void => {
+    hash.update(JSON.stringify(seen)).update(Float64Array.from(numbers));
+    seen = [];
+    numbers = [];
+  };
+  await lookAt({ agentId: "", dir, signal }, names, (name, look) => {
     seen.push(name);
     if ("ino" in look) numbers.push(look.ino, look.size, look.mtimeMs);
     else seen.push(look.reason);
+    // In pieces: all of a large folder at once would hold up the event loop.
+    if (seen.length >= HASHED_NAMES) hashSeen();
   });
-  return createHash("sha256")
-    .update(JSON.stringify(seen))
-    .update(Float64Array.from(numbers))
-    .digest("hex");
+  hashSeen();
+  return hash.digest("hex");
 }
 
 function streamOf(
@@ -111,7 +121,7 @@ async function lookAtFolder(
   const add = (name: string, look: Look): unknown =>
     found.set(name, { kind: classifyName(name) as SessionName, look });
   let { names, broken } = await namesIn(agentId, dir);
-  let due = names.filter(isSession);
+  let due = names;
   for (let round = 1; ; round++) {
     await lookAt(options, due, add);
     const before = names;
@@ -145,7 +155,7 @@ function changedSessions(before: readonly string[], after: readonly string[]): s
 const isSession = (name: string): boolean => classifyName(name).kind !== "other";
 
 /**
- * Calls `onEntry` for all of `names` that are there. `lstat` runs synchronously in short
+ * Calls `onEntry` for all of `names` that are there and name a session. `lstat` runs synchronously in short
  * slices: it costs a tenth of the CPU of the promise form and leaves the thread pool,
  * which the whole Gateway shares, alone.
  */
@@ -159,15 +169,16 @@ async function lookAt(
     // Awaiting nothing would cost as much as the look.
     const paused = pause();
     if (paused !== undefined) await paused;
+    if (!isSession(name)) continue;
     // Not `join`, which would take longer than the look itself.
     const look = lookAtEntry(agentId, dir, `${dir}${sep}${name}`);
     if (look !== null) onEntry(name, look);
   }
 }
 
-/** Lets others have their turn after each slice of time. */
+/** Lets others have their turn at first, since reading a large folder has taken some ms, and after each slice of time. */
 function pauses(signal: AbortSignal | undefined): () => Promise<void> | undefined {
-  let slice = performance.now();
+  let slice = Number.NEGATIVE_INFINITY;
   return () => {
     if (performance.now() - slice <= SLICE_MS) return undefined;
     return setImmediate().then(() => {
