@@ -21,8 +21,8 @@ const BOUNDS = {
   spreadMiB: 60,
   turnP99Ms: 10,
   turnMaxMs: 20,
-  idleMs: 60,
-  idleFirstMs: 150,
+  idleMs: 30,
+  idleFirstMs: 100,
   idleWrittenMs: 250,
   commandMs: { status: 120, sync: 450 },
 };
