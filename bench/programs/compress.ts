@@ -2,6 +2,7 @@
 import { createReadStream } from "node:fs";
 import { pipeline } from "node:stream/promises";
 import { constants, createGzip, createZstdCompress } from "node:zlib";
+import { built } from "../lib/built.ts";
 import { programInput, programResult } from "../lib/child.ts";
 
 export interface CompressInput {
@@ -20,8 +21,8 @@ export interface CompressResult {
   readonly outBytes: number;
 }
 
-/** The size of blocks both ways, which is what the plugin uses. */
-const BLOCK = 256 * 1024;
+/** The size of blocks both ways: the plugin's own. */
+const { BLOCK_BYTES: BLOCK } = await built("upload/compressor");
 
 const { file, format, level, memLevel = 8, windowLog = 0 } = programInput<CompressInput>();
 const compressor =

@@ -1,6 +1,6 @@
-import { Worker } from "node:worker_threads";
+import type { Worker } from "node:worker_threads";
 import { asInfluxionError } from "../shared/problem.ts";
-import { threadEnv, threadProgram } from "../shared/program.ts";
+import { startThread, threadProgram } from "../shared/thread.ts";
 import type { PageAnswer, PageInput } from "./request.ts";
 import type { PageQuestion, PageReply } from "./worker.ts";
 
@@ -96,10 +96,7 @@ export class PageThread {
   }
 
   #start(): Worker {
-    const worker = new Worker(this.#program, {
-      env: threadEnv(),
-      resourceLimits: { maxOldGenerationSizeMb: HEAP_MB },
-    });
+    const worker = startThread(this.#program, { maxOldGenerationSizeMb: HEAP_MB });
     worker.unref();
     worker.on("message", (reply: PageReply) => this.#settle(reply));
     const failed = (reason: string): void => {

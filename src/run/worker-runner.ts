@@ -1,10 +1,10 @@
 import { stat } from "node:fs/promises";
 import { setTimeout as sleep } from "node:timers/promises";
-import { Worker } from "node:worker_threads";
+import type { Worker } from "node:worker_threads";
 import { ledgerPaths } from "../ledger/paths.ts";
 import type { Code } from "../shared/codes.ts";
 import { InfluxionError, LockedError } from "../shared/problem.ts";
-import { threadEnv, threadProgram } from "../shared/program.ts";
+import { startThread, threadProgram } from "../shared/thread.ts";
 import type { RunEvents, RunInput, RunOptions } from "./options.ts";
 import type { RunReport } from "./report.ts";
 
@@ -103,17 +103,13 @@ export class WorkerRunner implements AsyncDisposable {
 
   async #start(stateDir: string): Promise<Worker> {
     this.#heapMb = Math.round(HEAP_MB + (await ledgerMb(stateDir)) * LEDGER_FACTOR);
-    const worker = new Worker(this.#program, {
-      env: threadEnv(),
-      resourceLimits: { maxOldGenerationSizeMb: this.#heapMb, maxYoungGenerationSizeMb: YOUNG_MB },
-      // No `execArgv`: so the thread has the host's options, those about TLS among them. A list of them is refused.
+    const worker = startThread(this.#program, {
+      maxOldGenerationSizeMb: this.#heapMb,
+      maxYoungGenerationSizeMb: YOUNG_MB,
     });
-    // An error of a thread without a listener would end the Gateway, also one that comes when no run waits for it.
-    worker
-      .on("error", () => undefined)
-      .once("exit", () => {
-        if (this.#worker === worker) this.#worker = undefined;
-      });
+    worker.once("exit", () => {
+      if (this.#worker === worker) this.#worker = undefined;
+    });
     return worker;
   }
 

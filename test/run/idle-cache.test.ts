@@ -221,6 +221,14 @@ for (const [what, isNew] of [
   });
 }
 
+/** With nothing to do over a session in a database, after so many whole runs. */
+async function idleService() {
+  const { lab, agent } = await uploaded();
+  const { run, state, untilIdle } = service(lab);
+  await untilIdle();
+  return { lab, agent, run, state, whole: state.whole };
+}
+
 const MOVES: Record<string, (agent: AgentDb) => void> = {
   "was deleted": (agent) => agent.deleteSession("in-db"),
   "was moved to cold storage": (agent) => void agent.moveToCold("in-db", "sqlite"),
@@ -231,11 +239,8 @@ const MOVES: Record<string, (agent: AgentDb) => void> = {
 
 for (const [what, change] of Object.entries(MOVES)) {
   test(`when a session in a database ${what}, the next run is a whole one`, async () => {
-    const { lab, agent } = await uploaded();
+    const { lab, agent, run, state, whole } = await idleService();
     await using _lab = lab;
-    const { run, state, untilIdle } = service(lab);
-    await untilIdle();
-    const { whole } = state;
     change(agent);
     await run();
     expect(state.whole).toBe(whole + 1);
@@ -312,11 +317,8 @@ const UNREADABLE: Record<string, (agent: AgentDb) => void> = {
 
 for (const [what, change] of Object.entries(UNREADABLE)) {
   test(`P71: with a database that is ${what}, each run is a whole one and reports it`, async () => {
-    const { lab, agent } = await uploaded();
+    const { lab, agent, run, state, whole } = await idleService();
     await using _lab = lab;
-    const { run, state, untilIdle } = service(lab);
-    await untilIdle();
-    const { whole } = state;
     change(agent);
     for (let n = 1; n <= 2; n++) {
       expect(await run()).toMatchObject({ settled: false, failed: 1 });

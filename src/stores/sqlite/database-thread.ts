@@ -1,7 +1,7 @@
 import { once } from "node:events";
-import { Worker } from "node:worker_threads";
+import type { Worker } from "node:worker_threads";
 import type { FilterOptions } from "../../config/config.ts";
-import { threadEnv, threadProgram } from "../../shared/program.ts";
+import { startThread, threadProgram } from "../../shared/thread.ts";
 import type { Claim } from "../places.ts";
 import type { DatabaseNeeds } from "./digest.ts";
 import type { Registry } from "./registry.ts";
@@ -86,7 +86,7 @@ export class DatabaseThread implements Disposable {
   async #ask(question: Question): Promise<unknown> {
     try {
       this.#signal.throwIfAborted();
-      this.#worker ??= this.#start();
+      this.#worker ??= startThread(this.#program, { maxOldGenerationSizeMb: HEAP_MB });
       const signal = AbortSignal.any([this.#signal, AbortSignal.timeout(this.#answerMs)]);
       const answered = once(this.#worker, "message", { signal });
       this.#worker.postMessage(question);
@@ -98,11 +98,5 @@ export class DatabaseThread implements Disposable {
       this[Symbol.dispose]();
       throw error;
     }
-  }
-
-  #start(): Worker {
-    const options = { env: threadEnv(), resourceLimits: { maxOldGenerationSizeMb: HEAP_MB } };
-    // An error that comes when nobody waits any more would end the Gateway.
-    return new Worker(this.#program, options).on("error", () => undefined);
   }
 }

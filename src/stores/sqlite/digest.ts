@@ -17,7 +17,7 @@ const NO_TRANSCRIPTS = "no transcripts";
 
 /**
  * Equal between two reads only if a run would list the same in an agent's database: what its statements give is
- * put together by SQLite itself, in a third of the time that a listing takes. What the sizes of sessions are added up from is
+ * put together by SQLite itself, in half the CPU that a listing takes. What the sizes of sessions are added up from is
  * left out: it does not change without the time, the generation or the last number of the session.
  *
  * @throws {Error} when the database cannot be read as a whole

@@ -2,20 +2,26 @@ import { spawnSync } from "node:child_process";
 import { mkdtempSync, realpathSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
+import { pathToFileURL } from "node:url";
 import { expect, onTestFinished, test } from "vitest";
 
-const PROGRAM = new URL("../../dist/shared/program.js", import.meta.url).href;
+const PROGRAM = new URL("../../dist/shared/thread.js", import.meta.url).href;
 
 /** Where a thread keeps what it has compiled, if the process keeps it in `dir`. */
 function cacheOfThread(dir: string | null): string {
+  const thread = join(folder(), "thread.mjs");
+  writeFileSync(
+    thread,
+    `import { getCompileCacheDir } from "node:module";
+    import { parentPort } from "node:worker_threads";
+    parentPort.postMessage(getCompileCacheDir() ?? null);`,
+  );
   const program = `
     import { enableCompileCache } from "node:module";
-    import { Worker } from "node:worker_threads";
-    import { threadEnv } from ${JSON.stringify(PROGRAM)};
+    import { startThread } from ${JSON.stringify(PROGRAM)};
     if (${JSON.stringify(dir)} !== null) enableCompileCache(${JSON.stringify(dir)});
-    const thread = "require('node:worker_threads').parentPort.postMessage(require('node:module').getCompileCacheDir() ?? null)";
-    new Worker(thread, { eval: true, env: threadEnv() }).on("message", (used) => console.log(JSON.stringify(used)));`;
-  // As a file: the thread has the options of the process, and cannot start with those of --eval.
+    const started = startThread(new URL(${JSON.stringify(pathToFileURL(thread).href)}), {});
+    started.on("message", (used) => console.log(JSON.stringify(used)));`;
   const path = join(folder(), "program.mjs");
   writeFileSync(path, program);
   const { NODE_COMPILE_CACHE: _, ...env } = process.env;
